@@ -1,0 +1,50 @@
+// Runs a TypeScript entry point under the project's own Node from a bare checkout: `node deploy/bootstrap.mjs FILE ARG...`.
+// Plain JavaScript without dependencies, because it runs under whatever Node (18 or newer) the machine has.
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const modules = join(root, "node_modules");
+const stamp = join(modules, ".xmppfed-installed");
+
+function fail(message) {
+	console.error(`error: ${message}`);
+	process.exit(1);
+}
+
+/** `npm ci`, but only when package-lock.json differs from what is installed. */
+function installDependencies() {
+	const wanted = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+	if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+	console.error("▸ installing npm packages (npm ci)");
+	const started = Date.now();
+	const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
+	if (npm.error) fail(`npm was not found. It comes with Node: install Node 18 or newer. (${npm.error.message})`);
+	if (npm.status !== 0) fail(`npm ci failed with exit code ${npm.status}. Is the npm registry reachable? Try: npm ping`);
+	mkdirSync(modules, { recursive: true });
+	writeFileSync(stamp, wanted);
+	console.error(`✓ installed npm packages (${Math.round((Date.now() - started) / 1000)} s)`);
+}
+
+const [entry, ...args] = process.argv.slice(2);
+if (!entry) fail("usage: node deploy/bootstrap.mjs FILE.ts [ARGUMENT...]");
+if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) {
+	fail(`this needs Linux on x64 or arm64; this is ${process.platform} on ${process.arch}`);
+}
+installDependencies();
+const node = join(modules, ".bin", "node");
+if (!existsSync(node)) fail("node_modules/.bin/node is missing. Remove node_modules and run the command again.");
+
+const child = spawn(node, [join(root, entry), ...args], {
+	cwd: root,
+	stdio: "inherit",
+	env: { ...process.env, PATH: `${join(modules, ".bin")}:${process.env.PATH ?? ""}` },
+});
+// The child gets Ctrl-C from the terminal itself; a signal sent to this process alone is handed on.
+process.on("SIGINT", () => {});
+for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("exit", (code, signal) => process.exit(signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1)));

@@ -1,0 +1,46 @@
+/**
+ * Where things are in a gateway pod: ports, files, mount points. The one place that the Containerfile, the objects and
+ * the configuration agree on. Tests that run Prosody outside Kubernetes pass a layout of their own.
+ */
+export interface GatewayLayout {
+	/** Interfaces that all ports listen on, in Prosody's syntax. */
+	readonly interfaces: readonly string[];
+	/** Federation connection manager: XMPP server-to-server, internet side (RFC 6120). */
+	readonly federationPort: number;
+	/** Federation connection manager: links from routers (XEP-0114). */
+	readonly linkPort: number;
+	/** Federation connection manager: /ready, /live, /status. */
+	readonly federationHttpPort: number;
+	/** Router: XMPP server-to-server, inside. */
+	readonly routerPort: number;
+	/** Router: /ready, /live, /status. */
+	readonly routerHttpPort: number;
+	/** Directory with tls.crt and tls.key. */
+	readonly certificateDirectory: string;
+	/** Writable directory for Prosody's data and pid file. */
+	readonly dataDirectory: string;
+	/** Directory of the project's Lua modules. */
+	readonly moduleDirectory: string;
+}
+
+export const podLayout: GatewayLayout = {
+	interfaces: ["*", "::"],
+	federationPort: 5269,
+	linkPort: 5275,
+	federationHttpPort: 9269,
+	routerPort: 5270,
+	routerHttpPort: 9270,
+	certificateDirectory: "/run/xmppfed/certificate",
+	dataDirectory: "/var/lib/xmppfed",
+	moduleDirectory: "/usr/lib/xmppfed/modules",
+};
+
+/** Names in a pod and keys in its ConfigMap and Secret. */
+export const containerNames = { router: "router", federation: "federation" } as const;
+export const configurationKeys = { router: "router.cfg.lua", federation: "federation.cfg.lua" } as const;
+/** Files in `$CREDENTIALS_DIRECTORY`, read with Prosody's `Credential("NAME")`. */
+export const credentialNames = { dialback: "dialback-secret", link: "link-secret" } as const;
+/** Directory that the pod's ConfigMap is mounted on. */
+export const configurationDirectory = "/etc/xmppfed";
+/** Directory that `$CREDENTIALS_DIRECTORY` names. */
+export const credentialsDirectory = "/run/xmppfed/credentials";

@@ -1,0 +1,90 @@
+/**
+ * The intent: what one federation should be, with every default applied and every reference resolved.
+ *
+ * `model` makes it from resources; `gateway`, `objects`, `rollout` and `status` read it and nothing else. It holds no
+ * secret: what a Secret contributes stands here as a keyed digest, so that a change of it is a change of intent.
+ */
+
+export interface HostPort {
+	/** Fully qualified domain name without trailing dot, or an IP address. */
+	readonly host: string;
+	readonly port: number;
+}
+
+export type FederationSwitch = "Enabled" | "Disabled";
+
+/** Where a node's pod may run; copied to the pod template as it is. */
+export interface PlacementIntent {
+	readonly resources?: object;
+	readonly nodeSelector?: Readonly<Record<string, string>>;
+	readonly tolerations?: readonly object[];
+	readonly affinity?: object;
+	readonly priorityClassName?: string;
+}
+
+/** Keyed digests (HMAC-SHA256, hexadecimal) of the contents of the Secrets that a node's pod carries a copy of. */
+export interface SecretDigests {
+	readonly certificate: string;
+	readonly dialback: string;
+	readonly link: string;
+}
+
+/**
+ * Everything that decides what one node runs. Two nodes with equal intents run the same; a node restarts when its
+ * intent changes and never otherwise. A field added here later must be absent while it has its default, or an upgrade
+ * of the operator would change every intent and so restart every node.
+ */
+export interface NodeIntent {
+	/** metadata.namespace and metadata.name of the XmppFederation. */
+	readonly namespace: string;
+	readonly federationName: string;
+	/** Name of the node, unique in the federation. */
+	readonly name: string;
+	/** Enabled: router and federation connection manager. Disabled: router only (R1). */
+	readonly federation: FederationSwitch;
+	/** Whether peers are sent to this node (R8). Always false on a Disabled node. */
+	readonly published: boolean;
+	/** Local XMPP domains in ASCII (A-label) lower case, `spec.domain` first. Never empty. */
+	readonly domains: readonly string[];
+	/** The internal server as this node reaches it. */
+	readonly upstream: HostPort;
+	/** The headless Service that has the address of every federation connection manager. */
+	readonly links: HostPort;
+	/** Gateway image. */
+	readonly image: string;
+	readonly placement: PlacementIntent;
+	readonly secrets: SecretDigests;
+}
+
+export interface ServiceIntent {
+	readonly type: "LoadBalancer" | "NodePort" | "ClusterIP";
+	/** SRV target that peers are told. */
+	readonly hostname?: string;
+	readonly annotations: Readonly<Record<string, string>>;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly loadBalancerClass?: string;
+	readonly externalTrafficPolicy?: "Cluster" | "Local";
+	readonly ipFamilyPolicy?: "SingleStack" | "PreferDualStack" | "RequireDualStack";
+	readonly sourceRanges: readonly string[];
+}
+
+export interface ResolverIntent {
+	/** CoreDNS image. */
+	readonly image: string;
+	/** The internal Service that has the address of every router: SRV target for every domain that is not ours. */
+	readonly router: HostPort;
+	/** Our own domains and the internal server that has them. */
+	readonly local: readonly { readonly domain: string; readonly upstream: HostPort }[];
+}
+
+export interface FederationIntent {
+	readonly namespace: string;
+	readonly name: string;
+	/** metadata.uid of the XmppFederation. */
+	readonly uid: string;
+	readonly domains: readonly string[];
+	readonly nodes: readonly NodeIntent[];
+	readonly service: ServiceIntent;
+	/** Absent: no resolver. */
+	readonly resolver?: ResolverIntent;
+}
