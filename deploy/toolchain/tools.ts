@@ -1,0 +1,168 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cached, keyOf, logFile } from "../lib/cache.ts";
+import { CommandError, output, run } from "../lib/commands.ts";
+import { RemedyError, step } from "../lib/steps.ts";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+interface Tool {
+	/** The Go module beside this file that pins the version. */
+	readonly module: string;
+	/** The package with the program's `main`. */
+	readonly package: string;
+	/** The module that gives the tool its version. */
+	readonly versionOf: string;
+}
+
+const containerd = "github.com/containerd/containerd/v2";
+const kubernetes = (program: string): Tool => ({
+	module: "kubernetes",
+	package: `k8s.io/kubernetes/cmd/${program}`,
+	versionOf: "k8s.io/kubernetes",
+});
+
+/** Every program that is built from Go modules. */
+const tools = {
+	containerd: { module: "containerd", package: `${containerd}/cmd/containerd`, versionOf: containerd },
+	"containerd-shim-runc-v2": {
+		module: "containerd",
+		package: `${containerd}/cmd/containerd-shim-runc-v2`,
+		versionOf: containerd,
+	},
+	coredns: { module: "coredns", package: "github.com/coredns/coredns", versionOf: "github.com/coredns/coredns" },
+	ctr: { module: "containerd", package: `${containerd}/cmd/ctr`, versionOf: containerd },
+	etcd: { module: "etcd", package: "go.etcd.io/etcd/server/v3", versionOf: "go.etcd.io/etcd/server/v3" },
+	kind: { module: "kind", package: "sigs.k8s.io/kind", versionOf: "sigs.k8s.io/kind" },
+	"kube-apiserver": kubernetes("kube-apiserver"),
+	"kube-controller-manager": kubernetes("kube-controller-manager"),
+	"kube-proxy": kubernetes("kube-proxy"),
+	"kube-scheduler": kubernetes("kube-scheduler"),
+	kubeadm: kubernetes("kubeadm"),
+	kubectl: kubernetes("kubectl"),
+	kubelet: kubernetes("kubelet"),
+	"local-path-provisioner": {
+		module: "local-path-provisioner",
+		package: "github.com/rancher/local-path-provisioner",
+		versionOf: "github.com/rancher/local-path-provisioner",
+	},
+	"metallb-controller": {
+		module: "metallb",
+		package: "go.universe.tf/metallb/controller",
+		versionOf: "go.universe.tf/metallb",
+	},
+	"metallb-speaker": {
+		module: "metallb",
+		package: "go.universe.tf/metallb/speaker",
+		versionOf: "go.universe.tf/metallb",
+	},
+} as const satisfies Record<string, Tool>;
+
+export type ToolName = keyof typeof tools;
+
+/**
+ * Paths of the named programs, built where the cache does not have them: static binaries of the versions that the go.mod
+ * files beside this file pin. Building everything takes about ten minutes on two cores; what is cached costs nothing.
+ *
+ * @throws {RemedyError} where Go is missing.
+ */
+export async function ensureTools<N extends ToolName>(
+	names: readonly N[],
+	options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Record<N, string>> {
+	const paths: Partial<Record<N, string>> = {};
+	// One after the other: the Go compiler keeps every core busy by itself.
+	for (const name of names) paths[name] = await ensureTool(name, options.signal);
+	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the loop has set every name
+	return paths as Record<N, string>;
+}
+
+/** The pinned version of a tool, such as `v1.36.3`. */
+export async function toolVersion(name: ToolName): Promise<string> {
+	const { module, versionOf } = tools[name];
+	return requiredVersion(await readFile(join(here, module, "go.mod"), "utf8"), versionOf);
+}
+
+/** The source directory of a tool's module in Go's module cache, for the files that come with the program. */
+export async function toolSource(name: ToolName, signal?: AbortSignal): Promise<string> {
+	const { module, versionOf } = tools[name];
+	await run(["go", "mod", "download", versionOf], { cwd: join(here, module), env: goEnvironment, signal });
+	return await output(["go", "list", "-m", "-f", "{{.Dir}}", versionOf], {
+		cwd: join(here, module),
+		env: goEnvironment,
+		signal,
+	});
+}
+
+/** What changes when a tool is built from other sources, by other means or for another processor. */
+export async function toolKey(name: ToolName): Promise<string> {
+	const { module, package: path } = tools[name];
+	const goMod = await readFile(join(here, module, "go.mod"), "utf8");
+	const goSum = await readFile(join(here, module, "go.sum"), "utf8");
+	return `${await toolVersion(name)}-${process.arch}-${keyOf(goMod, goSum, path, ...buildArguments(name, ""))}`;
+}
+
+const goEnvironment = { CGO_ENABLED: "0", GOWORK: "off" };
+
+async function ensureTool(name: ToolName, signal: AbortSignal | undefined): Promise<string> {
+	const version = await toolVersion(name);
+	const directory = await cached(
+		"tools",
+		`${name}-${await toolKey(name)}`,
+		async (partial) => {
+			await step(`building ${name} ${version}`, async () => {
+				await requireGo(signal);
+				const command = [
+					"go",
+					"build",
+					...buildArguments(name, version),
+					"-o",
+					join(partial, name),
+					tools[name].package,
+				];
+				await run(command, {
+					cwd: join(here, tools[name].module),
+					env: goEnvironment,
+					log: logFile(`build-${name}`),
+					signal,
+				});
+			});
+		},
+		{ signal },
+	);
+	return join(directory, name);
+}
+
+/** Kubernetes' programs learn their version at link time only; kubeadm and kubelet refuse to work with `v0.0.0`. */
+function buildArguments(name: ToolName, version: string): string[] {
+	const [major, minor] = version.slice(1).split(".");
+	const stamped = [stamp("gitVersion", version), stamp("gitMajor", major), stamp("gitMinor", minor)];
+	const flags = tools[name].module === "kubernetes" ? ["-s", "-w", ...stamped] : ["-s", "-w"];
+	return ["-trimpath", "-buildvcs=false", "-ldflags", flags.join(" ")];
+}
+
+function stamp(variable: string, value = ""): string {
+	return `-X k8s.io/component-base/version.${variable}=${value}`;
+}
+
+/** The version that a go.mod file requires of a module. Pure. */
+export function requiredVersion(goMod: string, module: string): string {
+	const pattern = new RegExp(`^(?:require\\s+|\\t)${module.replaceAll(".", "\\.")}\\s+(v\\S+)`, "m");
+	const version = pattern.exec(goMod)?.[1];
+	if (version === undefined) throw new Error(`go.mod does not require ${module}`);
+	return version;
+}
+
+async function requireGo(signal: AbortSignal | undefined): Promise<void> {
+	try {
+		await run(["go", "version"], { signal });
+	} catch (error) {
+		if (!(error instanceof CommandError)) throw error;
+		throw new RemedyError(
+			"Go is not installed, and this machine needs it to build Kubernetes.",
+			"install Go 1.26 or newer (https://go.dev/doc/install, or your distribution's package) and put it on the PATH.",
+			{ cause: error },
+		);
+	}
+}
