@@ -1,0 +1,44 @@
+/**
+ * What the model needs beside the XmppFederation itself: the contents of the Secrets that it names and of those that
+ * the operator made for it. All values are base64, as they stand in `Secret.data`.
+ */
+export interface FederationInputs {
+	readonly defaults: OperatorDefaults;
+	readonly generated: GeneratedSecrets;
+	/** The Secret that `spec.security.certificate.secretName` names; undefined while it does not exist. */
+	readonly certificate?: SecretContent | undefined;
+	/** The Secret that `spec.security.dialback.secretRef` names; undefined while it does not exist. */
+	readonly dialback?: SecretContent | undefined;
+	/** `status.effective.image`: what the federation runs, kept so that a newer operator changes nothing. */
+	readonly effectiveImage?: string | undefined;
+}
+
+export interface SecretContent {
+	readonly type?: string | undefined;
+	readonly data: Readonly<Record<string, string>>;
+}
+
+/** Made once for each federation, random, never shown. */
+export interface GeneratedSecrets {
+	readonly dialback: string;
+	readonly link: string;
+	/** Key of the digests in intents. */
+	readonly digestKey: string;
+	/** Self-signed certificate: used where the federation names none. */
+	readonly selfSigned?: { readonly certificate: string; readonly key: string } | undefined;
+}
+
+/** Settings of the operator's installation. */
+export interface OperatorDefaults {
+	readonly gatewayImage: string;
+	readonly resolverImage: string;
+	/** DNS suffix of the Kubernetes cluster, for example `cluster.local`. */
+	readonly clusterDomain: string;
+}
+
+/** What a node's pod carries of secrets; base64. Stands apart from the intent, which holds digests only. */
+export interface NodeSecrets {
+	readonly certificate: { readonly certificate: string; readonly key: string };
+	readonly dialback: string;
+	readonly link: string;
+}

@@ -1,0 +1,231 @@
+import type { XmppFederation } from "../api/xmpp-federation.ts";
+import { type CertificateFacts, inspectCertificate, UnusableCertificateError } from "./certificate.ts";
+import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
+import type {
+	FederationIntent,
+	HostPort,
+	NodeIntent,
+	PlacementIntent,
+	ResolverIntent,
+	SecretDigests,
+	ServiceIntent,
+} from "./intent.ts";
+import { internalServiceName, linksServiceName, serviceHost } from "./names.ts";
+import { linkPort, xmppServerPort } from "./ports.ts";
+import type { Problem } from "./problem.ts";
+import { secretDigest } from "./secret-digest.ts";
+
+export type NodeSpec = XmppFederation["spec"]["nodes"][number];
+
+export type FederationModel =
+	| {
+			readonly ok: true;
+			readonly intent: FederationIntent;
+			readonly secrets: NodeSecrets;
+			readonly certificate: CertificateFacts;
+	  }
+	| { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Resources to intent: applies every default, resolves every reference, or says what is in the way. */
+export function modelFederation(federation: XmppFederation, inputs: FederationInputs, now: Date): FederationModel {
+	const domains = localDomains(federation);
+	const certificate = certificateOf(federation, inputs, domains, now);
+	const dialback = dialbackOf(federation, inputs);
+	const problems = [certificate, dialback].flatMap((part) => (part.ok ? [] : [part.problem]));
+	if (!certificate.ok || !dialback.ok) return { ok: false, problems };
+
+	const secrets: NodeSecrets = {
+		certificate: certificate.value.pair,
+		dialback: dialback.value,
+		link: inputs.generated.link,
+	};
+	const intent = federationIntent(federation, inputs, domains, digests(secrets, inputs.generated.digestKey));
+	return { ok: true, intent, secrets, certificate: certificate.value.facts };
+}
+
+/** Domains in lower case, `spec.domain` first, each once. */
+export function localDomains({ spec }: XmppFederation): readonly string[] {
+	return [...new Set([spec.domain, ...(spec.additionalDomains ?? [])].map((domain) => domain.toLowerCase()))];
+}
+
+/** The image of a federation: the one it asks for, else the one it has, else the operator's (design: imageUpdates). */
+export function effectiveImage(
+	federation: XmppFederation,
+	inputs: Pick<FederationInputs, "defaults" | "effectiveImage">,
+): string {
+	return federation.spec.image ?? inputs.effectiveImage ?? inputs.defaults.gatewayImage;
+}
+
+export function isPublished(node: NodeSpec): boolean {
+	return node.federation === "Enabled" && (node.published ?? true);
+}
+
+function federationIntent(
+	federation: XmppFederation,
+	inputs: FederationInputs,
+	domains: readonly string[],
+	secretDigests: SecretDigests,
+): FederationIntent {
+	const { metadata, spec } = federation;
+	const { clusterDomain } = inputs.defaults;
+	const common = {
+		namespace: metadata.namespace,
+		federationName: metadata.name,
+		domains,
+		links: {
+			host: serviceHost(linksServiceName(metadata.name), metadata.namespace, clusterDomain),
+			port: linkPort,
+		},
+		image: effectiveImage(federation, inputs),
+		secrets: secretDigests,
+	};
+	const upstream = hostPort(spec.upstream, clusterDomain);
+	const nodes = spec.nodes.map(
+		(node): NodeIntent => ({
+			...common,
+			name: node.name,
+			federation: node.federation ?? "Disabled",
+			published: isPublished(node),
+			upstream: node.upstream ? hostPort(node.upstream, clusterDomain) : upstream,
+			placement: placement(node),
+		}),
+	);
+	return {
+		namespace: metadata.namespace,
+		name: metadata.name,
+		uid: metadata.uid,
+		domains,
+		nodes,
+		service: service(spec.service ?? {}),
+		...(spec.resolver?.enabled ? { resolver: resolver(common, upstream, inputs) } : {}),
+	};
+}
+
+/** Names in `.svc` are completed, because Prosody's DNS client does not use the pod's search list. */
+function hostPort({ host, port }: { host: string; port?: number | undefined }, clusterDomain: string): HostPort {
+	const lower = host.toLowerCase();
+	return { host: lower.endsWith(".svc") ? `${lower}.${clusterDomain}` : lower, port: port ?? xmppServerPort };
+}
+
+function placement(node: NodeSpec): PlacementIntent {
+	return {
+		...(node.resources && { resources: node.resources }),
+		...(node.nodeSelector && { nodeSelector: node.nodeSelector }),
+		...(node.tolerations && { tolerations: node.tolerations }),
+		...(node.affinity && { affinity: node.affinity }),
+		...(node.priorityClassName && { priorityClassName: node.priorityClassName }),
+	};
+}
+
+function service(spec: NonNullable<XmppFederation["spec"]["service"]>): ServiceIntent {
+	const type = spec.type ?? "LoadBalancer";
+	// Local keeps the peer's address, which dialback logs and the firewall see; a ClusterIP Service has no such setting.
+	const externalTrafficPolicy = type === "ClusterIP" ? undefined : (spec.externalTrafficPolicy ?? "Local");
+	return {
+		type,
+		annotations: spec.annotations ?? {},
+		labels: spec.labels ?? {},
+		sourceRanges: spec.sourceRanges ?? [],
+		...(spec.hostname && { hostname: spec.hostname.toLowerCase() }),
+		...(spec.loadBalancerClass && { loadBalancerClass: spec.loadBalancerClass }),
+		...(externalTrafficPolicy && { externalTrafficPolicy }),
+		...(spec.ipFamilyPolicy && { ipFamilyPolicy: spec.ipFamilyPolicy }),
+	};
+}
+
+function resolver(
+	common: Pick<NodeIntent, "federationName" | "namespace" | "domains">,
+	upstream: HostPort,
+	{ defaults }: FederationInputs,
+): ResolverIntent {
+	return {
+		image: defaults.resolverImage,
+		router: {
+			host: serviceHost(internalServiceName(common.federationName), common.namespace, defaults.clusterDomain),
+			port: xmppServerPort,
+		},
+		local: common.domains.map((domain) => ({ domain, upstream })),
+	};
+}
+
+function digests(secrets: NodeSecrets, key: string): SecretDigests {
+	return {
+		certificate: secretDigest(key, secrets.certificate),
+		dialback: secretDigest(key, { secret: secrets.dialback }),
+		link: secretDigest(key, { secret: secrets.link }),
+	};
+}
+
+type Part<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
+
+function certificateOf(
+	{ spec }: XmppFederation,
+	inputs: FederationInputs,
+	domains: readonly string[],
+	now: Date,
+): Part<{ pair: NodeSecrets["certificate"]; facts: CertificateFacts }> {
+	const field = "spec.security.certificate.secretName";
+	const name = spec.security?.certificate?.secretName;
+	let pair: NodeSecrets["certificate"];
+	if (name === undefined) {
+		if (!inputs.generated.selfSigned) throw new Error("no self-signed certificate was made");
+		pair = inputs.generated.selfSigned;
+	} else {
+		if (!inputs.certificate) return missing(field, name, "Create it as kubernetes.io/tls with tls.crt and tls.key.");
+		const { "tls.crt": certificate, "tls.key": key } = inputs.certificate.data;
+		if (!certificate || !key) {
+			return invalid(
+				field,
+				`Secret "${name}" lacks ${certificate ? "tls.key" : "tls.crt"}. It must be of type kubernetes.io/tls.`,
+			);
+		}
+		pair = { certificate, key };
+	}
+	try {
+		return {
+			ok: true,
+			value: { pair, facts: inspectCertificate(text(pair.certificate), text(pair.key), domains, now) },
+		};
+	} catch (error) {
+		if (!(error instanceof UnusableCertificateError)) throw error;
+		return invalid(field, `Secret "${name}": ${error.message}.`);
+	}
+}
+
+/** RFC 6120 leaves the secret's length open; shorter ones than this can be found by trying (XEP-0185 section 2). */
+const leastDialbackSecretBytes = 16;
+
+function dialbackOf({ spec }: XmppFederation, inputs: FederationInputs): Part<string> {
+	const field = "spec.security.dialback.secretRef";
+	const name = spec.security?.dialback?.secretRef?.name;
+	if (name === undefined) return { ok: true, value: inputs.generated.dialback };
+	if (!inputs.dialback) return missing(field, name, `Create it with the key "secret".`);
+	const secret = inputs.dialback.data["secret"];
+	if (!secret) return invalid(field, `Secret "${name}" has no key "secret". Put the dialback secret there.`);
+	if (Buffer.from(secret, "base64").length < leastDialbackSecretBytes) {
+		return invalid(
+			field,
+			`Secret "${name}": "secret" is shorter than ${leastDialbackSecretBytes} bytes. Use a longer random value.`,
+		);
+	}
+	return { ok: true, value: secret };
+}
+
+function missing(field: string, name: string, remedy: string): Part<never> {
+	return {
+		ok: false,
+		problem: {
+			reason: "SecretNotFound",
+			field,
+			message: `Secret "${name}" does not exist in this namespace. ${remedy}`,
+		},
+	};
+}
+
+function invalid(field: string, message: string): Part<never> {
+	return { ok: false, problem: { reason: "SecretInvalid", field, message } };
+}
+
+function text(base64: string): string {
+	return Buffer.from(base64, "base64").toString("utf8");
+}

@@ -1,0 +1,21 @@
+/**
+ * One thing that is wrong with a resource: said in a condition, an Event and a log line.
+ * `reason` is CamelCase and part of the API; `message` says what is wrong and what would be right.
+ */
+export interface Problem {
+	readonly reason:
+		| "InvalidSpec"
+		| "SecretNotFound"
+		| "SecretInvalid"
+		| "CertificateInvalid"
+		| "ObjectConflict"
+		| "Forbidden"
+		| "ApplyFailed";
+	/** Path in the resource, for example `spec.security.certificate.secretName`. Empty where no field is to blame. */
+	readonly field: string;
+	readonly message: string;
+}
+
+export function describeProblems(problems: readonly Problem[]): string {
+	return problems.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join("; ");
+}

@@ -1,0 +1,17 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "./canonical-json.ts";
+import type { NodeIntent } from "./intent.ts";
+
+/**
+ * Name of a node's intent: the first 10 hexadecimal digits of the SHA-256 of its canonical JSON. It names the node's
+ * immutable objects, so what runs can be told from what should run by one annotation, whatever else the API server, a
+ * webhook or a newer operator adds to the Deployment.
+ */
+export function nodeRevision(node: NodeIntent): string {
+	return shortHash(canonicalJson(node));
+}
+
+/** @returns 10 hexadecimal digits (40 bits) */
+export function shortHash(text: string): string {
+	return createHash("sha256").update(text).digest("hex").slice(0, 10);
+}

@@ -1,0 +1,42 @@
+import { federationConfiguration } from "../gateway/federation.ts";
+import { configurationKeys } from "../gateway/layout.ts";
+import { routerConfiguration } from "../gateway/router.ts";
+import { canonicalJson } from "../model/canonical-json.ts";
+import type { FederationIntent, NodeIntent } from "../model/intent.ts";
+import { nodeObjectName } from "../model/names.ts";
+import { nodeRevision } from "../model/revision.ts";
+import { revisionAnnotation } from "./annotations.ts";
+import { nodeSelectorLabels, objectLabels } from "./labels.ts";
+import { metadata } from "./metadata.ts";
+
+/** Key of the intent itself: what the node runs can be compared field by field with what it should run. */
+export const intentKey = "intent.json";
+
+export function nodeConfigurationName(node: NodeIntent): string {
+	return `${nodeObjectName(node.federationName, node.name).slice(0, 200)}-${nodeRevision(node)}`;
+}
+
+/**
+ * Configuration of one revision of a node. Immutable and named by the revision: a pod that crashes finds the files that
+ * it was started with, and never picks up newer settings out of plan.
+ */
+export function nodeConfiguration(federation: FederationIntent, node: NodeIntent) {
+	return {
+		apiVersion: "v1" as const,
+		kind: "ConfigMap" as const,
+		metadata: metadata(federation, nodeConfigurationName(node), revisionedLabels(node), {
+			[revisionAnnotation]: nodeRevision(node),
+		}),
+		immutable: true,
+		data: {
+			[configurationKeys.router]: routerConfiguration(node),
+			...(node.federation === "Enabled" ? { [configurationKeys.federation]: federationConfiguration(node) } : {}),
+			[intentKey]: `${canonicalJson(node)}\n`,
+		},
+	};
+}
+
+/** Labels of a node's objects. */
+export function revisionedLabels(node: NodeIntent) {
+	return { ...objectLabels(node.federationName, "gateway"), ...nodeSelectorLabels(node.federationName, node.name) };
+}

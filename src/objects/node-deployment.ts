@@ -1,0 +1,132 @@
+import {
+	configurationDirectory,
+	configurationKeys,
+	containerNames,
+	credentialNames,
+	credentialsDirectory,
+	podLayout,
+} from "../gateway/layout.ts";
+import type { FederationIntent, NodeIntent } from "../model/intent.ts";
+import { nodeObjectName } from "../model/names.ts";
+import { nodeRevision } from "../model/revision.ts";
+import { revisionAnnotation } from "./annotations.ts";
+import { portNames } from "./gateway-ports.ts";
+import { nodeSelectorLabels, publishedLabel, roleSelector, switchLabel } from "./labels.ts";
+import { metadata } from "./metadata.ts";
+import { nodeConfigurationName, revisionedLabels } from "./node-configuration.ts";
+import { nodeSecretName } from "./node-secret.ts";
+import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod-security.ts";
+
+/** Seconds that a draining gateway may take: deregistration delay and drain (gateway/router.ts), and 10 to spare. */
+const terminationGraceSeconds = 45;
+
+/**
+ * One node: one pod with a router and, where the node is Enabled, a federation connection manager (R1). A new pod is
+ * ready before the old one drains.
+ */
+export function nodeDeployment(federation: FederationIntent, node: NodeIntent) {
+	const revision = { [revisionAnnotation]: nodeRevision(node) };
+	const labels = {
+		...revisionedLabels(node),
+		[switchLabel]: node.federation,
+		[publishedLabel]: String(node.published),
+	};
+	const { resources, ...placement } = node.placement;
+	return {
+		apiVersion: "apps/v1" as const,
+		kind: "Deployment" as const,
+		metadata: metadata(federation, nodeObjectName(federation.name, node.name), labels, revision),
+		spec: {
+			replicas: 1,
+			// An older revision is not something to go back to: the planner decides what runs.
+			revisionHistoryLimit: 0,
+			strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+			selector: { matchLabels: nodeSelectorLabels(federation.name, node.name) },
+			template: {
+				metadata: { labels, annotations: revision },
+				spec: {
+					automountServiceAccountToken: false,
+					enableServiceLinks: false,
+					terminationGracePeriodSeconds: terminationGraceSeconds,
+					securityContext: podSecurityContext(gatewayUser),
+					...placement,
+					...(placement.affinity ? {} : { affinity: spreadOverKubernetesNodes(federation) }),
+					containers: containers(node, resources),
+					volumes: volumes(node),
+				},
+			},
+		},
+	};
+}
+
+function containers(node: NodeIntent, resources: object | undefined) {
+	const router = container(node, "router", resources, podLayout.routerHttpPort, [
+		{ name: portNames.router, containerPort: podLayout.routerPort, protocol: "TCP" },
+		{ name: portNames.routerHttp, containerPort: podLayout.routerHttpPort, protocol: "TCP" },
+	]);
+	if (node.federation === "Disabled") return [router];
+	const federation = container(node, "federation", resources, podLayout.federationHttpPort, [
+		{ name: portNames.federation, containerPort: podLayout.federationPort, protocol: "TCP" },
+		{ name: portNames.link, containerPort: podLayout.linkPort, protocol: "TCP" },
+		{ name: portNames.federationHttp, containerPort: podLayout.federationHttpPort, protocol: "TCP" },
+	]);
+	return [router, federation];
+}
+
+function container(
+	node: NodeIntent,
+	role: keyof typeof containerNames,
+	resources: object | undefined,
+	httpPort: number,
+	ports: object[],
+) {
+	const probe = (path: string) => ({ httpGet: { path, port: httpPort, scheme: "HTTP" } });
+	return {
+		name: containerNames[role],
+		image: node.image,
+		imagePullPolicy: "IfNotPresent",
+		args: [role],
+		ports,
+		env: [{ name: "CREDENTIALS_DIRECTORY", value: credentialsDirectory }],
+		...(resources && { resources }),
+		securityContext: containerSecurityContext(),
+		startupProbe: { ...probe("/live"), periodSeconds: 1, failureThreshold: 60 },
+		livenessProbe: { ...probe("/live"), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+		readinessProbe: { ...probe("/ready"), periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 2 },
+		volumeMounts: [
+			{ name: "configuration", mountPath: configurationDirectory, readOnly: true },
+			{ name: "credentials", mountPath: credentialsDirectory, readOnly: true },
+			{ name: "certificate", mountPath: podLayout.certificateDirectory, readOnly: true },
+			{ name: "data", mountPath: podLayout.dataDirectory, subPath: role },
+			{ name: "tmp", mountPath: "/tmp", subPath: role },
+		],
+	};
+}
+
+function volumes(node: NodeIntent) {
+	const files = (...keys: string[]) => keys.map((key) => ({ key, path: key }));
+	const secret = (name: string, keys: string[]) => ({
+		name,
+		secret: { secretName: nodeSecretName(node), defaultMode: 0o440, items: files(...keys) },
+	});
+	const configuration = [
+		configurationKeys.router,
+		...(node.federation === "Enabled" ? [configurationKeys.federation] : []),
+	];
+	return [
+		{ name: "configuration", configMap: { name: nodeConfigurationName(node), items: files(...configuration) } },
+		secret("credentials", [credentialNames.dialback, credentialNames.link]),
+		secret("certificate", ["tls.crt", "tls.key"]),
+		{ name: "data", emptyDir: { sizeLimit: "64Mi" } },
+		{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
+	];
+}
+
+/** Nodes keep apart where they can, so that one Kubernetes node takes one of them along. */
+function spreadOverKubernetesNodes(federation: FederationIntent) {
+	const matchLabels = roleSelector(federation.name, "gateway");
+	const podAffinityTerm = { labelSelector: { matchLabels }, topologyKey: "kubernetes.io/hostname" };
+	return {
+		podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] },
+	};
+}

@@ -1,0 +1,32 @@
+import { credentialNames } from "../gateway/layout.ts";
+import type { NodeSecrets } from "../model/federation-inputs.ts";
+import type { FederationIntent, NodeIntent } from "../model/intent.ts";
+import { nodeRevision } from "../model/revision.ts";
+import { revisionAnnotation } from "./annotations.ts";
+import { metadata } from "./metadata.ts";
+import { nodeConfigurationName, revisionedLabels } from "./node-configuration.ts";
+
+/** Same name as the revision's ConfigMap: the two are made, used and removed together. */
+export const nodeSecretName = nodeConfigurationName;
+
+/**
+ * A copy of every secret that one revision of a node uses, so that a Secret that its user changes or deletes breaks
+ * nothing that runs. Immutable.
+ */
+export function nodeSecret(federation: FederationIntent, node: NodeIntent, secrets: NodeSecrets) {
+	return {
+		apiVersion: "v1" as const,
+		kind: "Secret" as const,
+		metadata: metadata(federation, nodeSecretName(node), revisionedLabels(node), {
+			[revisionAnnotation]: nodeRevision(node),
+		}),
+		type: "Opaque",
+		immutable: true,
+		data: {
+			"tls.crt": secrets.certificate.certificate,
+			"tls.key": secrets.certificate.key,
+			[credentialNames.dialback]: secrets.dialback,
+			[credentialNames.link]: secrets.link,
+		},
+	};
+}

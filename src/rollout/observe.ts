@@ -1,0 +1,129 @@
+import type { FederationSwitch } from "../model/intent.ts";
+import { revisionAnnotation } from "../objects/annotations.ts";
+import { nodeLabel, switchLabel } from "../objects/labels.ts";
+import type { ObservedNode } from "./plan.ts";
+
+/** The parts of a Deployment and its pods that tell how far a node has come. */
+export interface DeploymentView {
+	readonly metadata: {
+		readonly name: string;
+		readonly generation?: number | undefined;
+		readonly deletionTimestamp?: string | undefined;
+		readonly labels?: Readonly<Record<string, string>> | undefined;
+		readonly annotations?: Readonly<Record<string, string>> | undefined;
+	};
+	readonly status?:
+		| { readonly observedGeneration?: number | undefined; readonly conditions?: readonly ConditionView[] | undefined }
+		| undefined;
+}
+
+export interface PodView {
+	readonly metadata: {
+		readonly name: string;
+		readonly deletionTimestamp?: string | undefined;
+		readonly labels?: Readonly<Record<string, string>> | undefined;
+		readonly annotations?: Readonly<Record<string, string>> | undefined;
+	};
+	readonly status?:
+		| {
+				readonly phase?: string | undefined;
+				readonly podIP?: string | undefined;
+				readonly conditions?: readonly ConditionView[] | undefined;
+				readonly containerStatuses?: readonly ContainerView[] | undefined;
+		  }
+		| undefined;
+}
+
+interface ConditionView {
+	readonly type: string;
+	readonly status: string;
+	readonly reason?: string | undefined;
+	readonly message?: string | undefined;
+}
+
+interface ContainerView {
+	readonly name: string;
+	readonly ready: boolean;
+	readonly restartCount: number;
+	readonly state?:
+		| { readonly waiting?: { readonly reason?: string | undefined; readonly message?: string | undefined } | undefined }
+		| undefined;
+	readonly lastState?:
+		| { readonly terminated?: { readonly exitCode: number; readonly reason?: string | undefined } | undefined }
+		| undefined;
+}
+
+/** Waiting for these is what every pod does at its start. */
+const ordinaryWaits = new Set(["ContainerCreating", "PodInitializing"]);
+
+/** How far each node of a federation has come, from its Deployment and pods. */
+export function observeNodes(
+	deployments: readonly DeploymentView[],
+	pods: readonly PodView[],
+): readonly (ObservedNode & { readonly trouble: string; readonly podIP: string | undefined })[] {
+	return deployments.flatMap((deployment) => {
+		const name = deployment.metadata.labels?.[nodeLabel];
+		if (name === undefined) return [];
+		const own = pods.filter((pod) => pod.metadata.labels?.[nodeLabel] === name && !isFinished(pod));
+		return [observeNode(name, deployment, own)];
+	});
+}
+
+function observeNode(name: string, deployment: DeploymentView, pods: readonly PodView[]) {
+	const revision = deployment.metadata.annotations?.[revisionAnnotation] ?? "";
+	const federation: FederationSwitch = deployment.metadata.labels?.[switchLabel] === "Enabled" ? "Enabled" : "Disabled";
+	const newest = pods.filter(
+		(pod) => pod.metadata.annotations?.[revisionAnnotation] === revision && !pod.metadata.deletionTimestamp,
+	);
+	const readyPod = newest.find(isReady);
+	const actedOn = (deployment.status?.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 1);
+	const leaving = deployment.metadata.deletionTimestamp !== undefined;
+	return {
+		name,
+		federation,
+		revision,
+		ready: readyPod !== undefined && !leaving,
+		moving: !actedOn || leaving || pods.length > newest.length || newest.length > 1,
+		trouble: readyPod ? "" : trouble(deployment, newest),
+		podIP: (readyPod ?? newest[0])?.status?.podIP,
+	};
+}
+
+function isReady(pod: PodView): boolean {
+	return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+function isFinished(pod: PodView): boolean {
+	return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+function trouble(deployment: DeploymentView, pods: readonly PodView[]): string {
+	for (const pod of pods) {
+		const reason = podTrouble(pod);
+		if (reason) return `pod ${pod.metadata.name}: ${reason}`;
+	}
+	if (pods.length > 0) return "";
+	// No pod at all: quota, admission or a missing service account speaks through the Deployment.
+	const failure = deployment.status?.conditions?.find(
+		({ type, status }) => type === "ReplicaFailure" && status === "True",
+	);
+	return failure ? `no pod could be made: ${failure.message ?? failure.reason ?? "unknown cause"}` : "";
+}
+
+function podTrouble({ status }: PodView): string {
+	const unscheduled = status?.conditions?.find(
+		({ type, reason }) => type === "PodScheduled" && reason === "Unschedulable",
+	);
+	if (unscheduled) return `cannot be scheduled: ${unscheduled.message ?? "no Kubernetes node fits"}`;
+	for (const container of status?.containerStatuses ?? []) {
+		const waiting = container.state?.waiting;
+		if (waiting?.reason && !ordinaryWaits.has(waiting.reason)) {
+			return `container ${container.name} is waiting: ${waiting.reason}${waiting.message ? ` (${waiting.message})` : ""}`;
+		}
+		const ended = container.lastState?.terminated;
+		if (!container.ready && ended && container.restartCount > 0) {
+			return `container ${container.name} ended with exit code ${ended.exitCode} and was started ${container.restartCount + 1} times`;
+		}
+	}
+	return "";
+}

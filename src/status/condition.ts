@@ -1,0 +1,35 @@
+/** metav1.Condition, as kubectl and Argo CD read it. */
+export interface Condition {
+	readonly type: string;
+	readonly status: "True" | "False" | "Unknown";
+	readonly reason: string;
+	readonly message: string;
+	readonly observedGeneration: number;
+	/** RFC 3339; changes only when `status` does. */
+	readonly lastTransitionTime: string;
+}
+
+/** What one condition says now, without the bookkeeping. */
+export type Verdict = Pick<Condition, "status" | "reason" | "message">;
+
+/** Longest message that the API server takes. */
+const messageLimit = 32_768;
+
+export function condition(
+	type: string,
+	verdict: Verdict,
+	generation: number,
+	previous: readonly Condition[],
+	now: Date,
+): Condition {
+	const before = previous.find((entry) => entry.type === type);
+	const unchanged = before?.status === verdict.status;
+	return {
+		type,
+		status: verdict.status,
+		reason: verdict.reason,
+		message: verdict.message.slice(0, messageLimit),
+		observedGeneration: generation,
+		lastTransitionTime: unchanged ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, "Z"),
+	};
+}

@@ -1,0 +1,29 @@
+import { xmppServerPort } from "../model/ports.ts";
+import type { FederationObservation, ServiceObservation } from "./federation-observation.ts";
+
+export interface Endpoint {
+	/** Public: for peers. Internal: for the internal server. Resolver: DNS for the internal server. */
+	readonly for: "Public" | "Internal" | "Resolver";
+	/** Address or name. */
+	readonly host: string;
+	readonly port: number;
+	/** The Service behind it. */
+	readonly name: string;
+}
+
+export function endpoints({ services }: FederationObservation): readonly Endpoint[] {
+	return [
+		...publicEndpoints(services.public),
+		...inside("Internal", services.internal, xmppServerPort),
+		...inside("Resolver", services.resolver, 53),
+	];
+}
+
+function publicEndpoints(service: ServiceObservation | undefined): Endpoint[] {
+	if (!service) return [];
+	return service.ingress.map((host) => ({ for: "Public", host, port: xmppServerPort, name: service.name }));
+}
+
+function inside(purpose: Endpoint["for"], service: ServiceObservation | undefined, port: number): Endpoint[] {
+	return service?.clusterIP ? [{ for: purpose, host: service.clusterIP, port, name: service.name }] : [];
+}

@@ -1,0 +1,39 @@
+import type { CertificateFacts } from "../model/certificate.ts";
+import type { FederationIntent } from "../model/intent.ts";
+import type { Problem } from "../model/problem.ts";
+import type { ObservedNode, Plan } from "../rollout/plan.ts";
+
+/** Everything that the status of a federation is made from: what should be, what is, and what is in the way. */
+export interface FederationObservation {
+	readonly generation: number;
+	/** Undefined where the resource could not be modelled: `problems` says why. */
+	readonly intent: FederationIntent | undefined;
+	readonly certificate: (CertificateFacts & { readonly selfSigned: boolean }) | undefined;
+	readonly dialback: "Given" | "Generated";
+	/** Why the resource is not accepted. */
+	readonly problems: readonly Problem[];
+	/** What hinders carrying it out: foreign objects, refused requests. */
+	readonly obstacles: readonly Problem[];
+	readonly nodes: readonly NodeObservation[];
+	readonly plan: Plan;
+	readonly services: {
+		readonly public?: ServiceObservation | undefined;
+		readonly internal?: ServiceObservation | undefined;
+		readonly resolver?: ServiceObservation | undefined;
+	};
+}
+
+export interface NodeObservation extends ObservedNode {
+	/** Why a pod is not ready, in the words of Kubernetes; empty when nothing is known. */
+	readonly trouble: string;
+	/** What the node's router says of its upstream; undefined while it could not be asked. */
+	readonly upstream?: { readonly reachable: boolean; readonly error?: string | undefined } | undefined;
+}
+
+export interface ServiceObservation {
+	readonly name: string;
+	readonly clusterIP?: string | undefined;
+	/** Addresses or names that the load balancer gave. */
+	readonly ingress: readonly string[];
+	readonly nodePort?: number | undefined;
+}

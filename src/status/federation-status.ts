@@ -1,0 +1,57 @@
+import { accepted } from "./accepted.ts";
+import { certificateValid } from "./certificate-valid.ts";
+import { type Condition, condition } from "./condition.ts";
+import { degraded } from "./degraded.ts";
+import { dnsRecords } from "./dns-records.ts";
+import { endpoints } from "./endpoints.ts";
+import type { FederationObservation } from "./federation-observation.ts";
+import { nodeStates } from "./nodes.ts";
+import { progressing } from "./progressing.ts";
+import { ready } from "./ready.ts";
+
+const verdicts = {
+	Accepted: accepted,
+	Ready: ready,
+	Progressing: progressing,
+	Degraded: degraded,
+	CertificateValid: certificateValid,
+} as const;
+
+export interface PreviousStatus {
+	readonly conditions?: readonly Condition[] | undefined;
+	readonly effective?: object | undefined;
+}
+
+/** The whole status of an XmppFederation. Equal observations give equal statuses: no time of its own is in it. */
+export function federationStatus(observation: FederationObservation, previous: PreviousStatus, now: Date) {
+	const { generation, intent } = observation;
+	const nodes = nodeStates(observation);
+	const before = previous.conditions ?? [];
+	return {
+		observedGeneration: generation,
+		conditions: Object.entries(verdicts).map(([type, verdict]) =>
+			condition(type, verdict(observation), generation, before, now),
+		),
+		readyNodes: `${nodes.filter((node) => node.ready).length}/${nodes.length}`,
+		enabledNodes: nodes.filter((node) => node.federation === "Enabled").length,
+		nodes,
+		dnsRecords: dnsRecords(observation),
+		endpoints: endpoints(observation),
+		// While nothing can be modelled, what is in force is what was.
+		...(intent
+			? { effective: effective(observation, intent) }
+			: previous.effective && { effective: previous.effective }),
+	};
+}
+
+function effective(
+	{ certificate, dialback }: FederationObservation,
+	intent: NonNullable<FederationObservation["intent"]>,
+) {
+	return {
+		image: intent.nodes[0]?.image ?? "",
+		securityMode: "TLSRequired" as const,
+		certificate: certificate?.selfSigned ? ("SelfSigned" as const) : ("Given" as const),
+		dialback,
+	};
+}

@@ -1,0 +1,150 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type DesiredNode, type ObservedNode, type Plan, plan, type Step } from "../../../src/rollout/plan.ts";
+
+const desired = (name: string, revision: string, federation: DesiredNode["federation"] = "Enabled"): DesiredNode => ({
+	name,
+	revision,
+	federation,
+});
+const observed = (name: string, revision: string, more: Partial<ObservedNode> = {}): ObservedNode => ({
+	name,
+	revision,
+	federation: "Enabled",
+	ready: true,
+	moving: false,
+	...more,
+});
+const words = ({ steps, waiting }: Plan) => [
+	...steps.map(({ kind, node }) => `${kind} ${node}`),
+	...waiting.map(({ node, behind, reason }) => `${node} behind ${behind}: ${reason}`),
+];
+
+describe("plan", () => {
+	test.each<[string, DesiredNode[], ObservedNode[], string[]]>([
+		["nothing to do", [desired("a", "1")], [observed("a", "1")], []],
+		["new nodes come together", [desired("a", "1"), desired("b", "1")], [], ["Create a", "Create b"]],
+		[
+			"one at a time, by name",
+			[desired("b", "2"), desired("a", "2")],
+			[observed("b", "1"), observed("a", "1")],
+			["Restart a", "b behind a: AnotherNodeNext"],
+		],
+		[
+			"the next waits for the one before to be ready",
+			[desired("a", "2"), desired("b", "2")],
+			[observed("a", "2", { ready: false, moving: true }), observed("b", "1")],
+			["b behind a: PreviousNodeNotReady"],
+		],
+		[
+			"and for its old pod to be gone",
+			[desired("a", "2"), desired("b", "2")],
+			[observed("a", "2", { moving: true }), observed("b", "1")],
+			["b behind a: OldPodDraining"],
+		],
+		[
+			"not ready first",
+			[desired("a", "2"), desired("b", "2")],
+			[observed("a", "1"), observed("b", "1", { ready: false })],
+			["Restart b", "a behind b: AnotherNodeNext"],
+		],
+		[
+			"a broken node does not block its own repair",
+			[desired("a", "3"), desired("b", "3")],
+			[observed("a", "2", { ready: false, moving: true }), observed("b", "1")],
+			["Restart a", "b behind a: AnotherNodeNext"],
+		],
+		[
+			"two broken ones can be repaired",
+			[desired("a", "2"), desired("b", "2")],
+			[observed("a", "2", { ready: false }), observed("b", "1", { ready: false })],
+			["Restart b"],
+		],
+		[
+			"enabling before the rest, disabling last",
+			[desired("a", "2", "Disabled"), desired("b", "2"), desired("c", "2", "Enabled")],
+			[observed("a", "1"), observed("b", "1"), observed("c", "1", { federation: "Disabled" })],
+			["Restart c", "b behind c: AnotherNodeNext", "a behind c: AnotherNodeNext"],
+		],
+		[
+			"removing after restarting",
+			[desired("b", "2")],
+			[observed("a", "1"), observed("b", "1")],
+			["Restart b", "a behind b: AnotherNodeNext"],
+		],
+		["removing", [desired("b", "1")], [observed("a", "1"), observed("b", "1")], ["Remove a"]],
+		[
+			"a new node is ready before another leaves",
+			[desired("b", "1")],
+			[observed("a", "1")],
+			["Create b", "a behind b: PreviousNodeNotReady"],
+		],
+	])("%s", (_name, want, have, expected) => {
+		expect(words(plan(want, have))).toEqual(expected);
+	});
+});
+
+describe("every plan", () => {
+	const name = fc.constantFrom("a", "b", "c", "d");
+	const revision = fc.constantFrom("1", "2", "3");
+	const federation = fc.constantFrom("Enabled" as const, "Disabled" as const);
+	const byName = { selector: (node: { name: string }) => node.name };
+	const wants = fc.uniqueArray(fc.record({ name, revision, federation }), byName);
+	const haves = fc.uniqueArray(
+		fc.record({ name, revision, federation, ready: fc.boolean(), moving: fc.boolean() }),
+		byName,
+	);
+
+	test("touches at most one existing node, and none that is at its intent", () => {
+		fc.assert(
+			fc.property(wants, haves, (want, have) => {
+				const disruptive = plan(want, have).steps.filter(({ kind }) => kind !== "Create");
+				expect(disruptive.length).toBeLessThanOrEqual(1);
+				for (const { node } of disruptive) {
+					const revisions = [want, have].map((nodes) => nodes.find((entry) => entry.name === node)?.revision);
+					expect(revisions[0]).not.toBe(revisions[1]);
+				}
+			}),
+		);
+	});
+
+	test("takes no ready node while another is not ready or still moving", () => {
+		fc.assert(
+			fc.property(wants, haves, (want, have) => {
+				for (const { kind, node } of plan(want, have).steps) {
+					if (kind === "Create" || !have.find((entry) => entry.name === node)?.ready) continue;
+					expect(have.every((entry) => entry.ready && !entry.moving)).toBe(true);
+				}
+			}),
+		);
+	});
+
+	test("comes to an end with every node at its intent", () => {
+		fc.assert(
+			fc.property(wants, haves, (want, have) => {
+				let nodes: ObservedNode[] = have;
+				for (let round = 0; round < 20; round++) {
+					const { steps } = plan(want, nodes);
+					if (steps.length === 0 && nodes.every((node) => node.ready && !node.moving)) break;
+					nodes = settle(apply(steps, want, nodes));
+				}
+				const view = (list: readonly DesiredNode[]) => list.map((node) => `${node.name}=${node.revision}`).toSorted();
+				expect(view(nodes)).toEqual(view(want));
+			}),
+		);
+	});
+
+	function apply(steps: readonly Step[], want: DesiredNode[], nodes: ObservedNode[]): ObservedNode[] {
+		let result = nodes;
+		for (const { node } of steps) {
+			const target = want.find((entry) => entry.name === node);
+			result = result.filter((entry) => entry.name !== node);
+			if (target) result = [...result, { ...target, ready: false, moving: true }];
+		}
+		return result;
+	}
+	/** What is at its intent becomes ready. What is broken stays so. */
+	function settle(nodes: ObservedNode[]): ObservedNode[] {
+		return nodes.map((node) => ({ ...node, ready: true, moving: false }));
+	}
+});
