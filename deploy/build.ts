@@ -1,0 +1,42 @@
+import { chmod, copyFile, mkdir, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Directory that the operator's image is built from. */
+export const operatorContext = join(root, "dist/operator");
+
+/**
+ * Makes dist/operator: the bundle, the Node to run it, and the Containerfile.
+ *
+ * @returns size of the bundle in bytes
+ */
+export async function buildOperator(): Promise<number> {
+	await mkdir(operatorContext, { recursive: true });
+	const result = await build({
+		entryPoints: [join(root, "src/main.ts")],
+		outfile: join(operatorContext, "operator.mjs"),
+		bundle: true,
+		platform: "node",
+		target: "node24",
+		format: "esm",
+		minifySyntax: true,
+		minifyWhitespace: true,
+		metafile: true,
+		logLevel: "warning",
+		// CommonJS packages inside the bundle call require() for Node's own modules.
+		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+	});
+	const node = join(operatorContext, "node");
+	await copyFile(await realpath(process.execPath), node);
+	await chmod(node, 0o755);
+	await copyFile(join(root, "deploy/operator/Containerfile"), join(operatorContext, "Containerfile"));
+	return Object.values(result.metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+if (import.meta.main) {
+	const bytes = await buildOperator();
+	console.log(`dist/operator: bundle of ${(bytes / 1e6).toFixed(2)} MB`);
+}
