@@ -16,15 +16,24 @@ function fail(message) {
 	process.exit(1);
 }
 
-/** `npm ci`, but only when package-lock.json differs from what is installed. */
+/**
+ * Installs what package-lock.json pins, but only when it differs from what is installed. Not `npm ci`: that refuses to
+ * start where the registry lacks the binaries of a platform that is not this one (they are optional dependencies of the
+ * linter and the formatter), although nothing of them would be installed.
+ */
 function installDependencies() {
-	const wanted = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+	const lock = readFileSync(join(root, "package-lock.json"));
+	const wanted = createHash("sha256").update(lock).digest("hex");
 	if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-	console.error("▸ installing npm packages (npm ci)");
+	console.error("▸ installing npm packages");
 	const started = Date.now();
-	const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
+	const npm = spawnSync("npm", ["install", "--no-save", "--ignore-scripts", "--loglevel=error"], {
+		cwd: root,
+		stdio: ["ignore", 2, 2],
+	});
 	if (npm.error) fail(`npm was not found. It comes with Node: install Node 18 or newer. (${npm.error.message})`);
-	if (npm.status !== 0) fail(`npm ci failed with exit code ${npm.status}. Is the npm registry reachable? Try: npm ping`);
+	if (npm.status !== 0)
+		fail(`npm install failed with exit code ${npm.status}. Is the npm registry reachable? Try: npm ping`);
 	mkdirSync(modules, { recursive: true });
 	writeFileSync(stamp, wanted);
 	console.error(`✓ installed npm packages (${Math.round((Date.now() - started) / 1000)} s)`);

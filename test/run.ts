@@ -1,0 +1,98 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { passThrough } from "../deploy/lib/pass-through.ts";
+import { runProgram } from "../deploy/lib/program.ts";
+import { note, step } from "../deploy/lib/steps.ts";
+
+/**
+ * `npm test`: all set-up and every test. `npm test -- unit gateway` runs these parts only; what follows `--` goes to
+ * vitest. Parts run from fast to slow, so that a mistake shows early; all run, so that one run shows all.
+ */
+const parts = ["static", "unit", "apiserver", "gateway", "cluster"] as const;
+type Part = (typeof parts)[number];
+
+interface Count {
+	passed: number;
+	failed: number;
+	skipped: number;
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+const staticChecks: Readonly<Record<string, readonly string[]>> = {
+	"type check": ["tsc", "--noEmit"],
+	lint: ["oxlint", "--type-aware", "--deny-warnings"],
+	format: ["biome", "ci", "."],
+};
+
+async function main(signal: AbortSignal): Promise<number> {
+	const { chosen, vitestArguments } = parse(process.argv.slice(2));
+	const total: Count = { passed: 0, failed: 0, skipped: 0 };
+	for (const part of chosen) {
+		const count = part === "static" ? await check(signal) : await vitest(part, vitestArguments, signal);
+		for (const key of ["passed", "failed", "skipped"] as const) total[key] += count[key];
+	}
+	console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+	return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+function parse(args: readonly string[]): { chosen: readonly Part[]; vitestArguments: readonly string[] } {
+	const split = args.indexOf("--");
+	const names = split < 0 ? args : args.slice(0, split);
+	const unknown = names.filter((name) => !isPart(name));
+	if (unknown.length > 0)
+		throw new Error(`no part of the tests is named ${unknown.join(", ")}. There are: ${parts.join(", ")}`);
+	return {
+		chosen: names.length === 0 ? parts : parts.filter((part) => names.includes(part)),
+		vitestArguments: split < 0 ? [] : args.slice(split + 1),
+	};
+}
+
+function isPart(name: string): name is Part {
+	return parts.some((part) => part === name);
+}
+
+async function check(signal: AbortSignal): Promise<Count> {
+	const count: Count = { passed: 0, failed: 0, skipped: 0 };
+	for (const [title, command] of Object.entries(staticChecks)) {
+		const code = await step(title, () => passThrough(command, { cwd: root, signal }));
+		if (code === 0) count.passed++;
+		else count.failed++;
+	}
+	return count;
+}
+
+/** Runs one vitest project. One that ends without a report counts as a failure: nothing is known of its tests. */
+async function vitest(project: Part, more: readonly string[], signal: AbortSignal): Promise<Count> {
+	const directory = await mkdtemp(join(tmpdir(), "xmppfed-test-"));
+	const report = join(directory, "report.json");
+	try {
+		const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+		const command = ["vitest", "run", "--project", project, ...reporters, ...more];
+		const code = await step(`${project} tests`, () => passThrough(command, { cwd: root, signal }));
+		const count = await readReport(report);
+		if (code !== 0 && count.failed === 0) {
+			note(`✗ ${project} tests: vitest ended with exit code ${code}`);
+			count.failed++;
+		}
+		return count;
+	} finally {
+		await rm(directory, { recursive: true, force: true });
+	}
+}
+
+async function readReport(path: string): Promise<Count> {
+	const text = await readFile(path, "utf8").catch(() => undefined);
+	if (text === undefined) return { passed: 0, failed: 1, skipped: 0 };
+	const report = JSON.parse(text) as Record<string, number>;
+	return {
+		passed: report["numPassedTests"] ?? 0,
+		// A file that cannot be loaded fails as a suite, with no test of it counted.
+		failed: Math.max(report["numFailedTests"] ?? 0, report["numFailedTestSuites"] ? 1 : 0),
+		skipped: (report["numPendingTests"] ?? 0) + (report["numTodoTests"] ?? 0),
+	};
+}
+
+await runProgram(main);
