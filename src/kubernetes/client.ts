@@ -1,0 +1,439 @@
+import { StringDecoder } from "node:string_decoder";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { type Dispatcher, request } from "undici";
+import { Connection } from "./connection.ts";
+import { ApiError, ApiUnreachableError, type Call, type Verb } from "./errors.ts";
+import { type KubernetesObject, type Observed, type Resource, resourcePath } from "./object.ts";
+
+/** Owner of the fields that this project sets (server-side apply). */
+export const fieldManager = "xmppfed";
+
+/** For one call with its repetitions (ms). */
+const defaultTimeout = 30_000;
+const maxRepetitions = 4;
+/** A longer Retry-After is cut to this (ms). */
+const maxRetryAfter = 10_000;
+/** A watch is ended by the client when the server has not ended it this long (ms) after its time. */
+const watchGrace = 15_000;
+
+/** One HTTP request that has been answered or has failed. */
+export interface RequestRecord {
+	readonly verb: Verb;
+	/** Plural, with `/status` for a subresource. */
+	readonly resource: string;
+	/** HTTP status code, or 0 without an answer. */
+	readonly status: number;
+	/** Until the whole answer was here; for a watch, until its headers were. */
+	readonly seconds: number;
+}
+
+export interface ClientOptions {
+	readonly userAgent?: string;
+	/** Called for each HTTP request, repetitions included. */
+	readonly onRequest?: (record: RequestRecord) => void;
+	/** Called before each request that changes something; throws where that must not happen, as without leadership. */
+	readonly beforeWrite?: () => void;
+}
+
+export interface CallOptions {
+	readonly signal?: AbortSignal | undefined;
+	/** ms, for the call with its repetitions; 30,000 if absent. */
+	readonly timeout?: number;
+}
+
+export interface ListOptions extends CallOptions {
+	/** Absent: all namespaces. */
+	readonly namespace?: string | undefined;
+	readonly labelSelector?: string | undefined;
+	readonly fieldSelector?: string | undefined;
+	readonly limit?: number | undefined;
+	readonly continue?: string | undefined;
+	readonly resourceVersion?: string | undefined;
+}
+
+export interface ObjectList<T extends KubernetesObject> {
+	readonly items: readonly Observed<T>[];
+	readonly resourceVersion: string;
+	/** Present where there are more items: the same list with this as `continue` gives them. */
+	readonly continue?: string;
+}
+
+export interface ApplyOptions extends CallOptions {
+	/** Takes fields that another manager owns. Without it these give an ApiError of reason Conflict. */
+	readonly force: boolean;
+	readonly subresource?: "status";
+	readonly dryRun?: boolean;
+}
+
+export interface PatchOptions extends CallOptions {
+	readonly subresource?: "status";
+}
+
+export interface DeleteOptions extends CallOptions {
+	/** Deletes only the object with this uid; another one gives an ApiError of reason Conflict. */
+	readonly uid?: string;
+	readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";
+}
+
+export interface WatchOptions {
+	readonly namespace?: string | undefined;
+	readonly labelSelector?: string | undefined;
+	readonly fieldSelector?: string | undefined;
+	/** Events after this one are given. */
+	readonly resourceVersion: string;
+	/** The server ends the watch after this time. */
+	readonly timeoutSeconds: number;
+	/** ms without any byte after which the connection counts as dead. Bookmarks come about every minute. */
+	readonly idleTimeout: number;
+	readonly signal?: AbortSignal | undefined;
+}
+
+export type WatchEvent<T extends KubernetesObject> =
+	| { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: Observed<T> }
+	| { readonly type: "BOOKMARK"; readonly resourceVersion: string };
+
+/**
+ * The Kubernetes API as JSON over shared connections. All methods throw {@link ApiError} where the server refused,
+ * {@link ApiUnreachableError} where it did not answer, and the reason of `signal` where that was aborted. 429, and 503
+ * with Retry-After, are repeated a few times as the server asks.
+ */
+export class KubernetesClient {
+	readonly #connection: Connection;
+	readonly #options: ClientOptions;
+
+	constructor(config: KubeConfig | Connection, options: ClientOptions = {}) {
+		this.#connection = config instanceof Connection ? config : new Connection(config);
+		this.#options = options;
+	}
+
+	/** A client with other options on the same connections. */
+	with(options: ClientOptions): KubernetesClient {
+		return new KubernetesClient(this.#connection, { ...this.#options, ...options });
+	}
+
+	/** Connections that are open now, and that were ever opened. */
+	get connections(): { readonly open: number; readonly opened: number } {
+		return this.#connection.connections;
+	}
+
+	/** Ends all connections, also those of clients made by {@link with}. */
+	async close(): Promise<void> {
+		await this.#connection.close();
+	}
+
+	/** The object, or undefined where there is none of that name. */
+	async get<T extends KubernetesObject>(
+		resource: Resource<T>,
+		namespace: string | undefined,
+		name: string,
+		options: CallOptions = {},
+	): Promise<Observed<T> | undefined> {
+		try {
+			const path = resourcePath(resource, namespace, name);
+			return observed(
+				resource,
+				await this.#call(callOf("get", resource, namespace, name), { method: "GET", path }, options),
+			);
+		} catch (error) {
+			if (isMissingObject(error)) return undefined;
+			throw error;
+		}
+	}
+
+	/** One page where `limit` is given, else everything. */
+	async list<T extends KubernetesObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
+		const { namespace, labelSelector, fieldSelector, limit, resourceVersion } = options;
+		const query = { labelSelector, fieldSelector, limit, continue: options.continue, resourceVersion };
+		const path = resourcePath(resource, namespace);
+		const body = await this.#call(callOf("list", resource, namespace), { method: "GET", path, query }, options);
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the API's list type
+		const list = body as { metadata: { resourceVersion: string; continue?: string }; items: unknown[] };
+		return {
+			items: list.items.map((item) => observed(resource, item)),
+			resourceVersion: list.metadata.resourceVersion,
+			...(list.metadata.continue && { continue: list.metadata.continue }),
+		};
+	}
+
+	async create<T extends KubernetesObject>(
+		resource: Resource<T>,
+		object: T,
+		options: CallOptions = {},
+	): Promise<Observed<T>> {
+		const { namespace, name } = object.metadata;
+		const path = resourcePath(resource, namespace);
+		const send = { method: "POST", path, query: { fieldManager }, body: object } as const;
+		return observed(resource, await this.#call(callOf("create", resource, namespace, name), send, options));
+	}
+
+	/**
+	 * Server-side apply under {@link fieldManager}: makes the object, or brings the given fields of it to the given
+	 * values and removes those that an earlier apply had and this one has not. With `metadata.uid` only that object is
+	 * touched, with `metadata.resourceVersion` only that version of it.
+	 */
+	async apply<T extends KubernetesObject>(
+		resource: Resource<T>,
+		object: T,
+		options: ApplyOptions,
+	): Promise<Observed<T>> {
+		const { namespace, name } = object.metadata;
+		const { force, subresource, dryRun } = options;
+		const path = resourcePath(resource, namespace, name, subresource);
+		const query = { fieldManager, force: force || undefined, dryRun: dryRun ? "All" : undefined };
+		const call = callOf("apply", resource, namespace, name, subresource);
+		const contentType = "application/apply-patch+yaml";
+		return observed(
+			resource,
+			await this.#call(call, { method: "PATCH", path, query, body: object, contentType }, options),
+		);
+	}
+
+	/** JSON merge patch (RFC 7386): null removes a field, lists are replaced. */
+	async mergePatch<T extends KubernetesObject>(
+		resource: Resource<T>,
+		namespace: string | undefined,
+		name: string,
+		patch: object,
+		options: PatchOptions = {},
+	): Promise<Observed<T>> {
+		const path = resourcePath(resource, namespace, name, options.subresource);
+		const call = callOf("patch", resource, namespace, name, options.subresource);
+		const contentType = "application/merge-patch+json";
+		const send = { method: "PATCH", path, query: { fieldManager }, body: patch, contentType } as const;
+		return observed(resource, await this.#call(call, send, options));
+	}
+
+	/** Replaces the object; with `metadata.resourceVersion`, only where it is still at that version. */
+	async replace<T extends KubernetesObject>(
+		resource: Resource<T>,
+		object: T,
+		options: PatchOptions = {},
+	): Promise<Observed<T>> {
+		const { namespace, name } = object.metadata;
+		const path = resourcePath(resource, namespace, name, options.subresource);
+		const call = callOf("update", resource, namespace, name, options.subresource);
+		const send = { method: "PUT", path, query: { fieldManager }, body: object } as const;
+		return observed(resource, await this.#call(call, send, options));
+	}
+
+	/** Returns whether there was such an object. */
+	async delete<T extends KubernetesObject>(
+		resource: Resource<T>,
+		namespace: string | undefined,
+		name: string,
+		options: DeleteOptions = {},
+	): Promise<boolean> {
+		const { uid, propagationPolicy } = options;
+		const body = {
+			apiVersion: "v1",
+			kind: "DeleteOptions",
+			...(uid !== undefined && { preconditions: { uid } }),
+			...(propagationPolicy && { propagationPolicy }),
+		};
+		try {
+			const path = resourcePath(resource, namespace, name);
+			await this.#call(callOf("delete", resource, namespace, name), { method: "DELETE", path, body }, options);
+			return true;
+		} catch (error) {
+			if (isMissingObject(error)) return false;
+			throw error;
+		}
+	}
+
+	/**
+	 * Changes after `resourceVersion`, until the server ends the watch (returns), the connection is lost or silent
+	 * (throws ApiUnreachableError) or the version is too old (throws an ApiError of status 410).
+	 */
+	async *watch<T extends KubernetesObject>(
+		resource: Resource<T>,
+		options: WatchOptions,
+	): AsyncGenerator<WatchEvent<T>, void, undefined> {
+		const { namespace, labelSelector, fieldSelector, resourceVersion, timeoutSeconds, idleTimeout, signal } = options;
+		const call = callOf("watch", resource, namespace);
+		const query = {
+			watch: true,
+			allowWatchBookmarks: true,
+			labelSelector,
+			fieldSelector,
+			resourceVersion,
+			timeoutSeconds,
+		};
+		const deadline = withDeadline(signal, timeoutSeconds * 1000 + watchGrace);
+		let response: Dispatcher.ResponseData | undefined;
+		try {
+			response = await this.#request(call, {
+				method: "GET",
+				path: resourcePath(resource, namespace),
+				query,
+				signal: deadline.signal,
+				bodyTimeout: idleTimeout,
+			});
+			if (response.statusCode !== 200) throw await refusal(call, response);
+			for await (const line of lines(response.body)) yield watchEvent(call, resource, line);
+		} catch (error) {
+			throw rephrase(call, error, signal);
+		} finally {
+			deadline.clear();
+			response?.body.on("error", () => {}).destroy();
+		}
+	}
+
+	/** Sends a request, again where the server asks for it, and gives the JSON of the answer. */
+	async #call(call: Call, send: Send, options: CallOptions): Promise<unknown> {
+		const deadline = withDeadline(options.signal, options.timeout ?? defaultTimeout);
+		try {
+			for (let repetition = 0; ; repetition++) {
+				const response = await this.#request(call, { ...send, signal: deadline.signal });
+				if (response.statusCode < 300) return await response.body.json();
+				const error = await refusal(call, response);
+				const wait = retryAfter(error);
+				if (wait === undefined || repetition >= maxRepetitions) throw error;
+				await sleep(wait, undefined, { signal: deadline.signal });
+			}
+		} catch (error) {
+			throw rephrase(call, error, options.signal);
+		} finally {
+			deadline.clear();
+		}
+	}
+
+	async #request(call: Call, send: Send & { signal: AbortSignal; bodyTimeout?: number }) {
+		const watching = call.verb === "watch";
+		if (!["get", "list", "watch"].includes(call.verb)) this.#options.beforeWrite?.();
+		const started = performance.now();
+		let status = 0;
+		try {
+			send.signal.throwIfAborted();
+			const { headers, calls, watches } = await this.#connection.authenticate();
+			const response = await request(`${this.#connection.server}${send.path}`, {
+				dispatcher: watching ? watches : calls,
+				method: send.method,
+				headers: {
+					...headers,
+					accept: "application/json",
+					"user-agent": this.#options.userAgent ?? "xmpp-federation-operator",
+					...(send.body === undefined ? {} : { "content-type": send.contentType ?? "application/json" }),
+				},
+				query: Object.fromEntries(Object.entries(send.query ?? {}).filter(([, value]) => value !== undefined)),
+				body: send.body === undefined ? null : JSON.stringify(send.body),
+				signal: send.signal,
+				headersTimeout: defaultTimeout,
+				bodyTimeout: send.bodyTimeout ?? defaultTimeout,
+			});
+			status = response.statusCode;
+			return response;
+		} finally {
+			const seconds = (performance.now() - started) / 1000;
+			this.#options.onRequest?.({ verb: call.verb, resource: call.resource, status, seconds });
+		}
+	}
+}
+
+interface Send {
+	readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+	readonly path: string;
+	readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+	readonly body?: object;
+	readonly contentType?: string;
+}
+
+function callOf(verb: Verb, resource: Resource, namespace?: string, name?: string, subresource?: string): Call {
+	const plural = subresource === undefined ? resource.plural : `${resource.plural}/${subresource}`;
+	return { verb, resource: plural, namespace, name };
+}
+
+/** Items of a list have neither apiVersion nor kind; managedFields are as long as the rest and nothing reads them. */
+function observed<T extends KubernetesObject>(resource: Resource<T>, body: unknown): Observed<T> {
+	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the API server's word for it
+	const object = body as Observed<T>;
+	if ("managedFields" in object.metadata) delete object.metadata["managedFields"];
+	return Object.assign(object, { apiVersion: resource.apiVersion, kind: resource.kind });
+}
+
+/** No object of that name, in contrast to no such kind (a CRD that is not installed), which has no Status body. */
+function isMissingObject(error: unknown): boolean {
+	return error instanceof ApiError && error.reason === "NotFound";
+}
+
+async function refusal(call: Call, response: Dispatcher.ResponseData): Promise<ApiError> {
+	const text = await response.body.text();
+	const body = parseJson(text);
+	const seconds = Number(response.headers["retry-after"]);
+	// What the server could not read it may quote, and that may be a Secret's data.
+	const unsafe = response.statusCode === 400 && call.resource === "secrets";
+	const shown = unsafe ? { reason: "BadRequest", message: "the Secret was not understood" } : (body ?? text);
+	return new ApiError(call, response.statusCode, shown, seconds > 0 ? seconds : undefined);
+}
+
+/** ms to wait before the same request is sent again; undefined where that makes no sense. */
+function retryAfter(error: ApiError): number | undefined {
+	const seconds = error.details.retryAfterSeconds;
+	if (error.status === 429) return Math.min((seconds ?? 1) * 1000, maxRetryAfter);
+	return error.status === 503 && seconds !== undefined ? Math.min(seconds * 1000, maxRetryAfter) : undefined;
+}
+
+/** What the caller sees: its own reason for aborting, the server's refusal, or that there was no answer. */
+function rephrase(call: Call, error: unknown, signal: AbortSignal | undefined): unknown {
+	if (signal?.aborted) return signal.reason;
+	return error instanceof ApiError || error instanceof ApiUnreachableError || !isTransport(error)
+		? error
+		: new ApiUnreachableError(call, error);
+}
+
+/** Errors of sockets, TLS, HTTP, JSON and time-outs have a code or a name of theirs; the rest are defects. */
+function isTransport(error: unknown): boolean {
+	return error instanceof Error && !(error instanceof TypeError && !("code" in error));
+}
+
+/** A signal that is also aborted after `ms`; the timer must be cleared. */
+function withDeadline(signal: AbortSignal | undefined, ms: number): { signal: AbortSignal; clear: () => void } {
+	const controller = new AbortController();
+	const timer = setTimeout(
+		() => controller.abort(new DOMException(`no answer within ${ms / 1000} s`, "TimeoutError")),
+		ms,
+	);
+	return {
+		signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,
+		clear: () => clearTimeout(timer),
+	};
+}
+
+function watchEvent<T extends KubernetesObject>(call: Call, resource: Resource<T>, line: string): WatchEvent<T> {
+	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the API's watch event
+	const event = JSON.parse(line) as { type: string; object: { code?: number; metadata: { resourceVersion: string } } };
+	switch (event.type) {
+		case "ADDED":
+		case "MODIFIED":
+		case "DELETED":
+			return { type: event.type, object: observed(resource, event.object) };
+		case "BOOKMARK":
+			return { type: "BOOKMARK", resourceVersion: event.object.metadata.resourceVersion };
+		default:
+			throw new ApiError(call, event.object.code ?? 500, event.object);
+	}
+}
+
+/** Lines of a body, without copying what is still incomplete for every chunk that comes. */
+async function* lines(body: AsyncIterable<Buffer>): AsyncGenerator<string, void, undefined> {
+	const decoder = new StringDecoder("utf8");
+	let incomplete: string[] = [];
+	for await (const chunk of body) {
+		const parts = decoder.write(chunk).split("\n");
+		const last = parts.pop() ?? "";
+		for (const part of parts) {
+			const line = incomplete.length === 0 ? part : [...incomplete, part].join("");
+			incomplete = [];
+			if (line.trim() !== "") yield line;
+		}
+		if (last !== "") incomplete.push(last);
+	}
+}
+
+function parseJson(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}
