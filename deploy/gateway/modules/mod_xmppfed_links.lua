@@ -1,0 +1,289 @@
+-- Router, global: the links to every federation connection manager, one for each address and local domain (XEP-0114
+-- client side; the messages beyond XEP-0114 are described in xmppfed_link.lib.lua).
+--
+-- Options:
+--   xmppfed_node (string)           name of this node
+--   xmppfed_links (table)           { host = name of the headless links Service, port = 5275 }
+--   xmppfed_link_secret (string)    shared by all nodes of a federation
+--   xmppfed_upstreams (table)       its keys are the local domains
+--   xmppfed_link_retry (period)     longest wait before a link is tried again (1 s)
+--
+-- Invariants: at most one link for each domain and address. An address that DNS no longer gives keeps its link until
+-- the link ends by itself, and is not tried again. A link carries stanzas only after <hello/> and before <drain/>.
+
+module:set_global();
+
+local connect = require "prosody.net.connect".connect;
+local basic_resolver = require "prosody.net.resolvers.basic".new;
+local new_stream = require "prosody.util.xmppstream".new;
+local sha1 = require "prosody.util.hashes".sha1;
+local st = require "prosody.util.stanza";
+local monotonic = require "prosody.util.time".monotonic;
+local add_task = require "prosody.util.timer".add_task;
+local protocol = module:require "xmppfed_link";
+local watch_addresses = module:require "xmppfed_addresses".watch;
+local rendezvous = module:require "xmppfed_rendezvous";
+
+local xmlns_component = "jabber:component:accept";
+local xmlns_stream_errors = "urn:ietf:params:xml:ns:xmpp-streams";
+
+local node = module:get_option_string("xmppfed_node");
+local target = module:get_option("xmppfed_links");
+local secret = module:get_option_string("xmppfed_link_secret");
+local upstreams = module:get_option("xmppfed_upstreams", {});
+local longest_retry = module:get_option_period("xmppfed_link_retry", 1);
+local shortest_retry = 0.1; -- seconds
+
+local links = {};        -- "domain@address" -> link
+local choosers = {};     -- domain -> chooser over the links that carry stanzas
+local reached = {};      -- domain -> true once a link for it has been up
+local addresses;         -- array, as DNS gave them last; nil until it answered
+local lookup_failure;    -- why the last look-up failed, nil when it did not
+local last_change = monotonic();
+local stopping = false;
+local sequence = 0;
+
+for domain in pairs(upstreams) do choosers[domain] = rendezvous.new(); end
+
+local function is_usable(link)
+	return link.state == "up" and not link.draining;
+end
+
+local function choose_again(domain)
+	local candidates = {};
+	for _, link in pairs(links) do
+		if link.domain == domain and is_usable(link) then table.insert(candidates, link); end
+	end
+	table.sort(candidates, function (a, b) return a.sequence < b.sequence; end);
+	choosers[domain]:replace(candidates);
+end
+
+-- Sends a stanza of a local domain to a peer domain. False when no link can carry it.
+function send(domain, peer, stanza)
+	local chooser = choosers[domain];
+	local link = chooser and chooser:choose(peer);
+	if not link then return false; end
+	stanza.attr.xmlns = nil; -- the default namespace of the stream
+	link.conn:write(tostring(stanza));
+	link.sent = link.sent + 1;
+	return true;
+end
+
+local function write(link, name, attr)
+	attr = attr or {};
+	attr.xmlns = protocol.xmlns;
+	link.conn:write(tostring(st.stanza(name, attr)));
+end
+
+local control = {};
+
+function control.hello(link, element)
+	link.node, link.state, link.retry, link.failure = element.attr.node or link.address, "up", nil, nil;
+	link.since = os.time();
+	sequence = sequence + 1;
+	link.sequence = sequence;
+	reached[link.domain] = true;
+	last_change = monotonic();
+	choose_again(link.domain);
+	module:log("info", "Link %s to node %s is up", link.key, link.node);
+end
+
+function control.drain(link)
+	link.draining = true;
+	choose_again(link.domain);
+	write(link, "drained");
+	module:log("info", "Link %s to node %s is draining", link.key, link.node);
+end
+
+function control.drained(link)
+	if link.on_drained then
+		link.on_drained();
+		link.on_drained = nil;
+	end
+end
+
+function control.bye(link)
+	link.draining, link.failure = true, "the other side said bye";
+	choose_again(link.domain);
+	link.conn:write("</stream:stream>"); -- what was written before still goes out
+	link.conn:close();
+end
+
+function control.pong() end
+
+local stream_callbacks = { default_ns = xmlns_component };
+
+function stream_callbacks.streamopened(link, attr)
+	link.notopen = nil;
+	link.conn:write(tostring(st.stanza("handshake"):text(sha1((attr.id or "")..secret, true))));
+end
+
+function stream_callbacks.streamclosed(link)
+	link.conn:close();
+end
+
+function stream_callbacks.error(link, kind, data)
+	if kind == "stream-error" then
+		local condition, text = "undefined-condition", nil;
+		for child in data:childtags(nil, xmlns_stream_errors) do
+			if child.name == "text" then text = child:get_text(); else condition = child.name; end
+		end
+		link.failure = text and ("%s (%s)"):format(condition, text) or condition;
+	else
+		link.failure = ("invalid stream: %s"):format(kind);
+	end
+	link.conn:close();
+end
+
+function stream_callbacks.handlestanza(link, element)
+	if element.attr.xmlns == protocol.xmlns then
+		local handler = control[element.name];
+		if handler then handler(link, element); end
+	elseif element.name == "handshake" then
+		write(link, "hello", { node = node });
+	elseif link.state == "up" then
+		link.received = link.received + 1;
+		module:fire_event("xmppfed-from-outside", { link = link, stanza = element });
+	end
+end
+
+local listener = {};
+local by_conn = {};
+local open;
+
+local function ended(link, err)
+	local was_up = link.state == "up";
+	local why = link.failure or err or "closed";
+	link.conn, link.state = nil, "down";
+	control.drained(link); -- nobody is left to answer
+	last_change = monotonic();
+	if was_up then
+		choose_again(link.domain);
+		module:log(stopping and "info" or "warn", "Link %s to node %s is down: %s", link.key, link.node, why);
+	elseif why ~= link.last_failure then
+		module:log("warn", "Link %s cannot be made: %s", link.key, why);
+	end
+	link.failure, link.last_failure, link.last_failure_at = nil, why, os.time();
+	if stopping or not link.wanted then
+		links[link.key] = nil;
+		return;
+	end
+	link.retry = math.min((link.retry or shortest_retry / 2) * 2, longest_retry);
+	add_task(link.retry, function ()
+		if links[link.key] ~= link then return; end
+		if stopping or not link.wanted then links[link.key] = nil; else open(link); end
+	end);
+end
+
+function listener.onconnect(conn)
+	local link = by_conn[conn];
+	link.notopen = true; -- util.xmppstream waits for a stream header while this is set
+	link.stream = new_stream(link, stream_callbacks, protocol.stanza_size_limit);
+	conn:write(("<?xml version='1.0'?><stream:stream xmlns='%s' xmlns:stream='http://etherx.jabber.org/streams' to='%s'>")
+		:format(xmlns_component, st.xml_escape(link.domain)));
+end
+
+function listener.onattach(conn, link)
+	link.conn = conn;
+	by_conn[conn] = link;
+end
+
+function listener.onincoming(conn, data)
+	local link = by_conn[conn];
+	link.heard = monotonic();
+	local ok, err = link.stream:feed(data);
+	if not ok then
+		link.failure = link.failure or ("invalid XML: %s"):format(err);
+		conn:close();
+	end
+end
+
+function listener.ondisconnect(conn, err)
+	local link = by_conn[conn];
+	by_conn[conn] = nil;
+	if link then ended(link, err); end
+end
+
+function listener.onfail(link, err)
+	ended(link, err);
+end
+
+function open(link)
+	link.state, link.draining, link.heard = "connecting", false, monotonic();
+	link.sent, link.received = 0, 0;
+	local options = { sslctx = nil }; -- a link is plain: its TLS context belongs here
+	connect(basic_resolver(link.address, target.port, "tcp", {}), listener, options, link);
+end
+
+local function on_addresses(found, failure)
+	if failure and failure ~= lookup_failure then
+		module:log("warn", "The addresses of %s cannot be looked up: %s", target.host, failure);
+	end
+	lookup_failure = failure;
+	if stopping or not found then return; end
+	if not addresses or table.concat(found, " ") ~= table.concat(addresses, " ") then
+		module:log("info", "Addresses of %s: %s", target.host, found[1] and table.concat(found, ", ") or "none");
+		last_change = monotonic();
+	end
+	addresses = found;
+	local wanted = {};
+	for _, address in ipairs(found) do
+		for domain in pairs(upstreams) do wanted[domain.."@"..address] = { domain = domain, address = address }; end
+	end
+	for key, link in pairs(links) do link.wanted = wanted[key] ~= nil; end
+	for key, w in pairs(wanted) do
+		if not links[key] then
+			links[key] = { key = key, domain = w.domain, address = w.address, wanted = true, type = "link" };
+			open(links[key]);
+		end
+	end
+end
+
+-- Seconds until the addresses are looked up again: sooner while links come and go
+local function lookup_interval()
+	return (monotonic() - last_change < 10 or lookup_failure) and 1 or 2;
+end
+
+module:hook("server-started", function ()
+	watch_addresses(target.host, lookup_interval, on_addresses);
+end);
+
+module:add_timer(protocol.ping_interval, function ()
+	local t = monotonic();
+	for _, link in pairs(links) do
+		if link.conn and t - link.heard > protocol.silence_limit then
+			link.failure = ("nothing was heard for %d s"):format(protocol.silence_limit);
+			link.conn:destroy(); -- a write would wait for a side that is gone
+		elseif link.state == "up" then
+			write(link, "ping");
+		end
+	end
+	return protocol.ping_interval;
+end);
+
+-- This router is going: the federation connection managers must send it nothing more
+module:hook("xmppfed-drain", function (wait)
+	for _, link in pairs(links) do
+		if link.state == "up" then
+			wait.add();
+			link.on_drained = wait.done;
+			write(link, "drain");
+		end
+	end
+end);
+
+module:hook("xmppfed-bye", function (wait)
+	stopping = true;
+	for _, link in pairs(links) do
+		if link.state == "up" then
+			wait.add();
+			link.on_drained = wait.done;
+			write(link, "bye");
+		end
+	end
+end);
+
+-- For the status: `addresses` nil until DNS has answered; `reached` domains that have had a link
+function report()
+	return { addresses = addresses, lookup_failure = lookup_failure, reached = reached, links = links };
+end

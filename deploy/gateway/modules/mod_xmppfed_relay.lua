@@ -1,0 +1,59 @@
+-- Router, template host: hands stanzas of the internal server to a link, and what comes in on a link to the internal
+-- server.
+--
+-- Without a link the sender gets remote-server-timeout (type wait). What comes from outside is addressed to a local
+-- domain and is not from one, or it is dropped.
+--
+-- Options: xmppfed_upstreams (table, its keys are the local domains)
+
+module:set_global();
+
+local st = require "prosody.util.stanza";
+local jid_host = require "prosody.util.jid".host;
+
+local upstreams = module:get_option("xmppfed_upstreams", {});
+local any_domain = module:depends("xmppfed_any_domain");
+local links = module:depends("xmppfed_links");
+
+local function may_be_answered(stanza)
+	return stanza.attr.type ~= "error" and stanza.attr.type ~= "result";
+end
+
+-- A stanza of the internal server, checked, for a remote domain. Always takes care of it.
+function to_outside(origin, stanza)
+	local attr = stanza.attr;
+	if links.send(jid_host(attr.from), jid_host(attr.to), stanza) or not may_be_answered(stanza) then return true; end
+	origin.send(st.error_reply(stanza, "wait", "remote-server-timeout", "No federation connection manager is connected"));
+	return true;
+end
+
+local function from_outside(event)
+	local link, stanza = event.link, event.stanza;
+	local from, to = jid_host(stanza.attr.from), jid_host(stanza.attr.to);
+	if not upstreams[to] then
+		module:log("warn", "Dropped a %s from %s on link %s: %s is not a local domain", stanza.name, from, link.key, to);
+		return true;
+	end
+	local host, err = any_domain.activate(from);
+	if host then
+		prosody.core_route_stanza(host, stanza);
+	elseif err == "resource-constraint" and may_be_answered(stanza) then
+		links.send(to, from, st.error_reply(stanza, "wait", "resource-constraint", "Too many remote domains are in use"));
+	else
+		module:log("warn", "Dropped a %s on link %s: %s cannot be a remote domain (%s)", stanza.name, link.key, from, err);
+	end
+	return true;
+end
+module:hook("xmppfed-from-outside", from_outside);
+
+local function handle(event)
+	return to_outside(event.origin, event.stanza);
+end
+
+function module.add_host(module)
+	for _, name in ipairs { "iq", "message", "presence" } do
+		for _, kind in ipairs { "bare", "full", "host" } do
+			module:hook(name.."/"..kind, handle, 10);
+		end
+	end
+end

@@ -1,0 +1,252 @@
+-- Both roles, global: /ready, /live and /status over HTTP, each answer JSON with its reasons.
+--
+--   GET /live    200 {"live":true}
+--   GET /ready   200 or 503 {"ready":…,"role":…,"node":…,"reasons":[{"reason":…,"message":…}]}
+--   GET /status  200, see `status` below
+--
+-- Ready: the port is open, the process is not stopping, and until it has been so once there has been a link for each
+-- local domain. A router is ready without a link where the links name has no address: no node is Enabled then
+-- (NoEnabledNode), and it answers what it is sent with an error. A link that is lost later is reported and changes
+-- nothing: a router without links still answers, and taking it away would only replace that answer by a time-out.
+--
+-- Options: xmppfed_role (router or federation), xmppfed_node, xmppfed_certificate (path of the own certificate, PEM)
+
+module:set_global();
+module:depends("http"); -- first, so that its port is open when it is told of what is served below
+
+local array = require "prosody.util.array";
+local datetime = require "prosody.util.datetime".datetime;
+local json = require "prosody.util.json";
+local portmanager = require "prosody.core.portmanager";
+local load_certificate = require "ssl".loadcertificate;
+local modulemanager = require "prosody.core.modulemanager";
+
+local role = module:get_option_enum("xmppfed_role", "router", "federation");
+local node = module:get_option_string("xmppfed_node");
+local certificate_file = module:get_option_string("xmppfed_certificate");
+local drain = module:depends("xmppfed_drain");
+
+local max_failures = 1000; -- peers whose last failure is remembered
+
+local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 };
+
+-- "May  1 00:00:00 2030 GMT" (OpenSSL) as RFC 3339
+local function not_after(certificate)
+	local month, day, time, year = certificate:notafter():match("^(%a+)%s+(%d+) (%d+:%d+:%d+) (%d+) GMT$");
+	return month and ("%04d-%02d-%02dT%sZ"):format(year, months[month], day, time) or nil;
+end
+
+-- STREAMS ------------------------------------------------------------------------------------------------------------
+
+local failures, failure_order = {}, {}; -- peer -> last failure; peers, the one that failed first comes first
+
+local function remember_failure(peer, failure)
+	if not failures[peer] then
+		if #failure_order >= max_failures then failures[table.remove(failure_order, 1)] = nil; end
+		table.insert(failure_order, peer);
+	end
+	failures[peer] = failure;
+end
+
+local function peer_of(session)
+	if session.direction == "outgoing" then return session.to_host, session.from_host; end
+	return session.from_host, session.to_host;
+end
+
+local function on_established(event)
+	event.session.xmppfed_since = os.time();
+end
+module:hook("s2sin-established", on_established);
+module:hook("s2sout-established", on_established);
+
+module:hook("s2s-destroyed", function (event)
+	local peer, local_domain = peer_of(event.session);
+	local reason = event.reason;
+	if not peer or not reason then return; end -- a stream that was closed in order has no reason
+	if type(reason) == "table" then reason = reason.text or reason.condition; end
+	remember_failure(peer, {
+		peer = peer;
+		["local"] = local_domain;
+		direction = event.session.direction;
+		at = datetime();
+		reason = tostring(reason);
+	});
+end);
+
+local function certificate_state(session)
+	local chain, identity = session.cert_chain_status, session.cert_identity_status;
+	if not session.secure or not chain then return nil; end
+	local certificate = session.conn:ssl_peercertificate();
+	return {
+		state = chain ~= "valid" and "Untrusted" or identity ~= "valid" and "WrongName" or "Valid";
+		notAfter = certificate and not_after(certificate) or nil;
+	};
+end
+
+local function stream(session)
+	local peer, local_domain = peer_of(session);
+	local tls = session.secure and session.conn:ssl_info();
+	local authenticated = session.type == "s2sin" or session.type == "s2sout";
+	return {
+		peer = peer;
+		["local"] = local_domain;
+		direction = session.direction;
+		state = authenticated and "Authenticated" or "Negotiating";
+		address = session.ip;
+		tls = tls and { version = tls.protocol; cipher = tls.cipher } or nil;
+		authentication = authenticated and (session.external_auth == "succeeded" and "SASL EXTERNAL" or "dialback") or nil;
+		certificate = certificate_state(session);
+		since = session.xmppfed_since and datetime(session.xmppfed_since) or nil;
+		queued = session.sendq and session.sendq:count() or 0;
+	};
+end
+
+local function streams()
+	local list = array {};
+	for session in pairs(prosody.incoming_s2s) do list:push(stream(session)); end
+	for _, host in pairs(prosody.hosts) do
+		for _, session in pairs(rawget(host, "s2sout") or {}) do
+			if session.direction == "outgoing" then list:push(stream(session)); end
+		end
+	end
+	return list;
+end
+
+-- LINKS --------------------------------------------------------------------------------------------------------------
+
+local function unlinked(domains, reached)
+	local missing = array {};
+	for _, domain in ipairs(domains) do
+		if not reached(domain) then missing:push(domain); end
+	end
+	return missing:sort():concat(", ");
+end
+
+local function append(list, reason, message)
+	list:push({ reason = reason; message = message });
+end
+
+-- What the links of this role say: blockers of readiness, remarks, links
+local roles = {};
+
+function roles.router()
+	local report = modulemanager.get_module("*", "xmppfed_links").report();
+	local blockers, remarks, list = array {}, array {}, array {};
+	local domains, up = array {}, {};
+	for domain in pairs(module:get_option("xmppfed_upstreams", {})) do domains:push(domain); end
+	for _, link in pairs(report.links) do
+		local state = link.state == "up" and (link.draining and "Draining" or "Up") or "Down";
+		if state == "Up" then up[link.domain] = true; end
+		list:push({
+			domain = link.domain;
+			node = link.node;
+			address = link.address;
+			state = state;
+			since = state ~= "Down" and datetime(link.since) or nil;
+			sent = link.sent;
+			received = link.received;
+			lastFailure = link.last_failure and { at = datetime(link.last_failure_at); reason = link.last_failure } or nil;
+		});
+	end
+	local no_link = unlinked(domains, function (domain) return up[domain]; end);
+	local never = unlinked(domains, function (domain) return report.reached[domain]; end);
+	if not report.addresses then
+		append(blockers, "LinksNameNotResolved", ("The name of the links Service cannot be looked up: %s"):format(report.lookup_failure or "no answer yet"));
+	elseif #report.addresses == 0 then
+		append(remarks, "NoEnabledNode", "The links Service has no address: no node of this federation is Enabled. What is sent out is answered with an error");
+	elseif never ~= "" then
+		append(blockers, "NoLink", ("No federation connection manager has been reached for: %s"):format(never));
+	elseif no_link ~= "" then
+		append(remarks, "NoLink", ("No federation connection manager is connected for: %s. What is sent out is answered with an error"):format(no_link));
+	end
+	if report.addresses and report.lookup_failure then
+		append(remarks, "LinksNameNotResolved", ("The last look-up of the links Service failed: %s"):format(report.lookup_failure));
+	end
+	return blockers, remarks, list;
+end
+
+function roles.federation()
+	local blockers, remarks, list = array {}, array {}, array {};
+	local domains, reached, up = array {}, {}, {};
+	for domain in pairs(prosody.hosts) do
+		local routers = modulemanager.get_module(domain, "xmppfed_routers");
+		if routers then
+			local report = routers.report();
+			domains:push(domain);
+			reached[domain], up[domain] = report.reached, report.links[1] ~= nil;
+			for _, link in ipairs(report.links) do
+				list:push({
+					domain = domain;
+					node = link.node;
+					address = link.session.address;
+					state = "Up";
+					since = datetime(link.since);
+					sent = link.sent;
+				});
+			end
+		end
+	end
+	local no_link = unlinked(domains, function (domain) return up[domain]; end);
+	local never = unlinked(domains, function (domain) return reached[domain]; end);
+	if never ~= "" then
+		append(blockers, "NoLink", ("No router has connected for: %s"):format(never));
+	elseif no_link ~= "" then
+		append(remarks, "NoLink", ("No router is connected for: %s. What peers send is answered with an error"):format(no_link));
+	end
+	return blockers, remarks, list;
+end
+
+-- ANSWERS ------------------------------------------------------------------------------------------------------------
+
+local function readiness()
+	local blockers, remarks, links = roles[role]();
+	if drain.draining then
+		append(blockers, "Draining", "The process is stopping");
+	elseif not portmanager.get_active_services():get("s2s") then
+		append(blockers, "PortClosed", "The port for XMPP streams is not open");
+	end
+	local ready = #blockers == 0;
+	return { ready = ready; role = role; node = node; reasons = blockers:append(remarks) }, links;
+end
+
+-- The certificate file as it is now; what runs is what the file held at the last start or reload
+local function own_certificate()
+	if not certificate_file then return nil; end
+	local file, err = io.open(certificate_file);
+	local pem = file and file:read("*a");
+	if file then file:close(); end
+	local certificate = pem and load_certificate(pem);
+	if not certificate then return { file = certificate_file; failure = err or "it is not a certificate in PEM form" }; end
+	return { file = certificate_file; notAfter = not_after(certificate) };
+end
+
+local function status()
+	local ready, links = readiness();
+	ready.started = datetime(prosody.start_time);
+	ready.version = "Prosody "..prosody.version;
+	ready.certificate = own_certificate();
+	ready.streams = streams();
+	ready.links = links;
+	ready.failures = array {};
+	for _, peer in ipairs(failure_order) do ready.failures:push(failures[peer]); end
+	return ready;
+end
+
+local function answer(response, code, body)
+	response.status_code = code;
+	response.headers.content_type = "application/json";
+	return json.encode(body).."\n";
+end
+
+module:provides("http", {
+	default_path = "/";
+	cors = { enabled = false };
+	route = {
+		["GET /live"] = function (event) return answer(event.response, 200, { live = true }); end;
+		["GET /ready"] = function (event)
+			local body = readiness();
+			return answer(event.response, body.ready and 200 or 503, body);
+		end;
+		["GET /status"] = function (event) return answer(event.response, 200, status()); end;
+	};
+});

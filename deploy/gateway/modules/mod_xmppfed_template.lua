@@ -1,0 +1,2 @@
+-- Router: the component module of the template host. The host has no addresses of its own: its other modules act for
+-- every remote domain (mod_xmppfed_any_domain).

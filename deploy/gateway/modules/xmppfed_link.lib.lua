@@ -1,0 +1,17 @@
+-- What both ends of a link (router and federation connection manager) must agree on.
+--
+-- A link is a XEP-0114 component stream for one local domain. After the XEP-0114 handshake:
+--   router  <hello node='NODE'/>     federation connection manager answers <hello node='NODE'/>; the link is up
+--   either  <drain/>                 I am going: send me nothing more. The other side answers <drained/>, and all that
+--                                    it sent before has then arrived.
+--   either  <bye/>                   close the stream; all that I sent before has been read when it is closed
+--   router  <ping/>                  every ping_interval; answered with <pong/>
+
+return {
+	xmlns = "urn:xmppfed:link:0";
+	ping_interval = 5; -- seconds
+	silence_limit = 20; -- seconds without a sign of life, after which a side gives the link up
+	-- Bytes of one stanza on a link. A stanza that came in with s2s_stanza_size_limit (512 KiB) can be six times as
+	-- long when it is written again, because ' and " are then written as &apos; and &quot;.
+	stanza_size_limit = 4 * 1024 * 1024;
+};

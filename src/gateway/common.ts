@@ -1,0 +1,70 @@
+import type { NodeIntent } from "../model/intent.ts";
+import { drain } from "./drain.ts";
+import type { GatewayLayout } from "./layout.ts";
+import { type LuaValue, luaComment, luaString, luaValue } from "./lua.ts";
+
+export type GatewayRole = "router" | "federation";
+
+/** Bytes of one stanza that either side of a gateway takes (advertised to peers, XEP-0478). */
+const STANZA_BYTES = 512 * 1024;
+
+/** A line `NAME = VALUE`, where VALUE is a value or, with `raw`, Lua source text. */
+export function assignment(name: string, value: LuaValue): string {
+	return `${name} = ${luaValue(value)}`;
+}
+
+/** The value of a file in `$CREDENTIALS_DIRECTORY`. */
+export function credential(name: string): string {
+	return `Credential(${luaString(name)})`;
+}
+
+export const certificateFile = (layout: GatewayLayout): string => `${layout.certificateDirectory}/tls.crt`;
+
+/** What both roles have at the head of their configuration. */
+export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout: GatewayLayout): string[] {
+	const title = role === "router" ? "Router" : "Federation connection manager";
+	const httpPort = role === "router" ? layout.routerHttpPort : layout.federationHttpPort;
+	return [
+		luaComment(`${title} of node ${node.name}, federation ${node.namespace}/${node.federationName}`),
+		"",
+		"-- Logs: JSON lines on standard output, from the first line on",
+		`RunScript(${luaString(`${layout.moduleDirectory}/xmppfed_json_log.lua`)})(${luaValue({ role, node: node.name })})`,
+		assignment("log", [{ to: "xmppfed_json", levels: { min: "info" } }]),
+		"",
+		"-- Files: nothing is stored",
+		assignment("data_path", layout.dataDirectory),
+		assignment("plugin_paths", [layout.moduleDirectory]),
+		assignment("default_storage", "memory"),
+		"",
+		"-- Speed: Prosody's default collector takes half of its CPU",
+		assignment("gc", { mode: "incremental", threshold: 200, speed: 200 }),
+		assignment("network_settings", { nagle: false, read_size: 65536 }),
+		assignment("network_default_read_size", 65536),
+		"",
+		"-- HTTP: /ready, /live, /status",
+		assignment("http_interfaces", layout.interfaces),
+		assignment("http_ports", [httpPort]),
+		assignment("https_ports", []),
+		"",
+		"-- This node",
+		assignment("xmppfed_role", role),
+		assignment("xmppfed_node", node.name),
+		assignment("xmppfed_certificate", certificateFile(layout)),
+		assignment("xmppfed_deregistration", drain.deregistrationSeconds),
+		assignment("xmppfed_drain_limit", drain.limitSeconds),
+		assignment("s2s_close_timeout", drain.limitSeconds),
+		assignment("s2s_stanza_size_limit", STANZA_BYTES),
+		assignment("certificates", layout.certificateDirectory),
+		assignment("ssl", { certificate: certificateFile(layout), key: `${layout.certificateDirectory}/tls.key` }),
+	];
+}
+
+/** Prosody does not start without a VirtualHost. This one serves nobody: no service is loaded on it. */
+export function placeholderHost(): string[] {
+	return [
+		"-- Prosody does not start without a VirtualHost. This one serves nobody.",
+		`VirtualHost ${luaString("placeholder.invalid")}`,
+		`\t${assignment("authentication", "anonymous")}`,
+		`\t${assignment("modules_disabled", ["presence", "message", "iq", "offline", "c2s", "s2s", "tls", "saslauth", "dialback"])}`,
+	];
+}

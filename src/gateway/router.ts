@@ -1,0 +1,51 @@
+import type { NodeIntent } from "../model/intent.ts";
+import { assignment, commonConfiguration, credential, placeholderHost } from "./common.ts";
+import { xmppDomain } from "./domain.ts";
+import { credentialNames, type GatewayLayout, podLayout } from "./layout.ts";
+import { luaString } from "./lua.ts";
+
+/** The Component whose modules serve every remote domain. Never on the wire. */
+const TEMPLATE_HOST = "remote-domain.invalid";
+
+/** The Prosody configuration of a node's router (R9). */
+export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = podLayout): string {
+	const upstreams = Object.fromEntries(
+		node.domains.map((domain) => [xmppDomain(domain), { host: node.upstream.host, port: node.upstream.port }]),
+	);
+	return [
+		...commonConfiguration(node, "router", layout),
+		"",
+		"-- Streams with the internal server. It identifies itself, and every remote domain to itself, by dialback:",
+		"-- no certificate of ours could speak for a remote domain. TLS is used where the internal server has it.",
+		assignment("s2s_interfaces", layout.interfaces),
+		assignment("s2s_ports", [layout.routerPort]),
+		assignment("s2s_require_encryption", false),
+		assignment("s2s_secure_auth", false),
+		`dialback_secret = ${credential(credentialNames.dialback)}`,
+		"",
+		"-- Links to the federation connection managers",
+		assignment("xmppfed_links", { host: node.links.host, port: node.links.port }),
+		`xmppfed_link_secret = ${credential(credentialNames.link)}`,
+		assignment("xmppfed_upstreams", upstreams),
+		assignment("xmppfed_template_host", TEMPLATE_HOST),
+		"-- The addresses of the links name change with the pods: libunbound must not remember them",
+		'unbound = { resolvconf = true, options = { ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }',
+		"",
+		assignment("modules_enabled", [
+			"http",
+			"tls",
+			"dialback",
+			"xmppfed_drain",
+			"xmppfed_lean",
+			"xmppfed_links",
+			"xmppfed_status",
+		]),
+		"",
+		...placeholderHost(),
+		"",
+		"-- Every remote domain, see mod_xmppfed_any_domain",
+		`Component ${luaString(TEMPLATE_HOST)} ${luaString("xmppfed_template")}`,
+		`\t${assignment("modules_enabled", ["xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream"])}`,
+		"",
+	].join("\n");
+}

@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import { federationConfiguration } from "../../../src/gateway/federation.ts";
+import { podLayout } from "../../../src/gateway/layout.ts";
+import { routerConfiguration } from "../../../src/gateway/router.ts";
+import { node } from "./node.ts";
+
+describe("configuration of a node", () => {
+	test("router", async () => {
+		await expect(routerConfiguration(node)).toMatchFileSnapshot("golden/router.cfg.lua");
+	});
+
+	test("federation connection manager", async () => {
+		await expect(federationConfiguration(node)).toMatchFileSnapshot("golden/federation.cfg.lua");
+	});
+
+	test("a Disabled node has a router and no federation connection manager", () => {
+		const disabled = { ...node, federation: "Disabled", published: false } as const;
+		expect(routerConfiguration(disabled)).toBe(routerConfiguration(node));
+		expect(() => federationConfiguration(disabled)).toThrow("node gw-1 has no federation connection manager");
+	});
+
+	test("internationalized domains are written as they stand in XMPP addresses", () => {
+		const international = { ...node, domains: ["xn--mnchen-3ya.lab"] };
+		const umlaut = '"m\\195\\188nchen.lab"';
+		expect(federationConfiguration(international)).toContain(`Component ${umlaut} "component"`);
+		expect(routerConfiguration(international)).toContain(`xmppfed_upstreams = { [${umlaut}] = {`);
+	});
+
+	test("what a user writes stays inside its literal", () => {
+		const hostile = {
+			...node,
+			upstream: { host: '"} os.execute("id") --\n]]', port: 5269 },
+			federationName: "a\nb = 1",
+		};
+		const text = routerConfiguration(hostile);
+		expect(text).toContain('host = "\\034} os.execute(\\034id\\034) --\\010]]", port = 5269');
+		expect(text.split("\n")[0]).toBe("-- Router of node gw-1, federation corp/a?b = 1");
+	});
+
+	test("ports and paths come from the layout", () => {
+		const layout = {
+			...podLayout,
+			federationPort: 1,
+			linkPort: 2,
+			federationHttpPort: 3,
+			routerPort: 4,
+			routerHttpPort: 5,
+		};
+		const federation = federationConfiguration(node, layout);
+		expect(federation).toContain("s2s_ports = { 1 }");
+		expect(federation).toContain("component_ports = { 2 }");
+		expect(federation).toContain("\nhttp_ports = { 3 }");
+		const router = routerConfiguration(node, { ...layout, certificateDirectory: "/certificate" });
+		expect(router).toContain("s2s_ports = { 4 }");
+		expect(router).toContain("\nhttp_ports = { 5 }");
+		expect(router).toContain('ssl = { certificate = "/certificate/tls.crt", key = "/certificate/tls.key" }');
+	});
+});

@@ -1,0 +1,57 @@
+-- Federation connection manager of node gw-1, federation corp/federation
+
+-- Logs: JSON lines on standard output, from the first line on
+RunScript("/usr/lib/xmppfed/modules/xmppfed_json_log.lua")({ role = "federation", node = "gw-1" })
+log = { { to = "xmppfed_json", levels = { min = "info" } } }
+
+-- Files: nothing is stored
+data_path = "/var/lib/xmppfed"
+plugin_paths = { "/usr/lib/xmppfed/modules" }
+default_storage = "memory"
+
+-- Speed: Prosody's default collector takes half of its CPU
+gc = { mode = "incremental", threshold = 200, speed = 200 }
+network_settings = { nagle = false, read_size = 65536 }
+network_default_read_size = 65536
+
+-- HTTP: /ready, /live, /status
+http_interfaces = { "*", "::" }
+http_ports = { 9269 }
+https_ports = {}
+
+-- This node
+xmppfed_role = "federation"
+xmppfed_node = "gw-1"
+xmppfed_certificate = "/run/xmppfed/certificate/tls.crt"
+xmppfed_deregistration = 5
+xmppfed_drain_limit = 20
+s2s_close_timeout = 20
+s2s_stanza_size_limit = 524288
+certificates = "/run/xmppfed/certificate"
+ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/certificate/tls.key" }
+
+-- Streams with peers
+s2s_interfaces = { "*", "::" }
+s2s_ports = { 5269 }
+s2s_require_encryption = true
+s2s_secure_auth = false
+dialback_secret = Credential("dialback-secret")
+
+-- Links from the routers
+component_interfaces = { "*", "::" }
+component_ports = { 5275 }
+component_stanza_size_limit = 4194304
+component_secret = Credential("link-secret")
+
+modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_status" }
+
+-- Prosody does not start without a VirtualHost. This one serves nobody.
+VirtualHost "placeholder.invalid"
+	authentication = "anonymous"
+	modules_disabled = { "presence", "message", "iq", "offline", "c2s", "s2s", "tls", "saslauth", "dialback" }
+
+-- The local domains
+Component "example.lab" "component"
+	modules_enabled = { "xmppfed_routers" }
+Component "conference.example.lab" "component"
+	modules_enabled = { "xmppfed_routers" }

@@ -1,0 +1,58 @@
+-- Router of node gw-1, federation corp/federation
+
+-- Logs: JSON lines on standard output, from the first line on
+RunScript("/usr/lib/xmppfed/modules/xmppfed_json_log.lua")({ role = "router", node = "gw-1" })
+log = { { to = "xmppfed_json", levels = { min = "info" } } }
+
+-- Files: nothing is stored
+data_path = "/var/lib/xmppfed"
+plugin_paths = { "/usr/lib/xmppfed/modules" }
+default_storage = "memory"
+
+-- Speed: Prosody's default collector takes half of its CPU
+gc = { mode = "incremental", threshold = 200, speed = 200 }
+network_settings = { nagle = false, read_size = 65536 }
+network_default_read_size = 65536
+
+-- HTTP: /ready, /live, /status
+http_interfaces = { "*", "::" }
+http_ports = { 9270 }
+https_ports = {}
+
+-- This node
+xmppfed_role = "router"
+xmppfed_node = "gw-1"
+xmppfed_certificate = "/run/xmppfed/certificate/tls.crt"
+xmppfed_deregistration = 5
+xmppfed_drain_limit = 20
+s2s_close_timeout = 20
+s2s_stanza_size_limit = 524288
+certificates = "/run/xmppfed/certificate"
+ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/certificate/tls.key" }
+
+-- Streams with the internal server. It identifies itself, and every remote domain to itself, by dialback:
+-- no certificate of ours could speak for a remote domain. TLS is used where the internal server has it.
+s2s_interfaces = { "*", "::" }
+s2s_ports = { 5270 }
+s2s_require_encryption = false
+s2s_secure_auth = false
+dialback_secret = Credential("dialback-secret")
+
+-- Links to the federation connection managers
+xmppfed_links = { host = "federation-links.corp.svc.cluster.local", port = 5275 }
+xmppfed_link_secret = Credential("link-secret")
+xmppfed_upstreams = { ["example.lab"] = { host = "ejabberd.corp.svc.cluster.local", port = 5269 }, ["conference.example.lab"] = { host = "ejabberd.corp.svc.cluster.local", port = 5269 } }
+xmppfed_template_host = "remote-domain.invalid"
+-- The addresses of the links name change with the pods: libunbound must not remember them
+unbound = { resolvconf = true, options = { ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }
+
+modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_status" }
+
+-- Prosody does not start without a VirtualHost. This one serves nobody.
+VirtualHost "placeholder.invalid"
+	authentication = "anonymous"
+	modules_disabled = { "presence", "message", "iq", "offline", "c2s", "s2s", "tls", "saslauth", "dialback" }
+
+-- Every remote domain, see mod_xmppfed_any_domain
+Component "remote-domain.invalid" "xmppfed_template"
+	modules_enabled = { "xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream" }
