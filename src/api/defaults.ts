@@ -1,0 +1,14 @@
+/**
+ * What holds where a field is absent. Not in the custom resource definition: a resource read back is what was applied.
+ * The model fills these in; the descriptions that users read name the same values.
+ */
+export const defaults = {
+	/** XMPP between servers (RFC 6120 section 14.7). */
+	upstreamPort: 5269,
+	/** R1. */
+	federation: "Disabled",
+	serviceType: "LoadBalancer",
+	/** Keeps the peers' own addresses visible. Only where the Service's type has the field. */
+	externalTrafficPolicy: "Local",
+	resolverEnabled: false,
+} as const;

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { type XmppFederation, xmppFederation } from "./xmpp-federation.ts";
+import { xmppFederationStatus } from "./xmpp-federation-status.ts";
+
+export interface FieldError {
+	/** Path in the resource, such as "spec.nodes[1].published"; "" is the resource itself. */
+	readonly field: string;
+	readonly message: string;
+}
+
+export type Parsed<Value> =
+	| { readonly ok: true; readonly value: Value }
+	| { readonly ok: false; readonly errors: readonly FieldError[] };
+
+/**
+ * Reads a resource as the API server gives it, or as a user wrote it: what this accepts, the API server accepts, but for
+ * rules about what may be changed. Unknown fields are left out, as the API server does; so are fields that are null.
+ * A status that does not fit (of another version) is left out: the operator writes it anew.
+ */
+export function parseXmppFederation(object: unknown): Parsed<XmppFederation> {
+	const given = withoutNulls(object);
+	const parsed = xmppFederation.safeParse(given, { error: requiredMessage });
+	if (!parsed.success) {
+		return { ok: false, errors: parsed.error.issues.map(({ path, message }) => ({ field: fieldPath(path), message })) };
+	}
+	const status = z.looseObject({ status: xmppFederationStatus }).safeParse(given);
+	return { ok: true, value: status.success ? { ...parsed.data, status: status.data.status } : parsed.data };
+}
+
+/** The API server takes a field that is null as absent. */
+function withoutNulls(value: unknown): unknown {
+	if (Array.isArray(value)) return value.map(withoutNulls);
+	if (typeof value !== "object" || value === null) return value;
+	return Object.fromEntries(
+		Object.entries(value)
+			.filter(([, field]) => field !== null)
+			.map(([name, field]) => [name, withoutNulls(field)]),
+	);
+}
+
+/** zod calls a missing field "undefined", which no user wrote. */
+function requiredMessage(issue: z.core.$ZodRawIssue): string | undefined {
+	if (issue.code !== "invalid_type" || issue.input !== undefined) return undefined;
+	return `is missing: set it (${issue.expected})`;
+}
+
+function fieldPath(path: readonly PropertyKey[]): string {
+	return path.reduce<string>((before, part) => {
+		if (typeof part === "number") return `${before}[${part}]`;
+		const name = String(part);
+		if (!/^[A-Za-z][A-Za-z0-9-]*$/.test(name)) return `${before}[${JSON.stringify(name)}]`;
+		return before === "" ? name : `${before}.${name}`;
+	}, "");
+}

@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { defaults } from "./defaults.ts";
+import { hostName, keyed, labelValue, network, qualifiedName } from "./names.ts";
+import { ruled } from "./rules.ts";
+import { text } from "./text.ts";
+
+export const serviceTypes = ["LoadBalancer", "NodePort", "ClusterIP"] as const;
+
+const labels = ruled(keyed(labelValue), {
+	cel: "self.all(key, !key.startsWith('app.kubernetes.io/') && !key.startsWith('xmppfed.dev/'))",
+	holds: (map) => keysAvoid(map, "app.kubernetes.io/", "xmppfed.dev/"),
+	message: "keys that start with app.kubernetes.io/ or xmppfed.dev/ are set by the operator: choose another prefix",
+});
+
+const annotations = ruled(keyed(text(16_384)), {
+	cel: "self.all(key, !key.startsWith('xmppfed.dev/'))",
+	holds: (map) => keysAvoid(map, "xmppfed.dev/"),
+	message: "keys that start with xmppfed.dev/ are set by the operator: choose another prefix",
+});
+
+function keysAvoid(map: Readonly<Record<string, string>>, ...prefixes: readonly string[]): boolean {
+	return !Object.keys(map).some((key) => prefixes.some((prefix) => key.startsWith(prefix)));
+}
+
+/** The Service that peers connect to. */
+export const service = ruled(
+	z.object({
+		type: z
+			.enum(serviceTypes)
+			.meta({ description: "Type of the Service.", defaultsTo: defaults.serviceType })
+			.exactOptional(),
+		hostname: hostName
+			.meta({
+				description:
+					"Name that peers are told in the SRV records. It must resolve to the Service's address. Absent: the name that " +
+					"the load balancer gives, if it gives one.",
+			})
+			.exactOptional(),
+		annotations: annotations
+			.meta({ description: "Annotations of the Service, such as those that a cloud's load balancer reads." })
+			.exactOptional(),
+		labels: labels.meta({ description: "More labels of the Service." }).exactOptional(),
+		loadBalancerClass: qualifiedName
+			.meta({
+				description:
+					"Which load balancer is used, where the cluster has several. Cannot be changed. Only with type LoadBalancer.",
+			})
+			.exactOptional(),
+		externalTrafficPolicy: z
+			.enum(["Cluster", "Local"])
+			.meta({
+				description:
+					"Local keeps the addresses of peers visible. Cluster spreads connections over all machines. Not settable with " +
+					"type ClusterIP.",
+				defaultsTo: defaults.externalTrafficPolicy,
+			})
+			.exactOptional(),
+		ipFamilyPolicy: z
+			.enum(["SingleStack", "PreferDualStack", "RequireDualStack"])
+			.meta({ description: "Whether the Service has IPv4 and IPv6 addresses.", defaultsTo: "the cluster's" })
+			.exactOptional(),
+		sourceRanges: z
+			.array(network)
+			.max(64)
+			.meta({
+				description: "Address blocks that may connect, such as 192.0.2.0/24. Absent: all. Only with type LoadBalancer.",
+				"x-kubernetes-list-type": "set",
+			})
+			.refine((ranges) => new Set(ranges).size === ranges.length, "has an entry twice: keep one")
+			.exactOptional(),
+	}),
+	{
+		cel: "!has(self.externalTrafficPolicy) || !has(self.type) || self.type != 'ClusterIP'",
+		holds: ({ externalTrafficPolicy, type }) => externalTrafficPolicy === undefined || type !== "ClusterIP",
+		message:
+			"a Service of type ClusterIP has no external traffic: leave externalTrafficPolicy out, or set type: LoadBalancer or NodePort",
+		field: "externalTrafficPolicy",
+	},
+	{
+		cel: "!has(self.loadBalancerClass) || !has(self.type) || self.type == 'LoadBalancer'",
+		holds: ({ loadBalancerClass, type }) =>
+			loadBalancerClass === undefined || type === undefined || type === "LoadBalancer",
+		message:
+			"loadBalancerClass has an effect with type: LoadBalancer only: set that type or leave loadBalancerClass out",
+		field: "loadBalancerClass",
+	},
+	{
+		cel: "!has(self.sourceRanges) || !has(self.type) || self.type == 'LoadBalancer'",
+		holds: ({ sourceRanges, type }) => sourceRanges === undefined || type === undefined || type === "LoadBalancer",
+		message: "sourceRanges has an effect with type: LoadBalancer only: set that type or leave sourceRanges out",
+		field: "sourceRanges",
+	},
+);

@@ -1,0 +1,167 @@
+import { z } from "zod";
+import { defaults } from "./defaults.ts";
+import { dnsLabel, domainName, host, objectName, port } from "./names.ts";
+import { affinity, nodeSelector, priorityClassName, resources, tolerations } from "./placement.ts";
+import { matching, ruled } from "./rules.ts";
+import { service } from "./service.ts";
+import { text } from "./text.ts";
+
+const upstream = z.object({
+	host: host.meta({ description: "Host name or IP address. Names of Services in the cluster are allowed." }),
+	port: port
+		.meta({ description: "Port for server-to-server connections.", defaultsTo: defaults.upstreamPort })
+		.exactOptional(),
+});
+
+const node = ruled(
+	z.object({
+		name: dnsLabel(40).meta({ description: "Name of the node, unique in the federation." }),
+		federation: z
+			.enum(["Enabled", "Disabled"])
+			.meta({
+				description:
+					"Enabled: the node exchanges traffic with the internet. Disabled: it only routes for the internal server, through " +
+					"the Enabled nodes.",
+				defaultsTo: defaults.federation,
+			})
+			.exactOptional(),
+		published: z
+			.boolean()
+			.meta({
+				description:
+					"Whether peers connect to this node. An Enabled node that is not published still carries outgoing traffic.",
+				defaultsTo: "true on an Enabled node",
+			})
+			.exactOptional(),
+		upstream: upstream
+			.meta({ description: "The internal server as this node reaches it.", defaultsTo: "spec.upstream" })
+			.exactOptional(),
+		resources: resources
+			.meta({ description: "Processor and memory of each container of the node's pod." })
+			.exactOptional(),
+		nodeSelector: nodeSelector
+			.meta({ description: "Labels that a machine must have to run the node's pod." })
+			.exactOptional(),
+		tolerations: tolerations.meta({ description: "Taints of machines that the node's pod tolerates." }).exactOptional(),
+		affinity: affinity
+			.meta({ description: "Where the node's pod should run, relative to machines and other pods." })
+			.exactOptional(),
+		priorityClassName: priorityClassName
+			.meta({ description: "Name of the PriorityClass of the node's pod." })
+			.exactOptional(),
+	}),
+	{
+		cel: "!has(self.published) || !self.published || (has(self.federation) && self.federation == 'Enabled')",
+		holds: ({ published, federation }) => published !== true || federation === "Enabled",
+		message: "only an Enabled node can be published: set federation: Enabled, or leave published out",
+		field: "published",
+	},
+);
+
+const nodes = z
+	.array(node)
+	.min(1)
+	.max(32)
+	.refine((list) => isUnique(list.map(({ name }) => name)), "has two nodes of one name: give each node its own name")
+	.meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] });
+
+const security = z.object({
+	certificate: z
+		.object({
+			secretName: objectName.meta({
+				description:
+					"Name of a Secret of type kubernetes.io/tls in the same namespace (tls.crt: the whole chain, tls.key).",
+			}),
+		})
+		.meta({
+			description: "Certificate that peers see. It must name every domain of the federation.",
+			defaultsTo: "a self-signed certificate, which many peers refuse",
+		})
+		.exactOptional(),
+	dialback: z
+		.object({
+			secretRef: z
+				.object({ name: objectName.meta({ description: "Name of the Secret." }) })
+				.meta({ description: "Secret in the same namespace." }),
+		})
+		.meta({
+			description: "Secret that proves to peers that all nodes are one server (XEP-0185).",
+			defaultsTo: "a generated secret",
+		})
+		.exactOptional(),
+});
+
+const imageName = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*";
+const image = ruled(
+	text(512, 1),
+	matching(
+		`^([A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?(:[0-9]{1,5})?/)?${imageName}(/${imageName})*` +
+			"(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@sha256:[a-f0-9]{64})?$",
+		"must be the name of an image such as registry.example.com/xmppfed/gateway:0.1.0",
+	),
+);
+
+const additionalDomains = ruled(z.array(domainName).max(32).meta({ "x-kubernetes-list-type": "set" }), {
+	cel: "self.all(a, self.exists_one(b, a.lowerAscii() == b.lowerAscii()))",
+	holds: (list) => isUnique(list.map((domain) => domain.toLowerCase())),
+	message: "has a domain twice (upper and lower case are the same): keep one",
+});
+
+/** What a user writes. Absent fields mean `defaults`. */
+export const xmppFederationSpec = ruled(
+	z.object({
+		domain: ruled(domainName, {
+			cel: "self == oldSelf",
+			message: "cannot be changed: delete this XmppFederation and make one for the other domain",
+		}).meta({ description: "The XMPP domain that peers reach, such as example.com. Cannot be changed." }),
+		additionalDomains: additionalDomains
+			.meta({ description: "More domains of the same internal server, such as conference.example.com." })
+			.exactOptional(),
+		upstream: upstream.meta({
+			description: "The internal XMPP server, which has the users of every domain. A node may override it.",
+		}),
+		nodes: nodes.meta({ description: "Gateway nodes. Each is one pod." }),
+		security: security.meta({ description: "How the gateway proves who it is." }).exactOptional(),
+		service: service.meta({ description: "The Service on port 5269 that peers connect to." }).exactOptional(),
+		resolver: z
+			.object({
+				enabled: z
+					.boolean()
+					.meta({ description: "Whether the resolver runs.", defaultsTo: defaults.resolverEnabled })
+					.exactOptional(),
+			})
+			.meta({
+				description:
+					"A DNS server for the internal server: it sends look-ups of other XMPP servers to the gateway, so that the " +
+					"internal server needs no other change.",
+			})
+			.exactOptional(),
+		image: image.meta({ description: "Gateway image.", defaultsTo: "the operator's" }).exactOptional(),
+	}),
+	{
+		cel: "!has(self.additionalDomains) || !self.additionalDomains.exists(d, d.lowerAscii() == self.domain.lowerAscii())",
+		holds: ({ additionalDomains: more = [], domain }) =>
+			!more.some((other) => other.toLowerCase() === domain.toLowerCase()),
+		message: "spec.domain is one of the domains already: leave it out of additionalDomains",
+		field: "additionalDomains",
+	},
+	{
+		cel:
+			`${ofService("self", "type", defaults.serviceType)} != 'LoadBalancer' || ` +
+			`${ofService("oldSelf", "type", defaults.serviceType)} != 'LoadBalancer' || ` +
+			`${ofService("self", "loadBalancerClass", "")} == ${ofService("oldSelf", "loadBalancerClass", "")}`,
+		message:
+			"service.loadBalancerClass cannot be changed while type is LoadBalancer (Kubernetes refuses it): " +
+			"set type: ClusterIP first, then LoadBalancer with the other class",
+		field: "service.loadBalancerClass",
+	},
+).meta({ description: "What the federation should be." });
+
+/** CEL: a field of the Service, or what holds where it is absent. (Optionals, `.?`, are over the API server's cost limit.) */
+function ofService(self: string, field: string, fallback: string): string {
+	return `(has(${self}.service) && has(${self}.service.${field}) ? ${self}.service.${field} : '${fallback}')`;
+}
+
+function isUnique(values: readonly string[]): boolean {
+	return new Set(values).size === values.length;
+}

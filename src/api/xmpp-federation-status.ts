@@ -1,0 +1,112 @@
+import { z } from "zod";
+import { conditions } from "./conditions.ts";
+import { serviceTypes } from "./service.ts";
+import { text } from "./text.ts";
+
+const atomic = { "x-kubernetes-list-type": "atomic" } as const;
+const byName = { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] } as const;
+const hostAndPort = {
+	host: text(253).meta({ description: "Host name or IP address." }),
+	port: z.int().min(1).max(65535).meta({ description: "TCP port." }),
+};
+
+const node = z.object({
+	name: text(40, 1).meta({ description: "Name of the node." }),
+	federation: z.enum(["Enabled", "Disabled"]).meta({ description: "What the resource asks of the node." }),
+	ready: z.boolean().meta({ description: "Whether the node's pod is ready." }),
+	state: z.enum(["Current", "Pending", "Restarting", "Blocked"]).meta({
+		description:
+			"Current: it runs what the resource asks. Pending: it waits for its turn to restart. Restarting: it is " +
+			"restarting. Blocked: it cannot, see message.",
+	}),
+	reason: text(1024).meta({ description: "Why, in one word for programs." }).exactOptional(),
+	message: text(4096).meta({ description: "Why and what to do, for people." }).exactOptional(),
+	revision: text(128).meta({ description: "Hash of what the node runs." }).exactOptional(),
+});
+
+const dnsRecord = z.object({
+	name: text(512).meta({ description: "Owner name, such as _xmpp-server._tcp.example.com." }),
+	type: z.enum(["SRV", "A", "AAAA", "CNAME"]).meta({ description: "Type of the record." }),
+	value: text(512).meta({ description: "Data of the record in zone file form, such as 0 0 5269 xmpp.example.com." }),
+});
+
+const endpoint = z.object({
+	name: text(253).meta({ description: "Name of the Service." }),
+	type: z.enum(serviceTypes).meta({ description: "Type of the Service." }).exactOptional(),
+	...hostAndPort,
+	for: z.enum(["Public", "Internal", "Resolver"]).meta({
+		description:
+			"Public: peers connect to it. Internal: the internal server connects to it. Resolver: the internal server asks it " +
+			"for DNS records.",
+	}),
+});
+
+const effectiveNode = z.object({
+	name: text(40, 1).meta({ description: "Name of the node." }),
+	federation: z.enum(["Enabled", "Disabled"]).meta({ description: "Whether it exchanges traffic with the internet." }),
+	published: z.boolean().meta({ description: "Whether peers connect to it." }),
+	upstream: z.object(hostAndPort).meta({ description: "The internal server as the node reaches it." }),
+});
+
+/** The settings in force, with every default filled in. */
+const effective = z.object({
+	image: text(512).meta({ description: "Gateway image." }),
+	securityMode: z.enum(["TLSRequired"]).meta({ description: "Whether traffic with peers is encrypted." }),
+	certificate: z
+		.enum(["SelfSigned", "Given"])
+		.meta({ description: "Where the certificate that peers see comes from." }),
+	dialback: z.enum(["Generated", "Given"]).meta({ description: "Where the dialback secret comes from." }),
+	service: z
+		.object({
+			type: z.enum(serviceTypes).meta({ description: "Type of the Service." }),
+			externalTrafficPolicy: z
+				.enum(["Cluster", "Local"])
+				.meta({ description: "Absent with type ClusterIP." })
+				.exactOptional(),
+		})
+		.meta({ description: "The Service that peers connect to." }),
+	resolver: z
+		.object({ enabled: z.boolean().meta({ description: "Whether it runs." }) })
+		.meta({ description: "The DNS server for the internal server." }),
+	nodes: z
+		.array(effectiveNode)
+		.max(32)
+		.meta({ description: "Settings of each node.", ...byName }),
+});
+
+/** What the operator reports. */
+export const xmppFederationStatus = z
+	.object({
+		observedGeneration: z
+			.int()
+			.min(0)
+			.meta({ description: "metadata.generation that this status was made for." })
+			.exactOptional(),
+		conditions: conditions
+			.meta({ description: "What holds now. Judge by these: Ready sums up, the others say why." })
+			.exactOptional(),
+		readyNodes: text(16).meta({ description: "Ready nodes of all, such as 2/3." }).exactOptional(),
+		enabledNodes: z
+			.int()
+			.min(0)
+			.max(32)
+			.meta({ description: "Number of nodes that exchange traffic with the internet." })
+			.exactOptional(),
+		nodes: z
+			.array(node)
+			.max(64)
+			.meta({ description: "State of each node.", ...byName })
+			.exactOptional(),
+		dnsRecords: z
+			.array(dnsRecord)
+			.max(512)
+			.meta({ description: "Records to publish in DNS, so that peers find the federation.", ...atomic })
+			.exactOptional(),
+		endpoints: z
+			.array(endpoint)
+			.max(64)
+			.meta({ description: "Where the federation is reached.", ...atomic })
+			.exactOptional(),
+		effective: effective.meta({ description: "The settings in force, with every default filled in." }).exactOptional(),
+	})
+	.meta({ description: "What the operator reports." });
