@@ -1,0 +1,126 @@
+import { isNewer, type KubernetesObject, keyOf, type Observed } from "./object.ts";
+
+/** Called with undefined as `previous` for an object that appeared, as `current` for one that went. */
+export type ChangeHandler<T extends KubernetesObject> = (
+	previous: Observed<T> | undefined,
+	current: Observed<T> | undefined,
+) => void;
+
+/**
+ * Objects of one kind by key, and by one index. What is held is shared: it must not be changed.
+ *
+ * Invariant: an object is never replaced by an older version of itself, so an answer to a write may be put in (see
+ * {@link Store.remember}) before the watch brings it, and what the watch brings late is dropped.
+ */
+export class Store<T extends KubernetesObject> {
+	readonly #objects = new Map<string, Observed<T>>();
+	readonly #index: ((object: Observed<T>) => string | undefined) | undefined;
+	readonly #keysByIndex = new Map<string, Set<string>>();
+	readonly #onChange: ChangeHandler<T>;
+	/** Keys of what was remembered and not yet told. */
+	readonly #untold = new Set<string>();
+
+	constructor(onChange: ChangeHandler<T>, index?: (object: Observed<T>) => string | undefined) {
+		this.#onChange = onChange;
+		this.#index = index;
+	}
+
+	get size(): number {
+		return this.#objects.size;
+	}
+
+	/** By key: `NAMESPACE/NAME`, or `NAME` for cluster-wide kinds. */
+	get(key: string): Observed<T> | undefined {
+		return this.#objects.get(key);
+	}
+
+	list(): Observed<T>[] {
+		return [...this.#objects.values()];
+	}
+
+	/** Objects for which the index function gave this value. */
+	byIndex(value: string): Observed<T>[] {
+		const found: Observed<T>[] = [];
+		for (const key of this.#keysByIndex.get(value) ?? []) {
+			const object = this.#objects.get(key);
+			if (object) found.push(object);
+		}
+		return found;
+	}
+
+	/**
+	 * Puts in what a write returned, so that the next reader does not see the past and write again. Tells nobody: the
+	 * watch will bring the same version and tell then.
+	 */
+	remember(object: Observed<T>): void {
+		const key = keyOf(object);
+		const known = this.#objects.get(key);
+		if (known && !isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)) return;
+		this.#put(object);
+		this.#untold.add(key);
+	}
+
+	/** An event of the watch: the object as it is now. */
+	upsert(object: Observed<T>): void {
+		const previous = this.#objects.get(keyOf(object));
+		if (previous && isNewer(previous.metadata.resourceVersion, object.metadata.resourceVersion)) return;
+		this.#put(object);
+		this.#tell(previous, object);
+	}
+
+	/** An event of the watch: the object as it was deleted. */
+	remove(object: Observed<T>): void {
+		const key = keyOf(object);
+		const previous = this.#objects.get(key);
+		if (!previous || isNewer(previous.metadata.resourceVersion, object.metadata.resourceVersion)) return;
+		this.#drop(key);
+		this.#onChange(object, undefined);
+	}
+
+	/** Takes a whole list, as of `resourceVersion`, for what is there; tells the differences, deletions first. */
+	replace(objects: readonly Observed<T>[], resourceVersion: string): void {
+		const listed = new Set(objects.map(keyOf));
+		for (const [key, known] of this.#objects) {
+			if (listed.has(key) || isNewer(known.metadata.resourceVersion, resourceVersion)) continue;
+			this.#drop(key);
+			this.#onChange(known, undefined);
+		}
+		for (const object of objects) {
+			const key = keyOf(object);
+			const same = this.#objects.get(key)?.metadata.resourceVersion === object.metadata.resourceVersion;
+			if (!same || this.#untold.has(key)) this.upsert(object);
+		}
+	}
+
+	/** An object that was deleted and made again under its name is another object. */
+	#tell(previous: Observed<T> | undefined, current: Observed<T>): void {
+		if (previous && previous.metadata.uid !== current.metadata.uid) {
+			this.#onChange(previous, undefined);
+			this.#onChange(undefined, current);
+		} else {
+			this.#onChange(previous, current);
+		}
+	}
+
+	#put(object: Observed<T>): void {
+		const key = keyOf(object);
+		this.#drop(key);
+		this.#objects.set(key, object);
+		const value = this.#index?.(object);
+		if (value === undefined) return;
+		const keys = this.#keysByIndex.get(value);
+		if (keys) keys.add(key);
+		else this.#keysByIndex.set(value, new Set([key]));
+	}
+
+	#drop(key: string): void {
+		const object = this.#objects.get(key);
+		if (!object) return;
+		this.#untold.delete(key);
+		this.#objects.delete(key);
+		const value = this.#index?.(object);
+		const keys = value === undefined ? undefined : this.#keysByIndex.get(value);
+		if (value === undefined || !keys?.delete(key)) return;
+		if (keys.size === 0) this.#keysByIndex.delete(value);
+	}
+}
