@@ -29,7 +29,7 @@ export async function ensureRootfs(
 		key,
 		async (partial) => {
 			await ensurePackages(["mmdebstrap", "debian-archive-keyring", "ca-certificates"], { signal });
-			const title = `making a Debian ${wanted.suite} root file system${packages.length > 0 ? ` with ${packages.join(" ")}` : ""}`;
+			const title = `making a Debian ${wanted.suite} root file system ${describe(packages)}`;
 			await step(title, async () => {
 				const command = ["mmdebstrap", ...args, wanted.suite, join(partial, "rootfs.tar")];
 				await run(command, { log: logFile(`rootfs-${key}`), signal });
@@ -43,3 +43,8 @@ export async function ensureRootfs(
 const withoutDocumentation = ["doc", "man", "info", "locale", "lintian"].map(
 	(name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`,
 );
+
+function describe(packages: readonly string[]): string {
+	if (packages.length > 4) return `with ${packages.length} packages and what they need`;
+	return packages.length > 0 ? `with ${packages.join(", ")}` : "of the essential packages";
+}
