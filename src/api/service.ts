@@ -32,8 +32,8 @@ export const service = ruled(
 		hostname: hostName
 			.meta({
 				description:
-					"Name that peers are told in the SRV records. It must resolve to the Service's address. Absent: the name that " +
-					"the load balancer gives, if it gives one.",
+					"Name that peers are told in SRV records. It must resolve to the Service's address. Absent: status.dnsRecords is " +
+					"empty, as an address cannot stand in an SRV record.",
 			})
 			.exactOptional(),
 		annotations: annotations

@@ -44,7 +44,10 @@ const node = ruled(
 			.exactOptional(),
 		tolerations: tolerations.meta({ description: "Taints of machines that the node's pod tolerates." }).exactOptional(),
 		affinity: affinity
-			.meta({ description: "Where the node's pod should run, relative to machines and other pods." })
+			.meta({
+				description:
+					"Where the node's pod should run, relative to machines and other pods. Absent: nodes are spread over machines.",
+			})
 			.exactOptional(),
 		priorityClassName: priorityClassName
 			.meta({ description: "Name of the PriorityClass of the node's pod." })
@@ -74,7 +77,7 @@ const security = z.object({
 			}),
 		})
 		.meta({
-			description: "Certificate that peers see. It must name every domain of the federation.",
+			description: "Certificate that peers see. Its subjectAltName must have every domain of the federation.",
 			defaultsTo: "a self-signed certificate, which many peers refuse",
 		})
 		.exactOptional(),
@@ -82,7 +85,7 @@ const security = z.object({
 		.object({
 			secretRef: z
 				.object({ name: objectName.meta({ description: "Name of the Secret." }) })
-				.meta({ description: "Secret in the same namespace." }),
+				.meta({ description: "Secret in the same namespace, with the key secret: a random text of 16 bytes or more." }),
 		})
 		.meta({
 			description: "Secret that proves to peers that all nodes are one server (XEP-0185).",

@@ -20,7 +20,7 @@ const node = z.object({
 			"restarting. Blocked: it cannot, see message.",
 	}),
 	reason: text(1024).meta({ description: "Why, in one word for programs." }).exactOptional(),
-	message: text(4096).meta({ description: "Why and what to do, for people." }).exactOptional(),
+	message: text(32_768).meta({ description: "Why and what to do, for people." }).exactOptional(),
 	revision: text(128).meta({ description: "Hash of what the node runs." }).exactOptional(),
 });
 
