@@ -1,0 +1,178 @@
+import type { KubernetesClient } from "./client.ts";
+import {
+	type ApplyReason,
+	isSubset,
+	type LastApplied,
+	needsApply,
+	rememberApplied,
+	withAppliedAnnotation,
+} from "./drift.ts";
+import { ApiError, isAlreadyExists, isConflict } from "./errors.ts";
+import { controllerOf, type KubernetesObject, keyOf, type Observed, type Resource } from "./object.ts";
+import type { Store } from "./store.ts";
+
+/** An object of the name that we need exists and is not ours. Nothing of it was changed. */
+export class ForeignObjectError extends Error {
+	override readonly name = "ForeignObjectError";
+	readonly kind: string;
+	readonly namespace: string | undefined;
+	readonly objectName: string;
+	/** Who has it: `Deployment web`, or `nobody` where it has no owner reference. */
+	readonly owner: string;
+
+	constructor(found: KubernetesObject, wanted: KubernetesObject) {
+		const owner = describeOwner(found, wanted);
+		super(
+			`${found.kind} ${keyOf(found)} exists already and belongs to ${owner}. It was left as it is: remove it or rename what needs the name`,
+		);
+		this.kind = found.kind;
+		this.namespace = found.metadata.namespace;
+		this.objectName = found.metadata.name;
+		this.owner = owner;
+	}
+}
+
+/**
+ * Created, Changed, Drifted: written, for this reason. InSync: no request was made, or only reads. Terminating: an
+ * object of ours with this name is being deleted; its end will be seen by the watch.
+ */
+export type OwnedState = "Created" | Exclude<ApplyReason, "Missing"> | "InSync" | "Terminating";
+
+export interface OwnedResult<T extends KubernetesObject> {
+	readonly state: OwnedState;
+	readonly object: Observed<T>;
+}
+
+/** No object ever has this resource version, so an apply that asks for it can only make an object, never change one. */
+const createOnly = "1";
+
+/** The cache may be behind once for each party that writes. */
+const maxAttempts = 3;
+
+/**
+ * Creates and updates the objects of one kind that controllers of ours own, with the fewest requests: one for what has
+ * to be written, none for what is in sync. The controller (ownerReference with `controller: true`) of the wanted object
+ * says whose it is.
+ *
+ * Invariant: an object that another controller has, or none, is never written to, whatever the cache says. New objects
+ * are made by requests that fail where the name is taken, updates carry the uid of an object that was seen to be ours.
+ */
+export class OwnedObjects<T extends KubernetesObject> {
+	readonly #client: KubernetesClient;
+	readonly #resource: Resource<T>;
+	readonly #store: Store<T>;
+	readonly #applied = new Map<string, LastApplied>();
+
+	/** `store` holds the objects of this kind that carry our labels. */
+	constructor(client: KubernetesClient, resource: Resource<T>, store: Store<T>) {
+		this.#client = client;
+		this.#resource = resource;
+		this.#store = store;
+	}
+
+	/**
+	 * Brings a mutable object to what is wanted.
+	 *
+	 * @throws {ForeignObjectError} where the name is taken.
+	 */
+	async apply(desired: T, signal?: AbortSignal): Promise<OwnedResult<T>> {
+		const key = keyOf(desired);
+		let live = this.#store.get(key);
+		for (let attempt = 1; ; attempt++) {
+			if (live) this.#assertOurs(live, desired);
+			if (live?.metadata.deletionTimestamp) return { state: "Terminating", object: live };
+			const reason = needsApply(desired, live, this.#applied.get(key));
+			if (live && !reason) return this.#inSync(desired, live);
+			try {
+				return this.#written(desired, await this.#write(desired, live, signal), reason);
+			} catch (error) {
+				if (!isOutdated(error) || attempt === maxAttempts) throw error;
+				live = await this.#client.get(this.#resource, desired.metadata.namespace, desired.metadata.name, { signal });
+			}
+		}
+	}
+
+	/**
+	 * Makes an object that is never changed afterwards: immutable, or named by its content.
+	 *
+	 * @throws {ForeignObjectError} where the name is taken.
+	 */
+	async create(desired: T, signal?: AbortSignal): Promise<OwnedResult<T>> {
+		let live = this.#store.get(keyOf(desired));
+		for (let attempt = 1; ; attempt++) {
+			if (live) {
+				this.#assertOurs(live, desired);
+				if (live.metadata.deletionTimestamp) return { state: "Terminating", object: live };
+				const labelled = isSubset(desired.metadata.labels, live.metadata.labels);
+				const object = labelled ? live : await this.#restoreLabels(desired, live, signal);
+				this.#store.remember(object);
+				return { state: labelled ? "InSync" : "Drifted", object };
+			}
+			try {
+				const object = await this.#client.create(this.#resource, desired, { signal });
+				this.#store.remember(object);
+				return { state: "Created", object };
+			} catch (error) {
+				if (!isAlreadyExists(error) || attempt === maxAttempts) throw error;
+				live = await this.#client.get(this.#resource, desired.metadata.namespace, desired.metadata.name, { signal });
+			}
+		}
+	}
+
+	#write(desired: T, live: Observed<T> | undefined, signal: AbortSignal | undefined): Promise<Observed<T>> {
+		const annotated = withAppliedAnnotation(desired);
+		const identity = live ? { uid: live.metadata.uid } : { resourceVersion: createOnly };
+		const body = { ...annotated, metadata: { ...annotated.metadata, ...identity } };
+		return this.#client.apply(this.#resource, body, { force: live !== undefined, signal });
+	}
+
+	/** Without its labels the caches would not see the object. */
+	#restoreLabels(desired: T, live: Observed<T>, signal: AbortSignal | undefined): Promise<Observed<T>> {
+		const { namespace, name, uid } = live.metadata;
+		const patch = { metadata: { uid, labels: desired.metadata.labels } };
+		return this.#client.mergePatch(this.#resource, namespace, name, patch, { signal });
+	}
+
+	#inSync(desired: T, live: Observed<T>): OwnedResult<T> {
+		const key = keyOf(live);
+		// The next look at this version needs no comparison.
+		if (this.#applied.get(key)?.resourceVersion !== live.metadata.resourceVersion) {
+			this.#applied.set(key, rememberApplied(desired, live));
+		}
+		this.#store.remember(live);
+		return { state: "InSync", object: live };
+	}
+
+	#written(desired: T, object: Observed<T>, reason: ApplyReason | undefined): OwnedResult<T> {
+		this.#applied.set(keyOf(object), rememberApplied(desired, object));
+		this.#store.remember(object);
+		this.#forgetDeleted();
+		return { state: reason === undefined || reason === "Missing" ? "Created" : reason, object };
+	}
+
+	#assertOurs(live: Observed<T>, desired: T): void {
+		const wanted = controllerOf(desired);
+		if (!wanted) throw new Error(`${desired.kind} ${keyOf(desired)} has no controller among its owner references`);
+		if (controllerOf(live)?.uid !== wanted.uid) throw new ForeignObjectError(live, desired);
+	}
+
+	/** Now and then drops what is remembered of objects that are gone, so that it does not grow for ever. */
+	#forgetDeleted(): void {
+		if (this.#applied.size <= 2 * this.#store.size + 100) return;
+		for (const key of this.#applied.keys()) if (!this.#store.get(key)) this.#applied.delete(key);
+	}
+}
+
+/** The object is not the one that the cache knows: it exists, is gone, or was made anew. */
+function isOutdated(error: unknown): boolean {
+	if (isConflict(error)) return true;
+	return error instanceof ApiError && (error.details.causes ?? []).some(({ field }) => field === "metadata.uid");
+}
+
+function describeOwner(found: KubernetesObject, wanted: KubernetesObject): string {
+	const owner = controllerOf(found) ?? found.metadata.ownerReferences?.[0];
+	if (!owner) return "nobody (it has no owner reference)";
+	const ours = controllerOf(wanted);
+	const former = ours?.kind === owner.kind && ours.name === owner.name;
+	return former ? `a former ${owner.kind} ${owner.name} that was deleted` : `${owner.kind} ${owner.name}`;
+}
