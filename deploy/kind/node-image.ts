@@ -64,7 +64,7 @@ export async function nodeImageKey(): Promise<string> {
 }
 
 async function build(directory: string, signal: AbortSignal | undefined): Promise<void> {
-	await ensurePackages([...enginePackages, "buildah", "libcap2-bin"], { signal });
+	await ensurePackages([...enginePackages, "buildah", "libcap2-bin", "pigz"], { signal });
 	const programs = await ensureTools(tools, { signal });
 	const nodeRootfs = await ensureRootfs({ suite: SUITE, packages: nodePackages }, { signal });
 	const shellRootfs = await ensureRootfs({ suite: SUITE, packages: shellPackages }, { signal });
@@ -193,23 +193,26 @@ async function packKubernetes(
 			programs: { "/usr/bin/local-path-provisioner": programs["local-path-provisioner"] },
 		},
 		{ names: [named("/local-path-helper:")], base: shellRootfs, programs: {} },
-		{
-			names: [`quay.io/metallb/controller:${metallb}`],
-			programs: { "/controller": programs["metallb-controller"] },
-			entrypoint: ["/controller"],
-		},
-		{
-			names: [`quay.io/metallb/speaker:${metallb}`],
-			programs: { "/speaker": programs["metallb-speaker"] },
-			entrypoint: ["/speaker"],
-		},
+		...metallbImages(programs, metallb),
 	];
 	await writeImageArchive(join(bin, "kube-proxy.tar"), others, signal);
-	// kind asks for gzip; level 1 costs less time than it saves in writing.
-	await run(["tar", "-C", directory, "-I", "gzip -1", "-cf", join(directory, "kubernetes.tar.gz"), "kubernetes"], {
+	// kind asks for gzip; nobody gains by compression here.
+	await run(["tar", "-C", directory, "-I", "pigz -0", "-cf", join(directory, "kubernetes.tar.gz"), "kubernetes"], {
 		signal,
 	});
 	await rm(join(directory, "kubernetes"), { recursive: true });
+}
+
+/** The images of MetalLB under the names of its manifest. Pure. */
+export function metallbImages(
+	programs: Readonly<Record<"metallb-controller" | "metallb-speaker", string>>,
+	version: string,
+): FileImage[] {
+	return (["controller", "speaker"] as const).map((name) => ({
+		names: [`quay.io/metallb/${name}:${version}`],
+		programs: { [`/${name}`]: programs[`metallb-${name}`] },
+		entrypoint: [`/${name}`],
+	}));
 }
 
 /**

@@ -1,0 +1,137 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseAllDocuments, stringify } from "yaml";
+import { z } from "zod";
+import { output } from "../lib/commands.ts";
+import { RemedyError, step } from "../lib/steps.ts";
+import { ensureTools, toolSource, toolVersion } from "../toolchain/tools.ts";
+import type { Cluster } from "./clusters.ts";
+import { writeImageArchive } from "./image-archive.ts";
+import { importArchive } from "./images.ts";
+import { POD_SUBNET } from "./kind-configuration.ts";
+import { metallbImages } from "./node-image.ts";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Installs the test CNI, which connects pods; without it no node becomes Ready. */
+export async function installNetwork(
+	cluster: Cluster,
+	options: { readonly apiServer: string; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+	const manifest = await readFile(join(here, "test-cni.yaml"), "utf8");
+	const input = manifest.replaceAll("${API_SERVER}", options.apiServer).replaceAll("${POD_SUBNET}", POD_SUBNET);
+	await cluster.runKubectl(["apply", "-f", "-"], { input, signal: options.signal });
+}
+
+export interface LoadBalancerOptions {
+	/** Addresses for LoadBalancer Services, as MetalLB writes a range; absent: taken from the engine's network. */
+	readonly range: string | undefined;
+	readonly log: string;
+	readonly signal: AbortSignal | undefined;
+}
+
+/** Installs MetalLB in layer 2 mode and gives it its addresses. */
+export async function installLoadBalancers(cluster: Cluster, options: LoadBalancerOptions): Promise<void> {
+	const { signal, log } = options;
+	await step("installing MetalLB", async () => {
+		// Our own node image has its images already.
+		if (cluster.engine !== "own") await loadMetallb(cluster, signal);
+		const range = options.range ?? loadBalancerRange(await engineSubnets(cluster, signal));
+		const source = await toolSource("metallb-controller", signal);
+		const manifest = await readFile(join(source, "config", "manifests", "metallb-native.yaml"), "utf8");
+		const key = randomBytes(32).toString("base64");
+		await cluster.runKubectl(["apply", "--server-side", "-f", "-"], {
+			input: metallbManifest(manifest, key),
+			log,
+			signal,
+		});
+		const established = ["wait", "--for=condition=Established", "--timeout=60s"];
+		const kinds = ["crd/ipaddresspools.metallb.io", "crd/l2advertisements.metallb.io"];
+		await cluster.runKubectl([...established, ...kinds], { log, signal });
+		await cluster.runKubectl(["apply", "-f", "-"], { input: addressPool(range), log, signal });
+	});
+}
+
+/**
+ * MetalLB's own manifest without its admission webhook, which would have to run before addresses can be given, and with
+ * the Secret that its speakers wait for. Pure.
+ *
+ * @param memberlistKey by which speakers know each other.
+ */
+export function metallbManifest(manifest: string, memberlistKey: string): string {
+	const documents = parseAllDocuments(manifest).filter((item) => item.get("kind") !== "ValidatingWebhookConfiguration");
+	for (const document of documents) {
+		if (document.get("kind") === "Deployment") {
+			document.addIn(["spec", "template", "spec", "containers", 0, "args"], "--webhook-mode=disabled");
+			// Probes every two seconds from the start instead of every ten after ten.
+			for (const [name, value] of [
+				["initialDelaySeconds", 1],
+				["periodSeconds", 2],
+			] as const) {
+				document.setIn(["spec", "template", "spec", "containers", 0, "readinessProbe", name], value);
+			}
+		}
+	}
+	const secret = stringify({
+		apiVersion: "v1",
+		kind: "Secret",
+		metadata: { name: "memberlist", namespace: "metallb-system" },
+		stringData: { secretkey: memberlistKey },
+	});
+	return [...documents.map(String), secret].join("\n---\n");
+}
+
+function addressPool(range: string): string {
+	const metadata = { name: "xmppfed", namespace: "metallb-system" };
+	return [
+		{ apiVersion: "metallb.io/v1beta1", kind: "IPAddressPool", metadata, spec: { addresses: [range] } },
+		{ apiVersion: "metallb.io/v1beta1", kind: "L2Advertisement", metadata, spec: {} },
+	]
+		.map((object) => stringify(object))
+		.join("---\n");
+}
+
+async function loadMetallb(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
+	const programs = await ensureTools(["metallb-controller", "metallb-speaker"], { signal });
+	const version = await toolVersion("metallb-controller");
+	const directory = await mkdtemp(join(tmpdir(), "xmppfed-metallb-"));
+	try {
+		const archive = join(directory, "metallb.tar");
+		await writeImageArchive(archive, metallbImages(programs, version), signal);
+		for (const node of cluster.nodes) await importArchive(cluster, node, archive, signal);
+	} finally {
+		await rm(directory, { recursive: true });
+	}
+}
+
+const dockerNetwork = z.array(z.object({ IPAM: z.object({ Config: z.array(z.object({ Subnet: z.string() })) }) }));
+const podmanNetwork = z.array(z.object({ subnets: z.array(z.object({ subnet: z.string() })) }));
+
+/** The subnets of the network that kind puts nodes into. */
+async function engineSubnets(cluster: Cluster, signal: AbortSignal | undefined): Promise<string[]> {
+	const inspected: unknown = JSON.parse(
+		await output(cluster.engineCommand(["network", "inspect", "kind"]), { signal }),
+	);
+	return cluster.engine === "docker"
+		? dockerNetwork.parse(inspected).flatMap(({ IPAM }) => IPAM.Config.map(({ Subnet }) => Subnet))
+		: podmanNetwork.parse(inspected).flatMap(({ subnets }) => subnets.map(({ subnet }) => subnet));
+}
+
+/** The end of the first IPv4 subnet, where an engine comes last when it gives addresses to containers. Pure. */
+export function loadBalancerRange(subnets: readonly string[]): string {
+	for (const subnet of subnets) {
+		const match = /^(\d+)\.(\d+)\.(\d+)\.\d+\/(\d+)$/.exec(subnet);
+		const [a = 0, b = 0, c = 0, length = 0] = match?.slice(1).map(Number) ?? [];
+		if (!match || length > 24) continue;
+		const last = ((a * 256 + b) * 256 + c + 2 ** (24 - length) - 1) >>> 0;
+		const prefix = `${last >>> 16}.${(last >>> 8) & 255}.${last & 255}`;
+		return `${prefix}.200-${prefix}.250`;
+	}
+	throw new RemedyError(
+		`the network "kind" has no IPv4 subnet of at least 256 addresses: ${subnets.join(", ") || "none at all"}.`,
+		"remove the network, and kind makes it anew: docker network rm kind",
+	);
+}
