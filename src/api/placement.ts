@@ -8,12 +8,16 @@ import { text } from "./text.ts";
 const quantityPattern = "^([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$";
 const quantityExpression = new RegExp(quantityPattern);
 
+const notAQuantity = 'must be a quantity such as 250m, 0.5, 2 or 64Mi (a fraction in quotes: "0.5"), and not negative';
 /** A Kubernetes quantity that is not negative. */
-const quantity = ruled(z.union([z.int(), text(24, 1)]).meta({ "x-kubernetes-int-or-string": true, maxLength: 24 }), {
-	cel: `type(self) == int ? self >= 0 : self.matches(${celString(quantityPattern)})`,
-	holds: (value) => (typeof value === "number" ? value >= 0 : quantityExpression.test(value)),
-	message: 'must be a quantity such as 250m, 0.5, 2 or 64Mi (a fraction in quotes: "0.5"), and not negative',
-});
+const quantity = ruled(
+	z.union([z.int(), text(24, 1)], { error: notAQuantity }).meta({ "x-kubernetes-int-or-string": true, maxLength: 24 }),
+	{
+		cel: `type(self) == int ? self >= 0 : self.matches(${celString(quantityPattern)})`,
+		holds: (value) => (typeof value === "number" ? value >= 0 : quantityExpression.test(value)),
+		message: notAQuantity,
+	},
+);
 
 const amounts = z.object({
 	cpu: quantity.meta({ description: "Processor cores, such as 250m or 2." }).exactOptional(),
