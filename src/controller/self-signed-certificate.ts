@@ -26,7 +26,7 @@ export async function makeSelfSignedCertificate(
 	domains: readonly string[],
 	now: Date,
 ): Promise<{ certificate: string; key: string }> {
-	cryptoProvider.set(webcrypto as Crypto);
+	cryptoProvider.set(webcrypto);
 	const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
 	const day = 24 * 60 * 60 * 1000;
 	const certificate = await X509CertificateGenerator.createSelfSigned({

@@ -1,4 +1,4 @@
-import type { XmppFederation } from "../api/xmpp-federation.ts";
+import type { XmppFederation, XmppFederationNode } from "../api/xmpp-federation.ts";
 import { type CertificateFacts, inspectCertificate, UnusableCertificateError } from "./certificate.ts";
 import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
 import type {
@@ -14,8 +14,7 @@ import { internalServiceName, linksServiceName, serviceHost } from "./names.ts";
 import { linkPort, xmppServerPort } from "./ports.ts";
 import type { Problem } from "./problem.ts";
 import { secretDigest } from "./secret-digest.ts";
-
-export type NodeSpec = XmppFederation["spec"]["nodes"][number];
+import type { StoredFederation } from "./stored-federation.ts";
 
 export type FederationModel =
 	| {
@@ -27,7 +26,7 @@ export type FederationModel =
 	| { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Resources to intent: applies every default, resolves every reference, or says what is in the way. */
-export function modelFederation(federation: XmppFederation, inputs: FederationInputs, now: Date): FederationModel {
+export function modelFederation(federation: StoredFederation, inputs: FederationInputs, now: Date): FederationModel {
 	const domains = localDomains(federation);
 	const certificate = certificateOf(federation, inputs, domains, now);
 	const dialback = dialbackOf(federation, inputs);
@@ -56,12 +55,12 @@ export function effectiveImage(
 	return federation.spec.image ?? inputs.effectiveImage ?? inputs.defaults.gatewayImage;
 }
 
-export function isPublished(node: NodeSpec): boolean {
+export function isPublished(node: XmppFederationNode): boolean {
 	return node.federation === "Enabled" && (node.published ?? true);
 }
 
 function federationIntent(
-	federation: XmppFederation,
+	federation: StoredFederation,
 	inputs: FederationInputs,
 	domains: readonly string[],
 	secretDigests: SecretDigests,
@@ -107,7 +106,7 @@ function hostPort({ host, port }: { host: string; port?: number | undefined }, c
 	return { host: lower.endsWith(".svc") ? `${lower}.${clusterDomain}` : lower, port: port ?? xmppServerPort };
 }
 
-function placement(node: NodeSpec): PlacementIntent {
+function placement(node: XmppFederationNode): PlacementIntent {
 	return {
 		...(node.resources && { resources: node.resources }),
 		...(node.nodeSelector && { nodeSelector: node.nodeSelector }),

@@ -1,5 +1,4 @@
 import type { FederationSwitch } from "../model/intent.ts";
-import { labelValue } from "../model/names.ts";
 
 export const managedBy = "xmpp-federation-operator";
 /** Selects everything that the operator made; the operator's caches hold nothing else. */
@@ -20,16 +19,16 @@ export type Labels = Record<string, string>;
 export function objectLabels(federation: string, component: Role | "federation" = "federation"): Labels {
 	return {
 		"app.kubernetes.io/name": "xmpp-federation",
-		"app.kubernetes.io/instance": labelValue(federation),
+		"app.kubernetes.io/instance": federation,
 		"app.kubernetes.io/component": component,
 		"app.kubernetes.io/managed-by": managedBy,
-		[federationLabel]: labelValue(federation),
+		[federationLabel]: federation,
 	};
 }
 
 /** Selects the pods of a role. Part of immutable selectors: never change it. */
 export function roleSelector(federation: string, role: Role): Labels {
-	return { [federationLabel]: labelValue(federation), [roleLabel]: role };
+	return { [federationLabel]: federation, [roleLabel]: role };
 }
 
 /** Selects the pods of one node. Part of an immutable selector: never change it. */

@@ -13,7 +13,7 @@ import { metadata } from "./metadata.ts";
 export const intentKey = "intent.json";
 
 export function nodeConfigurationName(node: NodeIntent): string {
-	return `${nodeObjectName(node.federationName, node.name).slice(0, 200)}-${nodeRevision(node)}`;
+	return `${nodeObjectName(node.federationName, node.name)}-${nodeRevision(node)}`;
 }
 
 /**

@@ -1,13 +1,4 @@
-/** metav1.Condition, as kubectl and Argo CD read it. */
-export interface Condition {
-	readonly type: string;
-	readonly status: "True" | "False" | "Unknown";
-	readonly reason: string;
-	readonly message: string;
-	readonly observedGeneration: number;
-	/** RFC 3339; changes only when `status` does. */
-	readonly lastTransitionTime: string;
-}
+import type { Condition } from "../api/conditions.ts";
 
 /** What one condition says now, without the bookkeeping. */
 export type Verdict = Pick<Condition, "status" | "reason" | "message">;

@@ -35,5 +35,4 @@ export interface ServiceObservation {
 	readonly clusterIP?: string | undefined;
 	/** Addresses or names that the load balancer gave. */
 	readonly ingress: readonly string[];
-	readonly nodePort?: number | undefined;
 }

@@ -1,6 +1,7 @@
+import type { Condition } from "../api/conditions.ts";
 import { accepted } from "./accepted.ts";
 import { certificateValid } from "./certificate-valid.ts";
-import { type Condition, condition } from "./condition.ts";
+import { condition } from "./condition.ts";
 import { degraded } from "./degraded.ts";
 import { dnsRecords } from "./dns-records.ts";
 import { endpoints } from "./endpoints.ts";
@@ -53,5 +54,11 @@ function effective(
 		securityMode: "TLSRequired" as const,
 		certificate: certificate?.selfSigned ? ("SelfSigned" as const) : ("Given" as const),
 		dialback,
+		service: {
+			type: intent.service.type,
+			...(intent.service.externalTrafficPolicy && { externalTrafficPolicy: intent.service.externalTrafficPolicy }),
+		},
+		resolver: { enabled: intent.resolver !== undefined },
+		nodes: intent.nodes.map(({ name, federation, published, upstream }) => ({ name, federation, published, upstream })),
 	};
 }

@@ -1,0 +1,206 @@
+import type { Logger } from "pino";
+import { parseXmppFederation } from "../api/parse.ts";
+import type { XmppFederation } from "../api/xmpp-federation.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/object.ts";
+import { deployments } from "../kubernetes/resources.ts";
+import { modelFederation } from "../model/federation.ts";
+import type { NodeSecrets, OperatorDefaults } from "../model/federation-inputs.ts";
+import type { FederationIntent } from "../model/intent.ts";
+import { nodeObjectName } from "../model/names.ts";
+import { nodeRevision } from "../model/revision.ts";
+import type { StoredFederation } from "../model/stored-federation.ts";
+import { revisionAnnotation } from "../objects/annotations.ts";
+import { nodeObjects, sharedObjects } from "../objects/federation-objects.ts";
+import { nodeLabel } from "../objects/labels.ts";
+import { nodeConfigurationName } from "../objects/node-configuration.ts";
+import { type Plan, plan, type Step } from "../rollout/plan.ts";
+import type { FederationObservation } from "../status/federation-observation.ts";
+import type { Caches } from "./caches.ts";
+import { FederationWriter } from "./federation-writer.ts";
+import { gatherInputs } from "./inputs.ts";
+import type { OperatorMetrics } from "./metrics.ts";
+import { observe } from "./observe.ts";
+import type { OwnedKinds } from "./owned-kinds.ts";
+import type { RouterReports } from "./router-reports.ts";
+import type { SecretWatches } from "./secret-watches.ts";
+import { type StatusWriter, statusOf } from "./status-writer.ts";
+import { removeUnused } from "./unused-objects.ts";
+
+export interface ReconcilerParts {
+	readonly client: KubernetesClient;
+	readonly caches: Caches;
+	readonly ownedKinds: OwnedKinds;
+	readonly secretWatches: SecretWatches;
+	readonly routerReports: RouterReports;
+	readonly statusWriter: StatusWriter;
+	readonly metrics: OperatorMetrics;
+	readonly defaults: OperatorDefaults;
+	readonly now: () => Date;
+}
+
+/** What is known of a federation beside what can be seen in the cluster. */
+type Facts = Partial<Pick<FederationObservation, "intent" | "certificate" | "dialback" | "problems" | "obstacles">>;
+
+const nothingToDo: Plan = { steps: [], waiting: [] };
+
+/**
+ * Brings one XmppFederation to what it asks for: observe, model, plan, say so in status, act, say what came of it.
+ *
+ * Invariants: a resource that is not accepted changes nothing that runs. A restart stands in status before it happens.
+ * A reconcile that finds everything as it should be makes no request.
+ */
+export class FederationReconciler {
+	readonly #parts: ReconcilerParts;
+
+	constructor(parts: ReconcilerParts) {
+		this.#parts = parts;
+	}
+
+	/**
+	 * @param key `NAMESPACE/NAME`
+	 * @returns whether there is such a federation
+	 */
+	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<boolean> {
+		const { caches, secretWatches, routerReports } = this.#parts;
+		const object = caches.federations.store.get(key);
+		if (!object || object.metadata.deletionTimestamp) {
+			// Owner references remove what we made, with the operator running or not.
+			secretWatches.release(key);
+			routerReports.release(key);
+			return false;
+		}
+		const parsed = parseXmppFederation(object);
+		if (!parsed.ok) {
+			const problems = parsed.errors.map(({ field, message }) => ({ reason: "InvalidSpec" as const, field, message }));
+			await this.#save(key, object, { problems }, log, signal);
+			return true;
+		}
+		await new FederationRun(this.#parts, key, object, parsed.value, log, signal).carryOut((facts) =>
+			this.#save(key, object, facts, log, signal),
+		);
+		return true;
+	}
+
+	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<void> {
+		await this.#parts.statusWriter.write(object, observation(this.#parts, key, object, facts), log, signal);
+	}
+}
+
+/** One reconcile of a federation whose resource could be read. */
+class FederationRun {
+	readonly #parts: ReconcilerParts;
+	readonly #key: string;
+	readonly #object: Observed;
+	readonly #federation: StoredFederation;
+	readonly #log: Logger;
+	readonly #writer: FederationWriter;
+
+	constructor(
+		parts: ReconcilerParts,
+		key: string,
+		object: Observed,
+		federation: XmppFederation,
+		log: Logger,
+		signal: AbortSignal,
+	) {
+		this.#parts = parts;
+		this.#key = key;
+		this.#object = object;
+		this.#federation = stored(federation, object);
+		this.#log = log;
+		this.#writer = new FederationWriter(parts.client, parts.ownedKinds, object.metadata.uid, signal);
+	}
+
+	async carryOut(save: (facts: Facts) => Promise<void>): Promise<void> {
+		const { defaults, now, caches } = this.#parts;
+		const writer = this.#writer;
+		const inputs = await gatherInputs(this.#key, this.#federation, this.#parts, writer);
+		if (!inputs) return await save({ obstacles: writer.obstacles });
+		const model = modelFederation(this.#federation, { ...inputs, defaults }, now());
+		if (!model.ok) return await save({ problems: model.problems });
+
+		const { intent } = model;
+		const { security } = this.#federation.spec;
+		const facts = () => ({
+			intent,
+			certificate: { ...model.certificate, selfSigned: security?.certificate === undefined },
+			dialback: security?.dialback ? ("Given" as const) : ("Generated" as const),
+			obstacles: writer.obstacles,
+		});
+		await this.#writeShared(intent);
+		const { plan: planned } = observation(this.#parts, this.#key, this.#object, facts());
+		// Before the act: nobody has to guess why a node went away.
+		if (planned.steps.some(({ kind }) => kind !== "Create")) await save(facts());
+		for (const step of planned.steps) await this.#take(step, intent, model.secrets);
+		await this.#restoreNodeFiles(intent, model.secrets);
+		await removeUnused(this.#key, intent, caches, writer);
+		await save(facts());
+	}
+
+	async #writeShared(intent: FederationIntent): Promise<void> {
+		const { configMaps, mutable } = sharedObjects(intent);
+		for (const object of configMaps) await this.#writer.createConfigMap(object);
+		for (const object of mutable) await this.#writer.apply(object);
+	}
+
+	async #take(step: Step, intent: FederationIntent, secrets: NodeSecrets): Promise<void> {
+		this.#log.info({ step: step.kind, node: step.node }, "taking a step");
+		this.#parts.metrics.nodeStep(step.kind);
+		if (step.kind === "Remove") return await this.#removeNode(step.node);
+		const node = intent.nodes.find(({ name }) => name === step.node);
+		if (!node) throw new Error(`a step was planned for a node that is not in the intent: ${step.node}`);
+		const objects = nodeObjects(intent, node, secrets);
+		const configuration = await this.#writer.createConfigMap(objects.configuration);
+		const secret = await this.#writer.createSecret(objects.secret);
+		// A pod without its files would only wait for them.
+		if (configuration && secret) await this.#writer.apply(objects.deployment);
+	}
+
+	async #removeNode(name: string): Promise<void> {
+		for (const deployment of this.#parts.caches.deployments.store.byIndex(this.#key)) {
+			if (deployment.metadata.labels?.[nodeLabel] === name) await this.#writer.remove(deployments, deployment);
+		}
+	}
+
+	/** Makes files again that somebody deleted of a node that runs its intent: a pod that starts again needs them. */
+	async #restoreNodeFiles(intent: FederationIntent, secrets: NodeSecrets): Promise<void> {
+		const { configMaps, deployments: running, secrets: kept } = this.#parts.caches;
+		for (const node of intent.nodes) {
+			const deployment = running.store.get(objectKey(intent.namespace, nodeObjectName(intent.name, node.name)));
+			if (deployment?.metadata.annotations?.[revisionAnnotation] !== nodeRevision(node)) continue;
+			const files = objectKey(intent.namespace, nodeConfigurationName(node));
+			if (configMaps.store.get(files) && kept.store.get(files)) continue;
+			const { configuration, secret } = nodeObjects(intent, node, secrets);
+			await this.#writer.createConfigMap(configuration);
+			await this.#writer.createSecret(secret);
+		}
+	}
+}
+
+function observation(
+	{ caches, routerReports }: ReconcilerParts,
+	key: string,
+	object: KubernetesObject,
+	facts: Facts,
+): FederationObservation {
+	const { nodes, services } = observe(key, caches, routerReports);
+	const desired = facts.intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+	return {
+		generation: object.metadata.generation ?? 0,
+		nodes,
+		services,
+		plan: desired ? plan(desired, nodes) : nothingToDo,
+		intent: facts.intent,
+		certificate: facts.certificate,
+		dialback: facts.dialback ?? "Generated",
+		problems: facts.problems ?? [],
+		obstacles: facts.obstacles ?? [],
+	};
+}
+
+function stored(federation: XmppFederation, { metadata, ...object }: Observed): StoredFederation {
+	const { namespace = "", uid, generation = 0 } = metadata;
+	const status = statusOf({ ...object, metadata });
+	return { ...federation, metadata: { ...federation.metadata, namespace, uid, generation }, ...(status && { status }) };
+}

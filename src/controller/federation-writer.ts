@@ -1,0 +1,98 @@
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import { ApiError } from "../kubernetes/errors.ts";
+import { controllerOf, type KubernetesObject, type Observed, type Resource } from "../kubernetes/object.ts";
+import { ForeignObjectError, type OwnedObjects } from "../kubernetes/owned.ts";
+import type { ConfigMap, Deployment, PodDisruptionBudget, Secret, Service } from "../kubernetes/resources.ts";
+import type { Problem } from "../model/problem.ts";
+import type { OwnedKinds } from "./owned-kinds.ts";
+
+type Mutable = Deployment | PodDisruptionBudget | Service;
+
+/**
+ * Writes the objects of one federation during one reconcile. What an object's name, its content or missing rights stand
+ * in the way of becomes an obstacle, and the others are written all the same; what may be over soon (the API server is
+ * away, a conflict) is thrown, so that the whole reconcile is tried again.
+ */
+export class FederationWriter {
+	readonly #obstacles: Problem[] = [];
+	readonly #client: KubernetesClient;
+	readonly #kinds: OwnedKinds;
+	readonly #uid: string;
+	readonly #signal: AbortSignal;
+
+	/** @param uid of the XmppFederation that owns the objects */
+	constructor(client: KubernetesClient, kinds: OwnedKinds, uid: string, signal: AbortSignal) {
+		this.#client = client;
+		this.#kinds = kinds;
+		this.#uid = uid;
+		this.#signal = signal;
+	}
+
+	get obstacles(): readonly Problem[] {
+		return [...this.#obstacles];
+	}
+
+	owns(object: KubernetesObject): boolean {
+		return controllerOf(object)?.uid === this.#uid;
+	}
+
+	/** Makes an immutable object. @returns the object as it is now; undefined where an obstacle is in the way */
+	async createConfigMap(object: ConfigMap): Promise<Observed<ConfigMap> | undefined> {
+		return await this.#try(object, this.#kinds.ConfigMap.create(object, this.#signal));
+	}
+
+	/** Makes an immutable object. @returns the object as it is now; undefined where an obstacle is in the way */
+	async createSecret(object: Secret): Promise<Observed<Secret> | undefined> {
+		return await this.#try(object, this.#kinds.Secret.create(object, this.#signal));
+	}
+
+	/** Brings a mutable object to what is wanted. */
+	async apply(object: Mutable & { readonly kind: "Deployment" | "PodDisruptionBudget" | "Service" }): Promise<void> {
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each kind's writer takes objects of its kind
+		const kind = this.#kinds[object.kind] as OwnedObjects<Mutable>;
+		await this.#try<Mutable>(object, kind.apply(object, this.#signal));
+	}
+
+	/** Deletes an object of ours. */
+	async remove<T extends KubernetesObject>(resource: Resource<T>, object: Observed<T>): Promise<void> {
+		const { namespace, name, uid, deletionTimestamp } = object.metadata;
+		// An object of a former federation of this name is the garbage collector's.
+		if (deletionTimestamp || !this.owns(object)) return;
+		try {
+			await this.#client.delete(resource, namespace, name, {
+				uid,
+				propagationPolicy: "Background",
+				signal: this.#signal,
+			});
+		} catch (error) {
+			this.#obstacles.push(obstacleOf(object, error));
+		}
+	}
+
+	async #try<T extends KubernetesObject>(
+		object: T,
+		write: Promise<{ readonly object: Observed<T> }>,
+	): Promise<Observed<T> | undefined> {
+		try {
+			return (await write).object;
+		} catch (error) {
+			this.#obstacles.push(obstacleOf(object, error));
+			return undefined;
+		}
+	}
+}
+
+/** @throws the error itself where it is none that stays */
+function obstacleOf({ kind, metadata }: KubernetesObject, error: unknown): Problem {
+	if (error instanceof ForeignObjectError) return { reason: "ObjectConflict", field: "", message: `${error.message}.` };
+	if (!(error instanceof ApiError)) throw error;
+	if (error.status === 403) {
+		const message = `The operator may not ${error.call.verb} ${error.call.resource} here, or a quota forbids it: ${error.message}.`;
+		return { reason: "Forbidden", field: "", message };
+	}
+	if (error.status === 422 || error.status === 400) {
+		const message = `The API server does not take ${kind} ${metadata.name}: ${error.message}.`;
+		return { reason: "ApplyFailed", field: "", message };
+	}
+	throw error;
+}

@@ -1,0 +1,83 @@
+import { objectKey } from "../kubernetes/object.ts";
+import type { Secret } from "../kubernetes/resources.ts";
+import { localDomains } from "../model/federation.ts";
+import type { FederationInputs, GeneratedSecrets, SecretContent } from "../model/federation-inputs.ts";
+import { generatedSecretName, selfSignedSecretName } from "../model/names.ts";
+import type { StoredFederation } from "../model/stored-federation.ts";
+import { generatedKeys, generatedSecret, selfSignedSecret } from "../objects/generated-secrets.ts";
+import type { Caches } from "./caches.ts";
+import type { FederationWriter } from "./federation-writer.ts";
+import { makeGeneratedValues } from "./generated-values.ts";
+import type { SecretWatches } from "./secret-watches.ts";
+import { makeSelfSignedCertificate } from "./self-signed-certificate.ts";
+
+interface Sources {
+	readonly caches: Caches;
+	readonly secretWatches: SecretWatches;
+	readonly now: () => Date;
+}
+
+/**
+ * Reads the Secrets that a federation refers to, and makes those that the operator generates where they are missing.
+ *
+ * @returns undefined where a generated Secret cannot be made; the writer has the obstacle then
+ */
+export async function gatherInputs(
+	key: string,
+	federation: StoredFederation,
+	{ caches, secretWatches, now }: Sources,
+	writer: FederationWriter,
+): Promise<Omit<FederationInputs, "defaults"> | undefined> {
+	const { certificate, dialback } = federation.spec.security ?? {};
+	const names = [certificate?.secretName, dialback?.secretRef.name].filter((name) => name !== undefined);
+	const given = await secretWatches.use(key, federation.metadata.namespace, [...new Set(names)]);
+	const generated = await ensureGenerated(federation, caches, writer);
+	if (!generated) return undefined;
+	const selfSigned = certificate ? undefined : await ensureSelfSigned(federation, caches, writer, now());
+	if (!certificate && !selfSigned) return undefined;
+	return {
+		generated: { ...generated, ...(selfSigned && { selfSigned }) },
+		certificate: contentOf(certificate && given.get(certificate.secretName)),
+		dialback: contentOf(dialback && given.get(dialback.secretRef.name)),
+		effectiveImage: federation.status?.effective?.image,
+	};
+}
+
+async function ensureGenerated(
+	federation: StoredFederation,
+	caches: Caches,
+	writer: FederationWriter,
+): Promise<Omit<GeneratedSecrets, "selfSigned"> | undefined> {
+	const { namespace, name } = federation.metadata;
+	const cached = caches.secrets.store.get(objectKey(namespace, generatedSecretName(name)));
+	const secret =
+		cached && writer.owns(cached)
+			? cached
+			: await writer.createSecret(generatedSecret(federation.metadata, makeGeneratedValues()));
+	const data = secret?.data;
+	if (!data) return undefined;
+	const value = (key: keyof typeof generatedKeys) => data[generatedKeys[key]] ?? "";
+	return { dialback: value("dialback"), link: value("link"), digestKey: value("digestKey") };
+}
+
+async function ensureSelfSigned(
+	federation: StoredFederation,
+	caches: Caches,
+	writer: FederationWriter,
+	now: Date,
+): Promise<GeneratedSecrets["selfSigned"]> {
+	const { namespace, name } = federation.metadata;
+	const domains = localDomains(federation);
+	const cached = caches.secrets.store.get(objectKey(namespace, selfSignedSecretName(name, domains)));
+	const secret = cached && writer.owns(cached)
+		? cached
+		: await writer.createSecret(
+				selfSignedSecret(federation.metadata, domains, await makeSelfSignedCertificate(domains, now)),
+			);
+	const { "tls.crt": certificate, "tls.key": key } = secret?.data ?? {};
+	return certificate && key ? { certificate, key } : undefined;
+}
+
+function contentOf(secret: Secret | undefined): SecretContent | undefined {
+	return secret && { type: secret.type, data: secret.data ?? {} };
+}

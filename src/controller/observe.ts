@@ -1,0 +1,50 @@
+import { podLayout } from "../gateway/layout.ts";
+import { objectKey } from "../kubernetes/object.ts";
+import type { Service } from "../kubernetes/resources.ts";
+import { internalServiceName, publicServiceName, resolverName } from "../model/names.ts";
+import { observeNodes } from "../rollout/observe.ts";
+import type { FederationObservation, ServiceObservation } from "../status/federation-observation.ts";
+import type { Caches } from "./caches.ts";
+import type { RouterReports } from "./router-reports.ts";
+
+/** What there is of a federation: nodes by their Deployments, pods and routers, and Services. */
+export function observe(
+	key: string,
+	caches: Caches,
+	reports: RouterReports,
+): Pick<FederationObservation, "nodes" | "services"> {
+	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key));
+	const urls = nodes.flatMap(({ name, podIP }): [string, string][] => (podIP ? [[name, statusUrl(podIP)]] : []));
+	const upstreams = reports.use(key, new Map(urls));
+	return {
+		nodes: nodes.map(({ podIP: _podIP, ...node }) => ({ ...node, upstream: upstreams.get(node.name) })),
+		services: observeServices(key, caches),
+	};
+}
+
+function statusUrl(podIP: string): string {
+	const host = podIP.includes(":") ? `[${podIP}]` : podIP;
+	return `http://${host}:${podLayout.routerHttpPort}/status`;
+}
+
+function observeServices(key: string, caches: Caches): FederationObservation["services"] {
+	const [namespace = "", federation = ""] = key.split("/");
+	const find = (name: string) => {
+		const service = caches.services.store.get(objectKey(namespace, name));
+		return service && observeService(service);
+	};
+	return {
+		public: find(publicServiceName(federation)),
+		internal: find(internalServiceName(federation)),
+		resolver: find(resolverName(federation)),
+	};
+}
+
+function observeService({ metadata, spec, status }: Service): ServiceObservation {
+	const ingress = status?.loadBalancer?.ingress ?? [];
+	return {
+		name: metadata.name,
+		...(spec?.clusterIP && spec.clusterIP !== "None" && { clusterIP: spec.clusterIP }),
+		ingress: ingress.flatMap(({ ip, hostname }) => ip ?? hostname ?? []),
+	};
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import type { EventRecorder } from "../kubernetes/events.ts";
+import { WorkQueue } from "../kubernetes/queue.ts";
+import type { OperatorDefaults } from "../model/federation-inputs.ts";
+import { makeCaches } from "./caches.ts";
+import { FederationReconciler } from "./federation-reconciler.ts";
+import type { OperatorMetrics } from "./metrics.ts";
+import { makeOwnedKinds } from "./owned-kinds.ts";
+import { RouterReports } from "./router-reports.ts";
+import { SecretWatches } from "./secret-watches.ts";
+import { StatusWriter } from "./status-writer.ts";
+
+export interface OperatorOptions {
+	readonly client: KubernetesClient;
+	readonly events: EventRecorder;
+	readonly log: Logger;
+	readonly metrics: OperatorMetrics;
+	readonly defaults: OperatorDefaults;
+	/** Undefined: all namespaces. */
+	readonly namespace: string | undefined;
+	/** Federations reconciled at once. */
+	readonly concurrency: number;
+	readonly onSynced?: () => void;
+}
+
+/** Milliseconds after which a federation is looked at even where nothing was seen to change: certificates expire. */
+const resync = 10 * 60_000;
+
+/**
+ * Reconciles XmppFederations until `signal` aborts. What runs then is finished before this returns, unless leadership is
+ * lost: somebody else acts then.
+ */
+export async function operate(options: OperatorOptions, signal: AbortSignal, lost: AbortSignal): Promise<void> {
+	const { client, events, log, metrics, defaults, namespace, concurrency, onSynced } = options;
+	// Watches fill the caches before anything is done: half a view would look like missing objects.
+	const early = new Set<string>();
+	let add = (key: string): void => void early.add(key);
+	const onChange = (key: string) => add(key);
+
+	const caches = makeCaches({ client, log, namespace, onChange });
+	const routerReports = new RouterReports({ log, onChange });
+	const now = () => new Date();
+	const reconciler = new FederationReconciler({
+		client,
+		caches,
+		ownedKinds: makeOwnedKinds(client, caches),
+		secretWatches: new SecretWatches({ client, log, signal, onChange }),
+		routerReports,
+		statusWriter: new StatusWriter({ client, store: caches.federations.store, events, now }),
+		metrics,
+		defaults,
+		now,
+	});
+	const queue = new WorkQueue({
+		concurrency,
+		hooks: metrics.queueHooks,
+		process: async (key, abort) => {
+			const [federationNamespace, federation] = key.split("/");
+			const reconcileLog = log.child({ namespace: federationNamespace, federation, reconcile: randomUUID() });
+			try {
+				const exists = await reconciler.reconcile(key, reconcileLog, abort);
+				if (exists) queue.addAfter(key, resync);
+				else queue.forget(key);
+			} catch (error) {
+				reconcileLog.error({ err: error }, "reconcile failed; it will be tried again");
+				throw error;
+			}
+		},
+	});
+	const running = [...Object.values(caches).map((cache) => cache.run(signal)), routerReports.run(signal)];
+	try {
+		await Promise.all(Object.values(caches).map((cache) => cache.synced));
+		log.info({ federations: caches.federations.store.size }, "caches are full");
+		onSynced?.();
+		add = (key) => queue.add(key);
+		for (const key of early) queue.add(key);
+		early.clear();
+		await aborted(signal);
+	} catch (error) {
+		if (!signal.aborted) throw error;
+	} finally {
+		await queue.stop({ abort: lost.aborted });
+		await Promise.all(running);
+	}
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+	if (signal.aborted) return;
+	await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,63 @@
+import { parseArgs } from "node:util";
+
+/** How the operator was started. */
+export interface OperatorSettings {
+	readonly kubeconfig: string | undefined;
+	readonly context: string | undefined;
+	/** Undefined: all namespaces. */
+	readonly namespace: string | undefined;
+	readonly gatewayImage: string;
+	readonly resolverImage: string;
+	readonly clusterDomain: string;
+	readonly leaderElectionNamespace: string;
+	readonly httpPort: number;
+	readonly concurrency: number;
+	readonly logLevel: string;
+	/** Unique among replicas. */
+	readonly identity: string;
+}
+
+const options = {
+	kubeconfig: { type: "string" },
+	context: { type: "string" },
+	namespace: { type: "string" },
+	"gateway-image": { type: "string" },
+	"resolver-image": { type: "string", default: "registry.k8s.io/coredns/coredns:v1.14.2" },
+	"cluster-domain": { type: "string", default: "cluster.local" },
+	"leader-election-namespace": { type: "string" },
+	"http-port": { type: "string", default: "8080" },
+	concurrency: { type: "string", default: "8" },
+	"log-level": { type: "string", default: "info" },
+} as const;
+
+const levels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
+
+/** @throws {Error} with a message for people where an argument is wrong or missing */
+export function parseOptions(args: readonly string[], environment: NodeJS.ProcessEnv): OperatorSettings {
+	const { values } = parseArgs({ args: [...args], options, strict: true });
+	const leaderElectionNamespace = values["leader-election-namespace"] ?? values.namespace ?? environment["POD_NAMESPACE"];
+	if (!values["gateway-image"]) throw new Error("--gateway-image is missing: the image of the gateway pods");
+	if (!leaderElectionNamespace) throw new Error("--leader-election-namespace is missing: where the Lease is kept");
+	if (!levels.includes(values["log-level"])) throw new Error(`--log-level must be one of ${levels.join(", ")}`);
+	return {
+		kubeconfig: values.kubeconfig,
+		context: values.context,
+		namespace: values.namespace,
+		gatewayImage: values["gateway-image"],
+		resolverImage: values["resolver-image"],
+		clusterDomain: values["cluster-domain"],
+		leaderElectionNamespace,
+		httpPort: integer("http-port", values["http-port"], 0, 65_535),
+		concurrency: integer("concurrency", values.concurrency, 1, 64),
+		logLevel: values["log-level"],
+		identity: environment["POD_NAME"] ?? environment["HOSTNAME"] ?? "operator",
+	};
+}
+
+function integer(name: string, text: string, least: number, most: number): number {
+	const value = Number(text);
+	if (!Number.isInteger(value) || value < least || value > most) {
+		throw new Error(`--${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
+	}
+	return value;
+}

@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { Agent, request } from "undici";
+import { z } from "zod";
+
+/** The part of a router's /status that conditions are made from. */
+const routerStatus = z.object({
+	upstreams: z
+		.array(z.object({ domain: z.string(), reachable: z.boolean(), failure: z.string().exactOptional() }))
+		.default([]),
+});
+
+export interface RouterReport {
+	readonly reachable: boolean;
+	readonly error?: string | undefined;
+}
+
+/** Milliseconds between two questions to a router. */
+const interval = 10_000;
+const timeout = 3_000;
+/** Questions at once: 300 federations are asked in a second or two, without a burst. */
+const concurrency = 16;
+
+interface Target {
+	readonly url: string;
+	report: RouterReport | undefined;
+}
+
+/**
+ * Asks every router over HTTP, again and again, whether it reaches its upstream: the pod's view, not the operator's.
+ * A router that does not answer (not started yet, or the operator runs where pods cannot be reached) has no report, and
+ * nothing is concluded from that: whether it lives is for the kubelet's probes to say.
+ */
+export class RouterReports {
+	readonly #targets = new Map<string, Map<string, Target>>();
+	readonly #agent = new Agent({ connect: { timeout }, headersTimeout: timeout, bodyTimeout: timeout, pipelining: 0 });
+	readonly #onChange: (federationKey: string) => void;
+	readonly #log: Logger;
+
+	constructor(options: { log: Logger; onChange: (federationKey: string) => void }) {
+		this.#onChange = options.onChange;
+		this.#log = options.log;
+	}
+
+	/** States which routers a federation has, by node, and gives the last report of each that has one. */
+	use(federationKey: string, urls: ReadonlyMap<string, string>): ReadonlyMap<string, RouterReport> {
+		const before = this.#targets.get(federationKey);
+		const targets = new Map<string, Target>();
+		for (const [node, url] of urls) {
+			const known = before?.get(node);
+			targets.set(node, known?.url === url ? known : { url, report: undefined });
+		}
+		this.#targets.set(federationKey, targets);
+		return new Map([...targets].flatMap(([node, { report }]) => (report ? [[node, report]] : [])));
+	}
+
+	release(federationKey: string): void {
+		this.#targets.delete(federationKey);
+	}
+
+	/** Asks until `signal` aborts. */
+	async run(signal: AbortSignal): Promise<void> {
+		try {
+			while (!signal.aborted) {
+				const round = [...this.#targets].flatMap(([key, targets]) =>
+					[...targets.values()].map((target) => ({ key, target })),
+				);
+				const worker = async () => {
+					for (let next = round.pop(); next && !signal.aborted; next = round.pop())
+						await this.#ask(next.key, next.target);
+				};
+				await Promise.all(Array.from({ length: concurrency }, worker));
+				await sleep(interval, undefined, { signal }).catch(() => {});
+			}
+		} finally {
+			await this.#agent.destroy();
+		}
+	}
+
+	async #ask(federationKey: string, target: Target): Promise<void> {
+		const report = await this.#fetch(target.url);
+		if (report?.reachable === target.report?.reachable && report?.error === target.report?.error) return;
+		target.report = report;
+		this.#onChange(federationKey);
+	}
+
+	async #fetch(url: string): Promise<RouterReport | undefined> {
+		try {
+			const response = await request(url, { dispatcher: this.#agent });
+			const { upstreams } = routerStatus.parse(await response.body.json());
+			if (upstreams.length === 0) return undefined;
+			const failed = upstreams.find(({ reachable }) => !reachable);
+			return failed ? { reachable: false, error: failed.failure } : { reachable: true };
+		} catch (error) {
+			this.#log.debug({ url, error }, "router did not answer");
+			return undefined;
+		}
+	}
+}

@@ -1,0 +1,50 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import { KubernetesClient } from "../kubernetes/client.ts";
+import { loadKubeConfig } from "../kubernetes/connection.ts";
+import { EventRecorder } from "../kubernetes/events.ts";
+import { LeaderElection } from "../kubernetes/leader.ts";
+import { serveHttp } from "./http.ts";
+import { OperatorMetrics } from "./metrics.ts";
+import { operate } from "./operator.ts";
+import type { OperatorSettings } from "./options.ts";
+
+/** Runs the operator: waits for the lease, then reconciles until `signal` aborts. */
+export async function runOperator(settings: OperatorSettings, log: Logger, signal: AbortSignal): Promise<void> {
+	const metrics = new OperatorMetrics();
+	const identity = `${settings.identity}_${randomUUID()}`;
+	const reader = new KubernetesClient(loadKubeConfig(settings), { onRequest: (record) => metrics.request(record) });
+	const leader = new LeaderElection({
+		client: reader,
+		log,
+		namespace: settings.leaderElectionNamespace,
+		name: "xmpp-federation-operator",
+		identity,
+	});
+	const client = reader.with({ beforeWrite: () => leader.assertLeading() });
+	let synced = false;
+	// A replica that stands by is ready to take over.
+	const health = { live: () => true, ready: () => !leader.isLeading || synced };
+	const http = await serveHttp(settings.httpPort, health, metrics.registry);
+	const events = new EventRecorder({ client, log, controller: "xmppfed.dev/operator", instance: settings.identity });
+	const { gatewayImage, resolverImage, clusterDomain, namespace, concurrency } = settings;
+	try {
+		await leader.run(signal, async (lost) => {
+			metrics.leader(true);
+			try {
+				const defaults = { gatewayImage, resolverImage, clusterDomain };
+				const onSynced = () => void (synced = true);
+				const stop = AbortSignal.any([signal, lost]);
+				await operate({ client, events, log, metrics, defaults, namespace, concurrency, onSynced }, stop, lost);
+			} finally {
+				synced = false;
+				metrics.leader(false);
+			}
+		});
+	} finally {
+		await events.stop();
+		http.close();
+		http.closeAllConnections();
+		await reader.close();
+	}
+}

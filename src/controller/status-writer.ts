@@ -1,0 +1,51 @@
+import type { Logger } from "pino";
+import { type XmppFederationStatus, xmppFederationResource } from "../api/xmpp-federation.ts";
+import { xmppFederationStatus } from "../api/xmpp-federation-status.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import type { EventRecorder } from "../kubernetes/events.ts";
+import type { KubernetesObject, Observed } from "../kubernetes/object.ts";
+import type { Store } from "../kubernetes/store.ts";
+import { canonicalJson } from "../model/canonical-json.ts";
+import type { FederationObservation } from "../status/federation-observation.ts";
+import { federationStatus } from "../status/federation-status.ts";
+import { transitions } from "../status/transitions.ts";
+
+export interface StatusWriterParts {
+	readonly client: KubernetesClient;
+	readonly store: Store<KubernetesObject>;
+	readonly events: EventRecorder;
+	readonly now: () => Date;
+}
+
+/** The status that the object has, as far as it is one of this version. */
+export function statusOf(object: KubernetesObject): XmppFederationStatus | undefined {
+	const parsed = xmppFederationStatus.safeParse("status" in object ? object.status : undefined);
+	return parsed.success ? parsed.data : undefined;
+}
+
+/** Writes status where it differs from what is there, and an Event for what has changed in it. */
+export class StatusWriter {
+	readonly #parts: StatusWriterParts;
+
+	constructor(parts: StatusWriterParts) {
+		this.#parts = parts;
+	}
+
+	async write(object: Observed, observation: FederationObservation, log: Logger, signal: AbortSignal): Promise<void> {
+		const { client, store, events, now } = this.#parts;
+		// Not the caller's object: an earlier write of the same reconcile may have changed it.
+		const previous = statusOf(store.get(`${object.metadata.namespace}/${object.metadata.name}`) ?? object) ?? {};
+		const status = federationStatus(observation, previous, now());
+		if (canonicalJson(status) === canonicalJson(previous)) return;
+		const { apiVersion, kind, metadata } = object;
+		const { name, namespace, uid } = metadata;
+		// With the uid, a resource that was deleted and made again does not get the status of the one before.
+		const identity = { name, ...(namespace !== undefined && { namespace }), uid };
+		const update = { apiVersion, kind, metadata: identity, status };
+		store.remember(await client.apply(xmppFederationResource, update, { force: true, subresource: "status", signal }));
+		for (const { type, reason, note } of transitions(previous.conditions ?? [], status.conditions)) {
+			log[type === "Warning" ? "warn" : "info"]({ reason }, note);
+			events.record({ regarding: object, type, reason, action: "Reconcile", note });
+		}
+	}
+}

@@ -1,0 +1,63 @@
+import type { KubernetesObject, Observed, Resource } from "../kubernetes/object.ts";
+import { configMaps, deployments, podDisruptionBudgets, secrets, services } from "../kubernetes/resources.ts";
+import type { FederationIntent } from "../model/intent.ts";
+import { generatedSecretName, selfSignedSecretName } from "../model/names.ts";
+import { sharedObjects } from "../objects/federation-objects.ts";
+import { nodeLabel } from "../objects/labels.ts";
+import { nodeConfigurationName } from "../objects/node-configuration.ts";
+import type { Caches } from "./caches.ts";
+import type { FederationWriter } from "./federation-writer.ts";
+
+/**
+ * Removes objects of the federation that nothing needs any more: those of a resolver that was turned off, files of
+ * revisions that no Deployment and no pod refers to, certificates for other domains. Nodes' Deployments are left alone:
+ * the plan removes them.
+ */
+export async function removeUnused(
+	key: string,
+	intent: FederationIntent,
+	caches: Caches,
+	writer: FederationWriter,
+): Promise<void> {
+	const shared = sharedObjects(intent);
+	const names = new Set(
+		[...shared.configMaps, ...shared.mutable].map(({ kind, metadata }) => `${kind}/${metadata.name}`),
+	);
+	const files = filesInUse(key, intent, caches);
+	const keptSecrets = new Set([
+		...files,
+		generatedSecretName(intent.name),
+		selfSignedSecretName(intent.name, intent.domains),
+	]);
+
+	const removeFrom = async <T extends KubernetesObject>(
+		resource: Resource<T>,
+		objects: readonly Observed<T>[],
+		isUsed: (object: Observed<T>) => boolean,
+	) => {
+		for (const object of objects) if (!isUsed(object)) await writer.remove(resource, object);
+	};
+	const isShared = ({ kind, metadata }: KubernetesObject) => names.has(`${kind}/${metadata.name}`);
+	const isNode = ({ metadata }: KubernetesObject) => metadata.labels?.[nodeLabel] !== undefined;
+	await removeFrom(services, caches.services.store.byIndex(key), isShared);
+	await removeFrom(podDisruptionBudgets, caches.disruptionBudgets.store.byIndex(key), isShared);
+	await removeFrom(deployments, caches.deployments.store.byIndex(key), (object) => isShared(object) || isNode(object));
+	await removeFrom(
+		configMaps,
+		caches.configMaps.store.byIndex(key),
+		(object) => isShared(object) || files.has(object.metadata.name),
+	);
+	await removeFrom(secrets, caches.secrets.store.byIndex(key), ({ metadata }) => keptSecrets.has(metadata.name));
+}
+
+/** Names of the ConfigMaps and Secrets that the intent's nodes have or will have, and that Deployments and pods refer to. */
+function filesInUse(key: string, intent: FederationIntent, caches: Caches): ReadonlySet<string> {
+	const specs = [
+		...caches.deployments.store.byIndex(key).map(({ spec }) => spec?.template.spec),
+		...caches.pods.store.byIndex(key).map(({ spec }) => spec),
+	];
+	const referred = specs.flatMap((spec) =>
+		(spec?.volumes ?? []).flatMap(({ configMap, secret }) => configMap?.name ?? secret?.secretName ?? []),
+	);
+	return new Set([...intent.nodes.map(nodeConfigurationName), ...referred]);
+}

@@ -1,0 +1,30 @@
+import type { Condition } from "../api/conditions.ts";
+
+/** What is worth an Event: said once, when it begins. */
+export interface Transition {
+	readonly type: "Normal" | "Warning";
+	readonly reason: string;
+	readonly note: string;
+}
+
+/** Which status of a condition is trouble; the others say that it is over. */
+const trouble: Readonly<Record<string, Condition["status"]>> = {
+	Accepted: "False",
+	Degraded: "True",
+	CertificateValid: "False",
+};
+
+/** Events for the conditions that changed their status, reason or, where they tell of trouble, their message. */
+export function transitions(before: readonly Condition[], after: readonly Condition[]): readonly Transition[] {
+	return after.flatMap((condition): Transition[] => {
+		const previous = before.find(({ type }) => type === condition.type);
+		if (previous?.status === condition.status && previous.reason === condition.reason) {
+			if (condition.status !== trouble[condition.type] || previous.message === condition.message) return [];
+		}
+		const { status, reason, message: note, type } = condition;
+		if (status === trouble[type]) return [{ type: "Warning", reason, note }];
+		if (type === "Ready" && status === "True") return [{ type: "Normal", reason, note }];
+		const isOver = trouble[type] !== undefined && previous?.status === trouble[type] && status !== "Unknown";
+		return isOver ? [{ type: "Normal", reason: `${previous.reason}Resolved`, note }] : [];
+	});
+}

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { modelFederation } from "../../../src/model/federation.ts";
+import type { FederationInputs } from "../../../src/model/federation-inputs.ts";
+import { nodeRevision } from "../../../src/model/revision.ts";
+import { base64, certificate, givenSecrets, inputs, key, modelled, now, otherKey, sample } from "../fixtures/federation.ts";
+
+describe("intent", () => {
+	test.each([
+		["smallest", {}],
+		["full", givenSecrets],
+	] as const)("of the %s sample", async (name, secrets) => {
+		const { intent } = modelled(sample(name), secrets);
+		await expect(stringify(intent, { aliasDuplicateObjects: false })).toMatchFileSnapshot(`golden/${name}.intent.yaml`);
+	});
+
+	test("holds no secret", () => {
+		const text = JSON.stringify(modelled(sample("full"), givenSecrets).intent);
+		const { link, dialback, digestKey } = inputs.generated;
+		for (const secret of [link, dialback, digestKey, key, givenSecrets.dialback.data.secret]) {
+			expect(text).not.toContain(secret);
+			expect(text).not.toContain(Buffer.from(secret, "base64").toString("utf8"));
+		}
+	});
+
+	test("keeps the image that the federation has when the operator gets a newer one", () => {
+		const image = (effectiveImage?: string) => modelled(sample("smallest"), { effectiveImage }).intent.nodes[0]?.image;
+		expect(image()).toBe("registry.example/gateway:1");
+		expect(image("registry.example/gateway:0")).toBe("registry.example/gateway:0");
+	});
+
+	test("compares domains case-folded", () => {
+		const { intent } = modelled(sample("smallest", (spec) => (spec.domain = "EXAMPLE.com")));
+		expect(intent.domains).toEqual(["example.com"]);
+	});
+});
+
+describe("revision of a node", () => {
+	const revisions = (change?: Parameters<typeof sample>[1], more: Partial<FederationInputs> = {}) =>
+		modelled(sample("full", change), { ...givenSecrets, ...more }).intent.nodes.map(nodeRevision);
+	const changed = (after: string[]) => after.map((revision, index) => revision !== revisions()[index]);
+
+	test("is the same for the same settings", () => {
+		expect(changed(revisions())).toEqual([false, false, false]);
+	});
+	test("changes for that node alone with a setting of that node", () => {
+		expect(changed(revisions((spec) => void (spec.nodes[1] && (spec.nodes[1].published = true))))).toEqual([false, true, false]);
+	});
+	test("changes for nodes without an upstream of their own with that of the federation", () => {
+		expect(changed(revisions((spec) => void (spec.upstream.port = 5300)))).toEqual([true, true, false]);
+	});
+	test.each([
+		["a domain", (spec: Parameters<NonNullable<Parameters<typeof sample>[1]>>[0]) => void spec.additionalDomains?.push("more.example.com"), {}],
+		["the dialback secret", undefined, { dialback: { data: { secret: base64("another dialback secret") } } }],
+		["the link secret", undefined, { generated: { ...inputs.generated, link: base64("x".repeat(64)) } }],
+	])("changes for all nodes with %s", (_what, change, more) => {
+		expect(changed(revisions(change, more))).toEqual([true, true, true]);
+	});
+	test("does not change with the Service", () => {
+		expect(changed(revisions((spec) => void (spec.service = { type: "NodePort" })))).toEqual([false, false, false]);
+	});
+});
+
+describe("what is refused", () => {
+	const tls = (data: Record<string, string>) => ({ certificate: { data } });
+	test.each<[string, Partial<FederationInputs>, string, string, RegExp]>([
+		["a certificate that is not there", { certificate: undefined }, "SecretNotFound", "spec.security.certificate.secretName", /"example-com-tls" does not exist/],
+		["a Secret without a key", tls({ "tls.crt": certificate }), "SecretInvalid", "spec.security.certificate.secretName", /lacks tls\.key/],
+		["a certificate that is none", tls({ "tls.crt": base64("hello"), "tls.key": key }), "SecretInvalid", "spec.security.certificate.secretName", /tls\.crt holds no PEM/],
+		["a key that is none", tls({ "tls.crt": certificate, "tls.key": base64("hello") }), "SecretInvalid", "spec.security.certificate.secretName", /tls\.key holds no/],
+		["a key of another certificate", tls({ "tls.crt": certificate, "tls.key": otherKey }), "SecretInvalid", "spec.security.certificate.secretName", /not the key of/],
+		["a dialback secret that is not there", { dialback: undefined }, "SecretNotFound", "spec.security.dialback.secretRef", /"example-com-dialback" does not exist/],
+		["a dialback Secret without its key", { dialback: { data: {} } }, "SecretInvalid", "spec.security.dialback.secretRef", /no key "secret"/],
+		["a short dialback secret", { dialback: { data: { secret: base64("short") } } }, "SecretInvalid", "spec.security.dialback.secretRef", /shorter than 16 bytes/],
+	])("%s", (_what, secrets, reason, field, message) => {
+		const model = modelFederation(sample("full"), { ...inputs, ...givenSecrets, ...secrets }, now);
+		expect(model).toMatchObject({ ok: false, problems: [{ reason, field, message: expect.stringMatching(message) }] });
+	});
+
+	test("both Secrets at once", () => {
+		const model = modelFederation(sample("full"), inputs, now);
+		expect(model).toMatchObject({ ok: false, problems: [{ reason: "SecretNotFound" }, { reason: "SecretNotFound" }] });
+	});
+});
+
+test.each([
+	[new Date("2020-01-01T00:00:00Z"), "NotYetValid"],
+	[new Date("2050-01-01T00:00:00Z"), "Expired"],
+])("a certificate at %s is used and objected to: %s", (at, reason) => {
+	const model = modelFederation(sample("full"), { ...inputs, ...givenSecrets }, at);
+	expect(model).toMatchObject({ ok: true, certificate: { objections: [{ reason }] } });
+});
+
+test("a certificate without one of the names is used and objected to", () => {
+	const more = sample("full", (spec) => void spec.additionalDomains?.push("more.example.com"));
+	const message = "no subjectAltName for more.example.com";
+	expect(modelled(more, givenSecrets).certificate.objections).toEqual([{ reason: "NameMissing", message }]);
+});
