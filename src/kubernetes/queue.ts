@@ -46,6 +46,7 @@ export class WorkQueue {
 	readonly #failures = new Map<string, number>();
 	readonly #abort = new AbortController();
 	#stopped = false;
+	#startScheduled = false;
 
 	constructor(options: QueueOptions) {
 		this.#options = options;
@@ -64,7 +65,7 @@ export class WorkQueue {
 		if (this.#stopped || this.#waiting.has(key)) return;
 		this.#waiting.set(key, performance.now());
 		this.#options.hooks?.depth?.(this.#waiting.size);
-		this.#startNext();
+		this.#scheduleStart();
 	}
 
 	/** Adds the key after `delay` ms, or earlier where that was asked for before. */
@@ -98,6 +99,16 @@ export class WorkQueue {
 		await Promise.all(this.#processing.values());
 	}
 
+	/** Later in the same turn of the event loop, so that what one list brings for a key leads to one run. */
+	#scheduleStart(): void {
+		if (this.#startScheduled) return;
+		this.#startScheduled = true;
+		queueMicrotask(() => {
+			this.#startScheduled = false;
+			this.#startNext();
+		});
+	}
+
 	/** Starts keys that may run, oldest first, as long as there are free places. */
 	#startNext(): void {
 		for (const [key, added] of this.#waiting) {
@@ -108,7 +119,7 @@ export class WorkQueue {
 			this.#cancelDelayed(key);
 			const run = this.#run(key, added).finally(() => {
 				this.#processing.delete(key);
-				this.#startNext();
+				this.#scheduleStart();
 			});
 			this.#processing.set(key, run);
 		}
@@ -116,8 +127,6 @@ export class WorkQueue {
 
 	async #run(key: string, added: number): Promise<void> {
 		const { hooks, random } = this.#options;
-		// From here on the key counts as processed: process may add it again without it running twice.
-		await Promise.resolve();
 		const started = performance.now();
 		const elapsed = () => (performance.now() - started) / 1000;
 		hooks?.started?.(key, (started - added) / 1000);

@@ -1,0 +1,98 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import { request } from "undici";
+import { inject, onTestFinished } from "vitest";
+import { type ClientOptions, KubernetesClient, type RequestRecord } from "../../src/kubernetes/client.ts";
+import { Connection, loadKubeConfig } from "../../src/kubernetes/connection.ts";
+import { type KubernetesObject, type Resource, resourcePath } from "../../src/kubernetes/object.ts";
+import { namespaces } from "../../src/kubernetes/resources.ts";
+
+/** An administrator's client of the shared control plane; its connections end with the test. */
+export function testClient(options: ClientOptions = {}, kubeconfig = inject("kubeconfig")): KubernetesClient {
+	const client = new KubernetesClient(loadKubeConfig({ kubeconfig }), options);
+	onTestFinished(async () => await client.close());
+	return client;
+}
+
+/** A client that writes down its requests. */
+export function countingClient(options: ClientOptions = {}) {
+	const requests: RequestRecord[] = [];
+	const client = testClient({ ...options, onRequest: (record) => requests.push(record) });
+	return {
+		client,
+		requests,
+		/** Requests that could have changed something. */
+		writes: () => requests.filter(({ verb }) => !["get", "list", "watch"].includes(verb)),
+	};
+}
+
+/** Makes a namespace. No controller runs that could remove it, so it stays until the control plane ends. */
+export async function freshNamespace(client: KubernetesClient): Promise<string> {
+	const name = `test-${randomBytes(6).toString("hex")}`;
+	await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+	return name;
+}
+
+/** An object exactly as the API server gives it, managedFields included. */
+export async function rawObject(
+	resource: Resource,
+	namespace: string | undefined,
+	name: string,
+	kubeconfig = inject("kubeconfig"),
+): Promise<string> {
+	const connection = new Connection(loadKubeConfig({ kubeconfig }));
+	try {
+		const { headers, calls } = await connection.authenticate();
+		const url = `${connection.server}${resourcePath(resource, namespace, name)}`;
+		const response = await request(url, { dispatcher: calls, headers });
+		const text = await response.body.text();
+		if (response.statusCode !== 200) throw new Error(`${url}: ${response.statusCode} ${text}`);
+		return text;
+	} finally {
+		await connection.close();
+	}
+}
+
+/** Repeats `look` until it gives something true; fails with the last error and `what` was expected. */
+export async function eventually<R>(
+	look: () => R | Promise<R>,
+	what: string,
+	timeout = 20_000,
+): Promise<Exclude<R, undefined | null | false>> {
+	const deadline = Date.now() + timeout;
+	let last: unknown;
+	for (;;) {
+		try {
+			const found = await look();
+			// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- narrowed by the condition
+			if (found) return found as Exclude<R, undefined | null | false>;
+			last = found;
+		} catch (error) {
+			last = error;
+		}
+		if (Date.now() > deadline) throw new Error(`not within ${timeout / 1000} s: ${what}`, { cause: last });
+		await sleep(50);
+	}
+}
+
+/** A logger whose records the test can look at. */
+export function recordingLog() {
+	const records: Record<string, unknown>[] = [];
+	const log = pino(
+		{ level: "debug" },
+		{
+			write: (line: string) => {
+				// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- pino writes objects
+				records.push(JSON.parse(line) as Record<string, unknown>);
+			},
+		},
+	);
+	return { log, records };
+}
+
+/** `metadata.ownerReferences` of an object that the given one controls. */
+export function controlledBy(owner: KubernetesObject & { readonly metadata: { readonly uid: string } }) {
+	const { apiVersion, kind, metadata } = owner;
+	return [{ apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true }];
+}
