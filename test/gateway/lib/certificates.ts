@@ -1,0 +1,75 @@
+import "reflect-metadata";
+import { webcrypto } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+
+x509.cryptoProvider.set(webcrypto);
+
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+
+export interface Pem {
+	readonly certificate: string;
+	readonly key: string;
+}
+
+/** A certificate authority of the tests. */
+export class Authority {
+	readonly certificate: string;
+	readonly #issuer: x509.X509Certificate;
+	readonly #keys: webcrypto.CryptoKeyPair;
+
+	static async create(): Promise<Authority> {
+		const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+		const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+			name: "CN=Test authority",
+			keys,
+			signingAlgorithm: algorithm,
+			extensions: [
+				new x509.BasicConstraintsExtension(true, undefined, true),
+				new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+			],
+		});
+		return new Authority(certificate, keys);
+	}
+
+	private constructor(issuer: x509.X509Certificate, keys: webcrypto.CryptoKeyPair) {
+		this.#issuer = issuer;
+		this.#keys = keys;
+		this.certificate = issuer.toString("pem");
+	}
+
+	/** A certificate for the domains, for servers and clients as XMPP servers are both. */
+	async issue(domains: readonly string[]): Promise<Pem> {
+		return await makeCertificate(domains, { issuer: this.#issuer.subject, signingKey: this.#keys.privateKey });
+	}
+}
+
+/** A certificate that nobody trusts. */
+export async function selfSigned(domains: readonly string[]): Promise<Pem> {
+	return await makeCertificate(domains);
+}
+
+async function makeCertificate(
+	domains: readonly string[],
+	signer?: { readonly issuer: string; readonly signingKey: webcrypto.CryptoKey },
+): Promise<Pem> {
+	const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+	const subject = `CN=${domains[0] ?? ""}`;
+	const certificate = await x509.X509CertificateGenerator.create({
+		subject,
+		issuer: signer?.issuer ?? subject,
+		notBefore: new Date(Date.now() - 3_600_000),
+		notAfter: new Date(Date.now() + 30 * 86_400_000),
+		publicKey: keys.publicKey,
+		signingKey: signer?.signingKey ?? keys.privateKey,
+		signingAlgorithm: algorithm,
+		extensions: [
+			new x509.SubjectAlternativeNameExtension(domains.map((value) => ({ type: "dns" as const, value }))),
+			new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+		],
+	});
+	const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
+	return {
+		certificate: certificate.toString("pem"),
+		key: x509.PemConverter.encode(key, "PRIVATE KEY"),
+	};
+}

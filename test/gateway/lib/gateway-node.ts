@@ -1,0 +1,160 @@
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { federationConfiguration } from "../../../src/gateway/federation.ts";
+import {
+	configurationDirectory,
+	configurationKeys,
+	credentialNames,
+	credentialsDirectory,
+	podLayout,
+} from "../../../src/gateway/layout.ts";
+import { routerConfiguration } from "../../../src/gateway/router.ts";
+import type { NodeIntent } from "../../../src/model/intent.ts";
+import { waitFor } from "../../lib/xmpp/wait.ts";
+import type { Pem } from "./certificates.ts";
+import type { Machine } from "./machine.ts";
+import type { Program } from "./program.ts";
+
+export type Role = "router" | "federation";
+
+/** The user of the gateway image. */
+const USER = 10001;
+const source = join(dirname(fileURLToPath(import.meta.url)), "../../../deploy/gateway");
+const httpPorts = { router: podLayout.routerHttpPort, federation: podLayout.federationHttpPort } as const;
+
+export interface Secrets {
+	readonly link: string;
+	readonly dialback: string;
+}
+
+/** Answer of /ready; /status has these fields and more. */
+export interface Readiness {
+	readonly ready: boolean;
+	readonly role: Role;
+	readonly node: string;
+	readonly reasons: readonly { readonly reason: string; readonly message: string }[];
+}
+
+export interface Stream {
+	readonly peer?: string;
+	readonly local?: string;
+	readonly direction: "incoming" | "outgoing";
+	readonly state: "Authenticated" | "Negotiating";
+	readonly address?: string;
+	readonly tls?: { readonly version: string; readonly cipher: string };
+	readonly authentication?: "SASL EXTERNAL" | "dialback";
+	readonly certificate?: { readonly state: "Valid" | "WrongName" | "Untrusted"; readonly notAfter?: string };
+	readonly since?: string;
+	readonly queued: number;
+}
+
+export interface Link {
+	readonly domain: string;
+	readonly node?: string;
+	readonly address: string;
+	readonly state: "Up" | "Down" | "Draining";
+	readonly since?: string;
+	readonly sent: number;
+	readonly received?: number;
+	readonly lastFailure?: { readonly at: string; readonly reason: string };
+}
+
+export interface Status extends Readiness {
+	readonly started: string;
+	readonly version: string;
+	readonly certificate: { readonly file: string; readonly notAfter?: string; readonly failure?: string };
+	readonly streams: readonly Stream[];
+	readonly links: readonly Link[];
+	readonly failures: readonly {
+		readonly peer: string;
+		readonly direction: string;
+		readonly at: string;
+		readonly reason: string;
+	}[];
+}
+
+/** A gateway node in a machine, as a pod has it: the image's files, a read-only root, a user without rights. */
+export class GatewayNode {
+	readonly machine: Machine;
+	readonly address: string;
+	readonly programs: Partial<Record<Role, Program>> = {};
+	intent: NodeIntent;
+
+	static async install(machine: Machine, address: string, intent: NodeIntent, certificate: Pem): Promise<GatewayNode> {
+		const modules = join(source, "modules");
+		for (const name of await readdir(modules)) {
+			await machine.write(`${podLayout.moduleDirectory}/${name}`, await readFile(join(modules, name)));
+		}
+		await machine.write("/usr/bin/xmppfed-gateway", await readFile(join(source, "xmppfed-gateway")), { mode: 0o755 });
+		await machine.seal([podLayout.dataDirectory]);
+		await machine.write(`${podLayout.certificateDirectory}/tls.crt`, certificate.certificate, { owner: USER });
+		await machine.write(`${podLayout.certificateDirectory}/tls.key`, certificate.key, { owner: USER, mode: 0o400 });
+		return new GatewayNode(machine, address, intent);
+	}
+
+	private constructor(machine: Machine, address: string, intent: NodeIntent) {
+		this.machine = machine;
+		this.address = address;
+		this.intent = intent;
+	}
+
+	/** Starts the processes that the node has: the router, and on an Enabled node the federation connection manager. */
+	async start(secrets: Secrets): Promise<void> {
+		await this.startRole("router", secrets);
+		if (this.intent.federation === "Enabled") await this.startRole("federation", secrets);
+	}
+
+	async startRole(role: Role, secrets: Secrets): Promise<Program> {
+		const text = role === "router" ? routerConfiguration(this.intent) : federationConfiguration(this.intent);
+		await this.machine.write(`${configurationDirectory}/${configurationKeys[role]}`, text);
+		for (const name of ["link", "dialback"] as const) {
+			const file = `${credentialsDirectory}/${credentialNames[name]}`;
+			await this.machine.write(file, secrets[name], { owner: USER, mode: 0o400 });
+		}
+		const program = await this.machine.run(role, ["/usr/bin/xmppfed-gateway", role], {
+			user: USER,
+			env: { CREDENTIALS_DIRECTORY: credentialsDirectory },
+		});
+		this.programs[role] = program;
+		return program;
+	}
+
+	program(role: Role): Program {
+		const program = this.programs[role];
+		if (!program) throw new Error(`${role} of ${this.intent.name} was not started`);
+		return program;
+	}
+
+	async get(role: Role, path: string, headers: Record<string, string> = {}): Promise<Response> {
+		return await fetch(`http://${this.address}:${httpPorts[role]}${path}`, {
+			headers: { connection: "close", ...headers },
+			signal: AbortSignal.timeout(5_000),
+		});
+	}
+
+	async readiness(role: Role): Promise<Readiness & { readonly code: number }> {
+		const response = await this.get(role, "/ready");
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the modules answer is what is tested
+		return { ...((await response.json()) as Readiness), code: response.status };
+	}
+
+	async status(role: Role): Promise<Status> {
+		const response = await this.get(role, "/status");
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the modules answer is what is tested
+		return (await response.json()) as Status;
+	}
+
+	async waitUntilReady(): Promise<void> {
+		for (const role of ["router", "federation"] as const) {
+			const program = this.programs[role];
+			if (!program) continue;
+			await waitFor(`${program.name} to be ready`, async () => {
+				if (program.ended) throw new Error(program.tail());
+				const readiness = await this.readiness(role);
+				if (!readiness.ready) throw new Error(JSON.stringify(readiness.reasons));
+				return true;
+			});
+		}
+	}
+}

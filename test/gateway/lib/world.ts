@@ -1,0 +1,222 @@
+import { podLayout } from "../../../src/gateway/layout.ts";
+import { resolverConfiguration } from "../../../src/gateway/resolver.ts";
+import type { NodeIntent } from "../../../src/model/intent.ts";
+import type { Account } from "../../lib/xmpp/account.ts";
+import { XmppClient } from "../../lib/xmpp/client.ts";
+import { ejabberd } from "../../lib/xmpp/ejabberd.ts";
+import { prosody } from "../../lib/xmpp/prosody.ts";
+import type { ServerOptions } from "../../lib/xmpp/server.ts";
+import { waitFor } from "../../lib/xmpp/wait.ts";
+import { Authority, type Pem, selfSigned } from "./certificates.ts";
+import { Dns, startCoreDns } from "./dns.ts";
+import { GatewayNode, type Secrets } from "./gateway-node.ts";
+import type { Machine } from "./machine.ts";
+import { Network } from "./network.ts";
+import type { Program } from "./program.ts";
+
+export const serverKinds = { prosody, ejabberd } as const;
+export type ServerKind = keyof typeof serverKinds;
+
+/** The local domain, served by the internal server behind the gateway, and its rooms as a second local domain. */
+export const local = { domain: "example.lab", rooms: "conference.example.lab" } as const;
+/** Peers on the internet. The certificate of the first is trusted, that of the second is not. */
+export const peers = {
+	prosody: { domain: "prosody.lab", rooms: "rooms.prosody.lab", trusted: true },
+	ejabberd: { domain: "ejabberd.lab", rooms: "rooms.ejabberd.lab", trusted: false },
+} as const;
+
+const numbers = { dns: 2, resolver: 3, internal: 10, prosody: 20, ejabberd: 21, firstNode: 30 } as const;
+const names = { upstream: "xmpp.internal.lab", links: "links.gateway.lab", router: "router.gateway.lab" } as const;
+const clientPort = 5222;
+const serverDirectory = "/var/lib/xmpp-test";
+export const password = "secret";
+
+export interface WorldOptions {
+	readonly internal: ServerKind;
+	readonly peers: readonly ServerKind[];
+	/** Users of every server. */
+	readonly users: readonly string[];
+	readonly nodes: readonly { readonly name: string; readonly federation: "Enabled" | "Disabled" }[];
+}
+
+/** A gateway with its internal server, its resolver and its peers, in a network of its own. */
+export class World implements AsyncDisposable {
+	readonly secrets: Secrets = { link: "the link secret", dialback: "the dialback secret" };
+	readonly nodes: readonly GatewayNode[];
+	/** The names of nodes whose federation connection managers the links name has an address of; those Enabled. */
+	linked: readonly string[];
+	readonly network: Network;
+	readonly #dns: Dns;
+	readonly #options: WorldOptions;
+
+	/** Everything is started, the nodes are not. */
+	static async start(options: WorldOptions): Promise<World> {
+		const network = await Network.start();
+		try {
+			const dns = network.address(numbers.dns);
+			const dnsServer = await Dns.start(await network.machine("dns", numbers.dns, dns), []);
+			const authority = await Authority.create();
+			const certificate = await authority.issue([local.domain, local.rooms]);
+			const nodes: GatewayNode[] = [];
+			for (const [index, { name, federation }] of options.nodes.entries()) {
+				const number = numbers.firstNode + index;
+				const machine = await network.machine(name, number, dns);
+				await trust(machine, authority);
+				const intent = nodeIntent(name, federation);
+				nodes.push(await GatewayNode.install(machine, network.address(number), intent, certificate));
+			}
+			const world = new World(network, dnsServer, nodes, options);
+			await world.publish();
+			await world.#startResolver(await network.machine("resolver", numbers.resolver, dns));
+			const servers = [
+				world.#startServer("internal", options.internal, certificate, authority),
+				...options.peers.map(async (kind) => {
+					const { domain, rooms, trusted } = peers[kind];
+					const pem = trusted ? await authority.issue([domain, rooms]) : await selfSigned([domain, rooms]);
+					await world.#startServer(kind, kind, pem, authority);
+				}),
+			];
+			await Promise.all(servers);
+			return world;
+		} catch (error) {
+			await network[Symbol.asyncDispose]();
+			throw error;
+		}
+	}
+
+	private constructor(network: Network, dns: Dns, nodes: readonly GatewayNode[], options: WorldOptions) {
+		this.network = network;
+		this.#dns = dns;
+		this.nodes = nodes;
+		this.#options = options;
+		this.linked = nodes.filter(({ intent }) => intent.federation === "Enabled").map(({ intent }) => intent.name);
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.network[Symbol.asyncDispose]();
+	}
+
+	/** Starts the nodes and waits until they are ready. */
+	async startNodes(): Promise<void> {
+		await Promise.all(this.nodes.map((node) => node.start(this.secrets)));
+		await Promise.all(this.nodes.map((node) => node.waitUntilReady()));
+	}
+
+	node(name: string): GatewayNode {
+		const node = this.nodes.find(({ intent }) => intent.name === name);
+		if (!node) throw new Error(`there is no node ${name}`);
+		return node;
+	}
+
+	/** Logs a user of the internal server in. */
+	async internalUser(user: string): Promise<XmppClient> {
+		return await XmppClient.login(this.#account(user, local.domain, numbers.internal));
+	}
+
+	/** Logs a user of a peer in. */
+	async peerUser(kind: ServerKind, user: string): Promise<XmppClient> {
+		return await XmppClient.login(this.#account(user, peers[kind].domain, numbers[kind]));
+	}
+
+	/** Publishes the DNS records: peers and nodes as they are, the links name with the addresses of `linked`. */
+	async publish(): Promise<void> {
+		const server = (domain: string, target: string) => `_xmpp-server._tcp.${domain}. SRV 0 0 5269 ${target}.`;
+		const address = (name: string, number: number) => `${name}. A ${this.network.address(number)}`;
+		const enabled = this.nodes.filter(({ intent }) => this.linked.includes(intent.name));
+		await this.#dns.publish([
+			address(names.upstream, numbers.internal),
+			...enabled.map((node) => `${names.links}. A ${node.address}`),
+			...this.nodes.map((node) => `${names.router}. A ${node.address}`),
+			server(local.domain, `gateway.${local.domain}`),
+			server(local.rooms, `gateway.${local.domain}`),
+			...enabled.map((node) => `gateway.${local.domain}. A ${node.address}`),
+			...this.#options.peers.flatMap((kind) => [
+				server(peers[kind].domain, `xmpp.${peers[kind].domain}`),
+				server(peers[kind].rooms, `xmpp.${peers[kind].domain}`),
+				address(`xmpp.${peers[kind].domain}`, numbers[kind]),
+			]),
+		]);
+	}
+
+	#account(user: string, domain: string, number: number): Account {
+		return { user, domain, password, host: this.network.address(number), port: clientPort };
+	}
+
+	async #startResolver(machine: Machine): Promise<void> {
+		const upstream = { host: names.upstream, port: 5269 };
+		const corefile = resolverConfiguration({
+			image: "",
+			router: { host: names.router, port: podLayout.routerPort },
+			local: [local.domain, local.rooms].map((domain) => ({ domain, upstream })),
+		});
+		// In a cluster the resolver's Service maps port 53; here the resolver has it itself.
+		await startCoreDns(machine, "resolver", corefile.replace(".:5353 {", ".:53 {"));
+	}
+
+	async #startServer(
+		role: "internal" | ServerKind,
+		kind: ServerKind,
+		pem: Pem,
+		authority: Authority,
+	): Promise<Program> {
+		const internal = role === "internal";
+		const nameserver = this.network.address(internal ? numbers.resolver : numbers.dns);
+		const machine = await this.network.machine(`${role}-${kind}`, numbers[role], nameserver);
+		await trust(machine, authority);
+		const domains = internal ? local : peers[role];
+		const certificateFile = `${serverDirectory}/server.pem`;
+		const options: ServerOptions = {
+			domain: domains.domain,
+			roomsDomain: domains.rooms,
+			users: this.#options.users.map((name) => ({ name, password })),
+			certificateFile,
+			encryption: internal ? "Optional" : "Required",
+			dataDirectory: serverDirectory,
+			clientPort,
+			serverPort: 5269,
+		};
+		const program = serverKinds[kind](options);
+		const user = await machine.userId(program.user);
+		await machine.makeDirectory(serverDirectory, user);
+		await machine.write(certificateFile, `${pem.certificate}\n${pem.key}\n`, { mode: 0o400, owner: user });
+		for (const [name, text] of Object.entries(program.files)) {
+			await machine.write(`${serverDirectory}/${name}`, text, { owner: user });
+		}
+		await machine.write(`${serverDirectory}/start.sh`, program.startScript);
+		const running = await machine.run(kind, ["sh", `${serverDirectory}/start.sh`, serverDirectory], { user });
+		await waitFor(
+			`${running.name} to serve its users`,
+			async () => {
+				if (running.ended) throw new Error(running.tail());
+				const last = this.#options.users.at(-1) ?? "";
+				await using client = await XmppClient.login(this.#account(last, domains.domain, numbers[role]));
+				return client.jid;
+			},
+			{ timeout: 60_000, interval: 250 },
+		);
+		return running;
+	}
+}
+
+function nodeIntent(name: string, federation: "Enabled" | "Disabled"): NodeIntent {
+	return {
+		namespace: "test",
+		federationName: "federation",
+		name,
+		federation,
+		published: federation === "Enabled",
+		domains: [local.domain, local.rooms],
+		upstream: { host: names.upstream, port: 5269 },
+		links: { host: names.links, port: podLayout.linkPort },
+		image: "",
+		placement: {},
+		secrets: { certificate: "", dialback: "", link: "" },
+	};
+}
+
+/** Adds the tests' authority to the system's root certificates, as a file and in the directory. */
+async function trust(machine: Machine, authority: Authority): Promise<void> {
+	await machine.write("/etc/ssl/certs/test.pem", `${authority.certificate}\n`);
+	const link = "ln -s test.pem /etc/ssl/certs/$(openssl x509 -hash -noout -in /etc/ssl/certs/test.pem).0";
+	await machine.exec(["sh", "-c", `cat /etc/ssl/certs/test.pem >>/etc/ssl/certs/ca-certificates.crt && ${link}`]);
+}

@@ -1,0 +1,64 @@
+import { stringify } from "yaml";
+import type { ServerOptions, ServerProgram } from "./server.ts";
+
+/** ejabberd 24.12 of Debian trixie as a server with users and rooms. */
+export function ejabberd(options: ServerOptions): ServerProgram {
+	return {
+		files: { "ejabberd.yml": stringify(configuration(options)) },
+		startScript: startScript(options),
+		packages: ["ejabberd", "ca-certificates"],
+		user: "ejabberd",
+	};
+}
+
+function configuration(options: ServerOptions) {
+	return {
+		hosts: [options.domain],
+		loglevel: "info",
+		certfiles: [options.certificateFile],
+		ca_file: "/etc/ssl/certs/ca-certificates.crt",
+		listen: [
+			{ port: options.clientPort, ip: "::", module: "ejabberd_c2s" },
+			{ port: options.serverPort, ip: "::", module: "ejabberd_s2s_in" },
+		],
+		s2s_use_starttls: options.encryption === "Required" ? "required" : "optional",
+		// Seconds; by default it waits up to five minutes before it tries a server again.
+		s2s_max_retry_delay: 1,
+		auth_method: "internal",
+		auth_password_format: "scram",
+		acl: { local: { user_regexp: "" } },
+		access_rules: { all: { allow: "all" } },
+		modules: {
+			mod_disco: {},
+			mod_muc: { host: options.roomsDomain, access: "all", access_create: "all" },
+			mod_ping: {},
+			mod_roster: {},
+			mod_s2s_dialback: {},
+		},
+	};
+}
+
+/**
+ * Not by ejabberdctl: it wants Erlang's port mapper and a host name that resolves, and takes a second for each user.
+ */
+function startScript(options: ServerOptions): string {
+	const users = options.users.map(
+		({ name, password }) =>
+			`ejabberd_auth:try_register(${binary(name)}, ${binary(options.domain)}, ${binary(password)})`,
+	);
+	return `${[
+		"set -eu",
+		'export EJABBERD_CONFIG_PATH="$1/ejabberd.yml"',
+		`export EJABBERD_LOG_PATH=${options.dataDirectory}/ejabberd.log`,
+		"export ERL_LIBS=$(echo /usr/lib/*-linux-gnu) ERL_CRASH_DUMP_BYTES=0",
+		`export HOME=${options.dataDirectory}`,
+		`exec erl -noinput -mnesia dir '"${options.dataDirectory}/database"' -s ejabberd -eval '${[...users, "ok."].join(", ")}'`,
+		"",
+	].join("\n")}`;
+}
+
+function binary(text: string): string {
+	if (!/^[\w.@-]+$/.test(text))
+		throw new Error(`${JSON.stringify(text)} must be letters, digits, ".", "@", "_" and "-" here`);
+	return `<<"${text}">>`;
+}
