@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defaults } from "./defaults.ts";
+import { setOf } from "./lists.ts";
 import { hostName, keyed, labelValue, network, qualifiedName } from "./names.ts";
 import { ruled } from "./rules.ts";
 import { text } from "./text.ts";
@@ -59,14 +60,10 @@ export const service = ruled(
 			.enum(["SingleStack", "PreferDualStack", "RequireDualStack"])
 			.meta({ description: "Whether the Service has IPv4 and IPv6 addresses.", defaultsTo: "the cluster's" })
 			.exactOptional(),
-		sourceRanges: z
-			.array(network)
-			.max(64)
+		sourceRanges: setOf(network, 64)
 			.meta({
 				description: "Address blocks that may connect, such as 192.0.2.0/24. Absent: all. Only with type LoadBalancer.",
-				"x-kubernetes-list-type": "set",
 			})
-			.refine((ranges) => new Set(ranges).size === ranges.length, "has an entry twice: keep one")
 			.exactOptional(),
 	}),
 	{

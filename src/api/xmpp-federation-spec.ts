@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defaults } from "./defaults.ts";
+import { mapByName, setOf } from "./lists.ts";
 import { dnsLabel, domainName, host, objectName, port } from "./names.ts";
 import { affinity, nodeSelector, priorityClassName, resources, tolerations } from "./placement.ts";
 import { matching, ruled } from "./rules.ts";
@@ -61,12 +62,7 @@ const node = ruled(
 	},
 );
 
-const nodes = z
-	.array(node)
-	.min(1)
-	.max(32)
-	.refine((list) => isUnique(list.map(({ name }) => name)), "has two nodes of one name: give each node its own name")
-	.meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] });
+const nodes = mapByName(node, { min: 1, max: 32, noun: "node" });
 
 const security = z.object({
 	certificate: z
@@ -104,7 +100,7 @@ const image = ruled(
 	),
 );
 
-const additionalDomains = ruled(z.array(domainName).max(32).meta({ "x-kubernetes-list-type": "set" }), {
+const additionalDomains = ruled(setOf(domainName, 32), {
 	cel: "self.all(a, self.exists_one(b, a.lowerAscii() == b.lowerAscii()))",
 	holds: (list) => isUnique(list.map((domain) => domain.toLowerCase())),
 	message: "has a domain twice (upper and lower case are the same): keep one",
