@@ -21,11 +21,10 @@ export async function serveHttp(port: number, health: Health, registry: Registry
 			case "/readyz":
 				return void judge(health.ready());
 			case "/metrics":
-				registry.metrics().then(
+				return void registry.metrics().then(
 					(text) => answer(200, text, registry.contentType),
 					() => answer(500, "metrics could not be collected\n"),
 				);
-				return;
 			default:
 				return void answer(404, "there are /livez, /readyz and /metrics\n");
 		}

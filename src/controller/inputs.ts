@@ -69,11 +69,12 @@ async function ensureSelfSigned(
 	const { namespace, name } = federation.metadata;
 	const domains = localDomains(federation);
 	const cached = caches.secrets.store.get(objectKey(namespace, selfSignedSecretName(name, domains)));
-	const secret = cached && writer.owns(cached)
-		? cached
-		: await writer.createSecret(
-				selfSignedSecret(federation.metadata, domains, await makeSelfSignedCertificate(domains, now)),
-			);
+	const secret =
+		cached && writer.owns(cached)
+			? cached
+			: await writer.createSecret(
+					selfSignedSecret(federation.metadata, domains, await makeSelfSignedCertificate(domains, now)),
+				);
 	const { "tls.crt": certificate, "tls.key": key } = secret?.data ?? {};
 	return certificate && key ? { certificate, key } : undefined;
 }

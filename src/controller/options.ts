@@ -35,7 +35,8 @@ const levels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 /** @throws {Error} with a message for people where an argument is wrong or missing */
 export function parseOptions(args: readonly string[], environment: NodeJS.ProcessEnv): OperatorSettings {
 	const { values } = parseArgs({ args: [...args], options, strict: true });
-	const leaderElectionNamespace = values["leader-election-namespace"] ?? values.namespace ?? environment["POD_NAMESPACE"];
+	const leaderElectionNamespace =
+		values["leader-election-namespace"] ?? values.namespace ?? environment["POD_NAMESPACE"];
 	if (!values["gateway-image"]) throw new Error("--gateway-image is missing: the image of the gateway pods");
 	if (!leaderElectionNamespace) throw new Error("--leader-election-namespace is missing: where the Lease is kept");
 	if (!levels.includes(values["log-level"])) throw new Error(`--log-level must be one of ${levels.join(", ")}`);

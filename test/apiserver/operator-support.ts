@@ -1,0 +1,137 @@
+import { onTestFinished } from "vitest";
+import { xmppFederationResource } from "../../src/api/xmpp-federation.ts";
+import { OperatorMetrics } from "../../src/controller/metrics.ts";
+import { operate } from "../../src/controller/operator.ts";
+import type { KubernetesClient } from "../../src/kubernetes/client.ts";
+import { EventRecorder } from "../../src/kubernetes/events.ts";
+import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
+import {
+	configMaps,
+	deployments,
+	podDisruptionBudgets,
+	pods,
+	secrets,
+	services,
+} from "../../src/kubernetes/resources.ts";
+import { nodeLabel } from "../../src/objects/labels.ts";
+import { countingClient, recordingLog } from "./support.ts";
+
+export interface FederationObject extends KubernetesObject {
+	readonly spec: Record<string, unknown>;
+	readonly status?: {
+		readonly conditions: readonly { type: string; status: string; reason: string; message: string }[];
+		readonly nodes: readonly { name: string; state: string; reason: string; message: string; ready: boolean }[];
+		readonly readyNodes: string;
+		readonly effective?: { readonly image: string };
+	};
+}
+
+export const federations: Resource<FederationObject> = xmppFederationResource;
+
+export const defaults = {
+	gatewayImage: "registry.example/gateway:1",
+	resolverImage: "registry.example/coredns:1",
+	clusterDomain: "cluster.local",
+};
+
+/** Runs the operator in this process for one namespace until the test ends (or `stop`). */
+export function startOperator(namespace: string, more: Partial<typeof defaults> = {}) {
+	const { client, requests, writes } = countingClient();
+	const { log, records } = recordingLog();
+	const stopping = new AbortController();
+	const events = new EventRecorder({ client, log, controller: "xmppfed.dev/operator", instance: "test" });
+	const running = operate(
+		{
+			client,
+			events,
+			log,
+			metrics: new OperatorMetrics(),
+			defaults: { ...defaults, ...more },
+			namespace,
+			concurrency: 4,
+		},
+		stopping.signal,
+		new AbortController().signal,
+	);
+	const stop = async () => {
+		stopping.abort();
+		await running;
+		await events.stop();
+	};
+	onTestFinished(stop);
+	return { requests, writes, records, stop };
+}
+
+export function federation(namespace: string, name: string, spec: Record<string, unknown> = {}): FederationObject {
+	return {
+		apiVersion: "xmppfed.dev/v1alpha1",
+		kind: "XmppFederation",
+		metadata: { name, namespace },
+		spec: {
+			domain: "example.com",
+			upstream: { host: "xmpp.chat.svc" },
+			nodes: [
+				{ name: "gw-1", federation: "Enabled" },
+				{ name: "gw-2", federation: "Enabled" },
+			],
+			...spec,
+		},
+	};
+}
+
+/** Condition of a federation, as `STATUS REASON`. */
+export async function condition(client: KubernetesClient, namespace: string, name: string, type: string) {
+	const { status } = (await client.get(federations, namespace, name)) ?? {};
+	const found = status?.conditions.find((entry) => entry.type === type);
+	return found && { text: `${found.status} ${found.reason}`, message: found.message };
+}
+
+/** Names of all objects that the federation of this name owns, `Kind/name`. */
+export async function ownedObjects(client: KubernetesClient, namespace: string, name: string): Promise<string[]> {
+	const kinds: Resource[] = [services, configMaps, secrets, deployments, podDisruptionBudgets];
+	const lists = await Promise.all(kinds.map(async (kind) => (await client.list(kind, { namespace })).items));
+	return lists
+		.flat()
+		.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.name === name))
+		.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+}
+
+/**
+ * Plays the Deployment controller and the kubelet, which a bare API server lacks: gives a node's Deployment one pod of
+ * its newest revision, ready or not, and takes the others away.
+ */
+export async function playKubelet(client: KubernetesClient, namespace: string, node: string, ready: boolean) {
+	const deployment = (await client.list(deployments, { namespace, labelSelector: `${nodeLabel}=${node}` })).items[0];
+	const template = deployment?.spec?.template;
+	if (!deployment || !template?.metadata) throw new Error(`node ${node} has no Deployment`);
+	const name = `${node}-${deployment.metadata.generation}-${ready ? "ready" : "starting"}`;
+	for (const pod of (await client.list(pods, { namespace, labelSelector: `${nodeLabel}=${node}` })).items) {
+		if (pod.metadata.name !== name) await client.delete(pods, namespace, pod.metadata.name);
+	}
+	const { labels, annotations } = template.metadata;
+	const pod = {
+		apiVersion: "v1",
+		kind: "Pod",
+		metadata: { name, namespace, ...(labels && { labels }), ...(annotations && { annotations }) },
+	};
+	await client.create(pods, { ...pod, spec: { containers: [{ name: "router", image: "none" }] } });
+	const status = { phase: "Running", conditions: [{ type: "Ready", status: ready ? "True" : "False" }] };
+	await client.mergePatch(pods, namespace, name, { status }, { subresource: "status" });
+	const { generation = 1 } = deployment.metadata;
+	await client.mergePatch(
+		deployments,
+		namespace,
+		deployment.metadata.name,
+		{ status: { observedGeneration: generation } },
+		{ subresource: "status" },
+	);
+}
+
+export async function revisionOf(
+	client: KubernetesClient,
+	namespace: string,
+	node: string,
+): Promise<string | undefined> {
+	const found = (await client.list(deployments, { namespace, labelSelector: `${nodeLabel}=${node}` })).items;
+	return found[0]?.metadata.annotations?.["xmppfed.dev/revision"];
+}

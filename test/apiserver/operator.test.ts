@@ -1,0 +1,282 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { configMaps, events, secrets, services } from "../../src/kubernetes/resources.ts";
+import { publicServiceName } from "../../src/model/names.ts";
+import { base64, certificate, key } from "../unit/fixtures/federation.ts";
+import {
+	condition,
+	federation,
+	federations,
+	ownedObjects,
+	playKubelet,
+	revisionOf,
+	startOperator,
+} from "./operator-support.ts";
+import { eventually, freshNamespace, rawObject, testClient } from "./support.ts";
+
+/** Long enough for whatever the operator would still do. */
+const quiet = 1_500;
+
+async function setup() {
+	const client = testClient();
+	const namespace = await freshNamespace(client);
+	return { client, namespace };
+}
+
+describe("a new federation", () => {
+	test("gets its objects with one write each and two of status, and then nothing more", async () => {
+		const { client, namespace } = await setup();
+		const operator = startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(
+			async () => (await condition(client, namespace, "example", "Accepted"))?.text === "True Accepted",
+			"Accepted",
+		);
+		await sleep(quiet);
+
+		const owned = await ownedObjects(client, namespace, "example");
+		expect(owned.map((name) => name.replace(/-[0-9a-f]{8}(-[0-9a-f]{10})?$/, "")).toSorted()).toEqual([
+			"ConfigMap/example-node-gw-1",
+			"ConfigMap/example-node-gw-2",
+			"Deployment/example-node-gw-1",
+			"Deployment/example-node-gw-2",
+			"PodDisruptionBudget/example-enabled-nodes",
+			"Secret/example-generated",
+			"Secret/example-node-gw-1",
+			"Secret/example-node-gw-2",
+			"Secret/example-self-signed",
+			"Service/example-internal",
+			"Service/example-links",
+			"Service/example-public",
+		]);
+		const made = operator.writes().filter(({ resource }) => resource !== "events");
+		const status = made.filter(({ resource }) => resource === "xmppfederations/status");
+		expect(made.length - status.length).toBe(owned.length);
+		expect(status.length).toBeLessThanOrEqual(2);
+		// Reads: the list and the watch of each of seven kinds, and nothing for the federation itself.
+		const reads = operator.requests.filter(({ verb }) => verb === "get");
+		expect(reads).toEqual([]);
+	});
+
+	test("that is looked at again makes no request", async () => {
+		const { client, namespace } = await setup();
+		const operator = startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "all objects");
+		await sleep(quiet);
+		const before = operator.requests.length;
+		await client.mergePatch(federations, namespace, "example", { metadata: { annotations: { note: "hello" } } });
+		await sleep(quiet);
+		expect(operator.requests.length - before).toBe(0);
+	});
+
+	test("looks the same to an operator that starts later, of a newer version", async () => {
+		const { client, namespace } = await setup();
+		const first = startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "all objects");
+		await sleep(quiet);
+		await first.stop();
+		const second = startOperator(namespace, { gatewayImage: "registry.example/gateway:2" });
+		await sleep(quiet);
+		expect(second.writes()).toEqual([]);
+	});
+});
+
+describe("a change", () => {
+	test("restarts the node that it is about, after saying so, and no other", async () => {
+		const { client, namespace } = await setup();
+		const operator = startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(async () => await revisionOf(client, namespace, "gw-2"), "Deployments");
+		for (const node of ["gw-1", "gw-2"]) await playKubelet(client, namespace, node, true);
+		await eventually(
+			async () => (await condition(client, namespace, "example", "Ready"))?.text === "True AllNodesReady",
+			"Ready",
+		);
+		const before = [await revisionOf(client, namespace, "gw-1"), await revisionOf(client, namespace, "gw-2")];
+
+		const mark = operator.requests.length;
+		const nodes = [
+			{ name: "gw-1", federation: "Enabled" },
+			{ name: "gw-2", federation: "Enabled", published: false },
+		];
+		await client.mergePatch(federations, namespace, "example", { spec: { nodes } });
+		await eventually(async () => (await revisionOf(client, namespace, "gw-2")) !== before[1], "a new revision of gw-2");
+		expect(await revisionOf(client, namespace, "gw-1")).toBe(before[0]);
+		const written = operator.writes().slice(-20);
+		const order = operator.requests.slice(mark).map(({ verb, resource }) => `${verb} ${resource}`);
+		expect(order.indexOf("apply xmppfederations/status")).toBeGreaterThanOrEqual(0);
+		expect(order.indexOf("apply xmppfederations/status")).toBeLessThan(order.indexOf("apply deployments"));
+		expect(written.filter(({ resource }) => resource === "deployments").length).toBe(1 + 2);
+	});
+
+	test("of all nodes takes one after the other", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(async () => await revisionOf(client, namespace, "gw-2"), "Deployments");
+		for (const node of ["gw-1", "gw-2"]) await playKubelet(client, namespace, node, true);
+		await eventually(
+			async () => (await condition(client, namespace, "example", "Ready"))?.text === "True AllNodesReady",
+			"Ready",
+		);
+		const old = await revisionOf(client, namespace, "gw-2");
+
+		await client.mergePatch(federations, namespace, "example", { spec: { additionalDomains: ["rooms.example.com"] } });
+		await eventually(async () => (await revisionOf(client, namespace, "gw-1")) !== old, "a new revision of gw-1");
+		await playKubelet(client, namespace, "gw-1", false);
+		await sleep(quiet);
+		const waiting = await client.get(federations, namespace, "example");
+		expect(await revisionOf(client, namespace, "gw-2")).toBe(old);
+		expect(waiting?.status?.nodes.find(({ name }) => name === "gw-2")).toMatchObject({
+			state: "Pending",
+			reason: "PreviousNodeNotReady",
+		});
+		await playKubelet(client, namespace, "gw-1", true);
+		await eventually(async () => (await revisionOf(client, namespace, "gw-2")) !== old, "a new revision of gw-2");
+		await playKubelet(client, namespace, "gw-2", true);
+		await eventually(
+			async () => (await condition(client, namespace, "example", "Progressing"))?.text === "False Complete",
+			"the end",
+		);
+		// Files of the old revision are gone, those of the new one are there.
+		const files = (await ownedObjects(client, namespace, "example")).filter((name) => name.startsWith("ConfigMap/"));
+		expect(files).toHaveLength(2);
+		expect(files.join()).not.toContain(old);
+	});
+
+	test("of the resolver makes and removes it without touching a node", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		await client.create(federations, federation(namespace, "example", { resolver: { enabled: true } }));
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 15, "all objects");
+		const before = await revisionOf(client, namespace, "gw-1");
+		await client.mergePatch(federations, namespace, "example", { spec: { resolver: null } });
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "no resolver");
+		expect(await revisionOf(client, namespace, "gw-1")).toBe(before);
+	});
+
+	test("by hand to an object of ours is put back", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "all objects");
+		const name = publicServiceName("example");
+		await client.mergePatch(services, namespace, name, { spec: { selector: { app: "mine" } } });
+		const selector = async () => (await client.get(services, namespace, name))?.spec?.selector;
+		await eventually(async () => !("app" in ((await selector()) ?? {})), "the selector is ours again");
+		// What others own stays theirs.
+		await client.mergePatch(services, namespace, name, { metadata: { annotations: { "cloud.example/id": "lb-1" } } });
+		await sleep(quiet);
+		expect((await client.get(services, namespace, name))?.metadata.annotations).toMatchObject({
+			"cloud.example/id": "lb-1",
+		});
+	});
+});
+
+describe("bad input", () => {
+	test("a missing Secret is named, stops nothing else, and is taken when it comes", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		const security = { certificate: { secretName: "tls" } };
+		await client.create(
+			federations,
+			federation(namespace, "waits", { security, additionalDomains: ["conference.example.com"] }),
+		);
+		await client.create(federations, federation(namespace, "works"));
+		await eventually(
+			async () => (await condition(client, namespace, "waits", "Accepted"))?.text === "False SecretNotFound",
+			"refused",
+		);
+		const { message } = (await condition(client, namespace, "waits", "Accepted")) ?? {};
+		expect(message).toMatch(
+			/spec\.security\.certificate\.secretName: Secret "tls" does not exist .* kubernetes\.io\/tls/,
+		);
+		await eventually(
+			async () => (await ownedObjects(client, namespace, "works")).length === 12,
+			"the other federation",
+		);
+		expect((await ownedObjects(client, namespace, "waits")).filter((name) => !name.startsWith("Secret/"))).toEqual([]);
+
+		const data = { "tls.crt": certificate, "tls.key": key };
+		const secret = {
+			apiVersion: "v1",
+			kind: "Secret",
+			metadata: { name: "tls", namespace },
+			type: "kubernetes.io/tls",
+			data,
+		};
+		await client.create(secrets, secret);
+		await eventually(
+			async () => (await condition(client, namespace, "waits", "Accepted"))?.text === "True Accepted",
+			"accepted",
+		);
+		await eventually(async () => await revisionOf(client, namespace, "gw-1"), "nodes");
+		await eventually(
+			async () => (await condition(client, namespace, "waits", "CertificateValid"))?.text === "True Valid",
+			"valid",
+		);
+	});
+
+	test("a Secret that breaks later leaves what runs as it is", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		const secret = {
+			apiVersion: "v1",
+			kind: "Secret",
+			metadata: { name: "dialback", namespace },
+			data: { secret: base64("x".repeat(32)) },
+		};
+		await client.create(secrets, secret);
+		const security = { dialback: { secretRef: { name: "dialback" } } };
+		await client.create(federations, federation(namespace, "example", { security }));
+		const before = await eventually(async () => await revisionOf(client, namespace, "gw-2"), "nodes");
+		await client.delete(secrets, namespace, "dialback");
+		await eventually(
+			async () => (await condition(client, namespace, "example", "Accepted"))?.text === "False SecretNotFound",
+			"refused",
+		);
+		expect(await revisionOf(client, namespace, "gw-2")).toBe(before);
+		expect((await client.get(federations, namespace, "example"))?.status?.effective?.image).toBe(
+			"registry.example/gateway:1",
+		);
+	});
+
+	test("a foreign object of our name is named and left byte for byte, and the rest is made", async () => {
+		const { client, namespace } = await setup();
+		const name = publicServiceName("example");
+		const spec = { selector: { app: "mine" }, ports: [{ port: 80 }] };
+		await client.create(services, { apiVersion: "v1", kind: "Service", metadata: { name, namespace }, spec });
+		const before = await rawObject(services, namespace, name);
+		startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(
+			async () => (await condition(client, namespace, "example", "Degraded"))?.text === "True ObjectConflict",
+			"Degraded",
+		);
+		expect((await condition(client, namespace, "example", "Degraded"))?.message).toContain(name);
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 11, "all others");
+		expect(await rawObject(services, namespace, name)).toBe(before);
+		const told = async () =>
+			(await client.list(events, { namespace })).items.find(({ reason }) => reason === "ObjectConflict");
+		expect(await eventually(told, "an Event")).toMatchObject({ type: "Warning", regarding: { name: "example" } });
+	});
+
+	test("a node's files that somebody deletes come back", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		const owned = await eventually(async () => {
+			const names = await ownedObjects(client, namespace, "example");
+			return names.length === 12 && names;
+		}, "all objects");
+		const files = owned.find((name) => name.startsWith("ConfigMap/"))?.split("/")[1] ?? "";
+		await client.delete(configMaps, namespace, files);
+		const restored = await eventually(
+			async () => await client.get(configMaps, namespace, files),
+			"the ConfigMap is back",
+		);
+		expect(restored.data?.["router.cfg.lua"]).toContain("example.com");
+	});
+});
