@@ -22,8 +22,7 @@ export async function buildOperator(): Promise<number> {
 		platform: "node",
 		target: "node24",
 		format: "esm",
-		minifySyntax: true,
-		minifyWhitespace: true,
+		minify: true,
 		metafile: true,
 		logLevel: "warning",
 		// CommonJS packages inside the bundle call require() for Node's own modules.
