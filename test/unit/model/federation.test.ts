@@ -3,7 +3,17 @@ import { stringify } from "yaml";
 import { modelFederation } from "../../../src/model/federation.ts";
 import type { FederationInputs } from "../../../src/model/federation-inputs.ts";
 import { nodeRevision } from "../../../src/model/revision.ts";
-import { base64, certificate, givenSecrets, inputs, key, modelled, now, otherKey, sample } from "../fixtures/federation.ts";
+import {
+	base64,
+	certificate,
+	givenSecrets,
+	inputs,
+	key,
+	modelled,
+	now,
+	otherKey,
+	sample,
+} from "../fixtures/federation.ts";
 
 describe("intent", () => {
 	test.each([
@@ -44,13 +54,22 @@ describe("revision of a node", () => {
 		expect(changed(revisions())).toEqual([false, false, false]);
 	});
 	test("changes for that node alone with a setting of that node", () => {
-		expect(changed(revisions((spec) => void (spec.nodes[1] && (spec.nodes[1].published = true))))).toEqual([false, true, false]);
+		expect(changed(revisions((spec) => void (spec.nodes[1] && (spec.nodes[1].published = true))))).toEqual([
+			false,
+			true,
+			false,
+		]);
 	});
 	test("changes for nodes without an upstream of their own with that of the federation", () => {
 		expect(changed(revisions((spec) => void (spec.upstream.port = 5300)))).toEqual([true, true, false]);
 	});
 	test.each([
-		["a domain", (spec: Parameters<NonNullable<Parameters<typeof sample>[1]>>[0]) => void spec.additionalDomains?.push("more.example.com"), {}],
+		[
+			"a domain",
+			(spec: Parameters<NonNullable<Parameters<typeof sample>[1]>>[0]) =>
+				void spec.additionalDomains?.push("more.example.com"),
+			{},
+		],
 		["the dialback secret", undefined, { dialback: { data: { secret: base64("another dialback secret") } } }],
 		["the link secret", undefined, { generated: { ...inputs.generated, link: base64("x".repeat(64)) } }],
 	])("changes for all nodes with %s", (_what, change, more) => {
@@ -64,14 +83,62 @@ describe("revision of a node", () => {
 describe("what is refused", () => {
 	const tls = (data: Record<string, string>) => ({ certificate: { data } });
 	test.each<[string, Partial<FederationInputs>, string, string, RegExp]>([
-		["a certificate that is not there", { certificate: undefined }, "SecretNotFound", "spec.security.certificate.secretName", /"example-com-tls" does not exist/],
-		["a Secret without a key", tls({ "tls.crt": certificate }), "SecretInvalid", "spec.security.certificate.secretName", /lacks tls\.key/],
-		["a certificate that is none", tls({ "tls.crt": base64("hello"), "tls.key": key }), "SecretInvalid", "spec.security.certificate.secretName", /tls\.crt holds no PEM/],
-		["a key that is none", tls({ "tls.crt": certificate, "tls.key": base64("hello") }), "SecretInvalid", "spec.security.certificate.secretName", /tls\.key holds no/],
-		["a key of another certificate", tls({ "tls.crt": certificate, "tls.key": otherKey }), "SecretInvalid", "spec.security.certificate.secretName", /not the key of/],
-		["a dialback secret that is not there", { dialback: undefined }, "SecretNotFound", "spec.security.dialback.secretRef", /"example-com-dialback" does not exist/],
-		["a dialback Secret without its key", { dialback: { data: {} } }, "SecretInvalid", "spec.security.dialback.secretRef", /no key "secret"/],
-		["a short dialback secret", { dialback: { data: { secret: base64("short") } } }, "SecretInvalid", "spec.security.dialback.secretRef", /shorter than 16 bytes/],
+		[
+			"a certificate that is not there",
+			{ certificate: undefined },
+			"SecretNotFound",
+			"spec.security.certificate.secretName",
+			/"example-com-tls" does not exist/,
+		],
+		[
+			"a Secret without a key",
+			tls({ "tls.crt": certificate }),
+			"SecretInvalid",
+			"spec.security.certificate.secretName",
+			/lacks tls\.key/,
+		],
+		[
+			"a certificate that is none",
+			tls({ "tls.crt": base64("hello"), "tls.key": key }),
+			"SecretInvalid",
+			"spec.security.certificate.secretName",
+			/tls\.crt holds no PEM/,
+		],
+		[
+			"a key that is none",
+			tls({ "tls.crt": certificate, "tls.key": base64("hello") }),
+			"SecretInvalid",
+			"spec.security.certificate.secretName",
+			/tls\.key holds no/,
+		],
+		[
+			"a key of another certificate",
+			tls({ "tls.crt": certificate, "tls.key": otherKey }),
+			"SecretInvalid",
+			"spec.security.certificate.secretName",
+			/not the key of/,
+		],
+		[
+			"a dialback secret that is not there",
+			{ dialback: undefined },
+			"SecretNotFound",
+			"spec.security.dialback.secretRef",
+			/"example-com-dialback" does not exist/,
+		],
+		[
+			"a dialback Secret without its key",
+			{ dialback: { data: {} } },
+			"SecretInvalid",
+			"spec.security.dialback.secretRef",
+			/no key "secret"/,
+		],
+		[
+			"a short dialback secret",
+			{ dialback: { data: { secret: base64("short") } } },
+			"SecretInvalid",
+			"spec.security.dialback.secretRef",
+			/shorter than 16 bytes/,
+		],
 	])("%s", (_what, secrets, reason, field, message) => {
 		const model = modelFederation(sample("full"), { ...inputs, ...givenSecrets, ...secrets }, now);
 		expect(model).toMatchObject({ ok: false, problems: [{ reason, field, message: expect.stringMatching(message) }] });

@@ -10,10 +10,17 @@ describe.each([
 	["smallest", {}],
 	["full", givenSecrets],
 ] as const)("objects of the %s sample", (name, secrets) => {
-	const model = modelled(sample(name, (spec) => (spec.resolver = { enabled: true })), secrets);
+	const model = modelled(
+		sample(name, (spec) => (spec.resolver = { enabled: true })),
+		secrets,
+	);
 	const nodes = model.intent.nodes.map((node) => ({ node, objects: nodeObjects(model.intent, node, model.secrets) }));
 	const shared = sharedObjects(model.intent);
-	const everything = [...shared.configMaps, ...shared.mutable, ...nodes.flatMap(({ objects }) => Object.values(objects))];
+	const everything = [
+		...shared.configMaps,
+		...shared.mutable,
+		...nodes.flatMap(({ objects }) => Object.values(objects)),
+	];
 
 	test("shared", async () => {
 		await expect(yaml([...shared.configMaps, ...shared.mutable])).toMatchFileSnapshot(`golden/${name}.shared.yaml`);
@@ -32,7 +39,9 @@ describe.each([
 		const names = everything.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
 		expect(new Set(names).size).toBe(names.length);
 		for (const { kind, metadata } of everything) {
-			expect(metadata.name).toMatch(kind === "Service" ? /^[a-z][-a-z0-9]{0,61}[a-z0-9]$/ : /^[a-z][-a-z0-9]{0,251}[a-z0-9]$/);
+			expect(metadata.name).toMatch(
+				kind === "Service" ? /^[a-z][-a-z0-9]{0,61}[a-z0-9]$/ : /^[a-z][-a-z0-9]{0,251}[a-z0-9]$/,
+			);
 		}
 	});
 	test("hold secrets in Secrets only", () => {

@@ -1,0 +1,191 @@
+import { describe, expect, test } from "vitest";
+import { xmppFederationStatus } from "../../../src/api/xmpp-federation-status.ts";
+import { nodeRevision } from "../../../src/model/revision.ts";
+import { plan } from "../../../src/rollout/plan.ts";
+import type { FederationObservation, NodeObservation } from "../../../src/status/federation-observation.ts";
+import { federationStatus } from "../../../src/status/federation-status.ts";
+import { transitions } from "../../../src/status/transitions.ts";
+import { givenSecrets, modelled, now, sample } from "../fixtures/federation.ts";
+
+const { intent, certificate } = modelled(sample("full"), givenSecrets);
+const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+
+const running = (changes: Record<string, Partial<NodeObservation>> = {}): NodeObservation[] =>
+	desired.map(({ name, federation, revision }) => ({
+		name,
+		federation,
+		revision,
+		ready: true,
+		moving: false,
+		trouble: "",
+		upstream: { reachable: true },
+		...changes[name],
+	}));
+
+function observation(changes: Partial<FederationObservation> = {}): FederationObservation {
+	const nodes = changes.nodes ?? running();
+	return {
+		generation: 3,
+		intent,
+		certificate: { ...certificate, selfSigned: false },
+		dialback: "Given",
+		problems: [],
+		obstacles: [],
+		nodes,
+		plan: plan(desired, nodes),
+		services: {
+			public: { name: "p", clusterIP: "10.0.0.1", ingress: ["192.0.2.5"] },
+			internal: { name: "i", clusterIP: "10.0.0.2", ingress: [] },
+		},
+		...changes,
+	};
+}
+
+const verdicts = (changes: Partial<FederationObservation>) =>
+	Object.fromEntries(
+		federationStatus(observation(changes), {}, now).conditions.map(({ type, status, reason }) => [
+			type,
+			`${status} ${reason}`,
+		]),
+	);
+const well = {
+	Accepted: "True Accepted",
+	Ready: "True AllNodesReady",
+	Progressing: "False Complete",
+	Degraded: "False AsExpected",
+	CertificateValid: "True Valid",
+};
+const problem = { reason: "SecretNotFound" as const, field: "spec.security", message: "Secret is missing." };
+const obstacle = { reason: "ObjectConflict" as const, field: "", message: "Service x belongs to nobody." };
+
+test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
+	["all is well", {}, {}],
+	[
+		"a Secret is missing",
+		{ problems: [problem], intent: undefined, certificate: undefined, plan: { steps: [], waiting: [] } },
+		{
+			Accepted: "False SecretNotFound",
+			Ready: "False NotAccepted",
+			Progressing: "False NotAccepted",
+			CertificateValid: "Unknown NotAccepted",
+		},
+	],
+	["a name is taken", { obstacles: [obstacle] }, { Ready: "False ObjectConflict", Degraded: "True ObjectConflict" }],
+	[
+		"nothing exists yet",
+		{ nodes: [], plan: plan(desired, []) },
+		{ Ready: "False NodesNotReady", Progressing: "True RollingOut" },
+	],
+	[
+		"a pod starts",
+		{ nodes: running({ "gw-1": { ready: false } }) },
+		{ Ready: "False NodesNotReady", Progressing: "True RollingOut" },
+	],
+	[
+		"a pod fails",
+		{ nodes: running({ "gw-1": { ready: false, trouble: "pod a: CrashLoopBackOff" } }) },
+		{ Ready: "False NodesNotReady", Degraded: "True NodeFailing" },
+	],
+	[
+		"the upstream is away",
+		{ nodes: running({ "gw-1": { upstream: { reachable: false, error: "connection refused" } } }) },
+		{ Degraded: "True UpstreamUnreachable" },
+	],
+	[
+		"a node drains",
+		{ nodes: running({ "gw-1": { moving: true } }) },
+		{ Ready: "False NodesNotReady", Progressing: "True RollingOut" },
+	],
+	[
+		"no node is Enabled",
+		{ intent: { ...intent, nodes: intent.nodes.slice(2) }, nodes: running().slice(2) },
+		{ Ready: "True NoEnabledNode" },
+	],
+	[
+		"the certificate is self-signed",
+		{ certificate: { ...certificate, selfSigned: true } },
+		{ CertificateValid: "False SelfSigned" },
+	],
+	[
+		"the certificate lacks a name",
+		{
+			certificate: {
+				...certificate,
+				selfSigned: false,
+				objections: [{ reason: "NameMissing", message: "no subjectAltName for a.example" }],
+			},
+		},
+		{ CertificateValid: "False NameMissing" },
+	],
+])("conditions when %s", (_what, changes, expected) => {
+	expect(verdicts(changes)).toEqual({ ...well, ...expected });
+});
+
+describe("status", () => {
+	test("of the full sample", async () => {
+		const status = federationStatus(observation(), {}, now);
+		expect(xmppFederationStatus.parse(status)).toEqual(status);
+		await expect(`${JSON.stringify(status, null, "\t")}\n`).toMatchFileSnapshot("golden/full.status.json");
+	});
+
+	test("names what is wrong, with field and remedy", () => {
+		const nodes = running({ "gw-1": { upstream: { reachable: false, error: "connection refused" } } });
+		const { conditions } = federationStatus(observation({ nodes }), {}, now);
+		const message = conditions.find(({ type }) => type === "Degraded")?.message;
+		expect(message).toMatch(
+			/spec\.upstream: node gw-1 cannot reach xmpp\.chat\.svc\.cluster\.local:5269 \(connection refused\)\. Check/,
+		);
+	});
+
+	test("changes lastTransitionTime with the status of a condition only", () => {
+		const first = federationStatus(observation(), {}, now);
+		const later = new Date(now.getTime() + 60_000);
+		const nodes = running({ "gw-1": { ready: false } });
+		const second = federationStatus(observation({ generation: 4, nodes }), first, later);
+		const times = Object.fromEntries(
+			second.conditions.map(({ type, lastTransitionTime }) => [type, lastTransitionTime]),
+		);
+		expect(times).toMatchObject({ Accepted: "2026-06-01T12:00:00Z", Ready: "2026-06-01T12:01:00Z" });
+		expect(new Set(second.conditions.map(({ observedGeneration }) => observedGeneration))).toEqual(new Set([4]));
+	});
+
+	test("is equal for equal observations at any time", () => {
+		const first = federationStatus(observation(), {}, now);
+		expect(federationStatus(observation(), first, new Date(now.getTime() + 1e9))).toEqual(first);
+	});
+
+	test("shows what is in force while the resource is not accepted", () => {
+		const first = federationStatus(observation(), {}, now);
+		const refused = federationStatus(observation({ problems: [problem], intent: undefined }), first, now);
+		expect(refused.effective).toEqual(first.effective);
+		expect(refused.nodes.map(({ name, state }) => `${name} ${state}`)).toEqual([
+			"gw-1 Current",
+			"gw-2 Current",
+			"inside Current",
+		]);
+	});
+});
+
+describe("events", () => {
+	const told = (before: Partial<FederationObservation> | undefined, after: Partial<FederationObservation>) => {
+		const first = before ? federationStatus(observation(before), {}, now).conditions : [];
+		return transitions(first, federationStatus(observation(after), {}, now).conditions).map(
+			({ type, reason }) => `${type} ${reason}`,
+		);
+	};
+	test.each<[string, Partial<FederationObservation> | undefined, Partial<FederationObservation>, string[]]>([
+		["the first time", undefined, {}, ["Normal AllNodesReady"]],
+		["nothing new", {}, {}, []],
+		["trouble", {}, { obstacles: [obstacle] }, ["Warning ObjectConflict"]],
+		["the same trouble", { obstacles: [obstacle] }, { obstacles: [obstacle] }, []],
+		[
+			"other trouble of the same kind",
+			{ obstacles: [obstacle] },
+			{ obstacles: [{ ...obstacle, message: "Another." }] },
+			["Warning ObjectConflict"],
+		],
+		["its end", { obstacles: [obstacle] }, {}, ["Normal AllNodesReady", "Normal ObjectConflictResolved"]],
+	])("for %s", (_what, before, after, expected) => {
+		expect(told(before, after)).toEqual(expected);
+	});
+});
