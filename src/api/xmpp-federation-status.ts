@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { conditions } from "./conditions.ts";
+import { port } from "./names.ts";
 import { serviceTypes } from "./service.ts";
 import { text } from "./text.ts";
 
@@ -7,7 +8,7 @@ const atomic = { "x-kubernetes-list-type": "atomic" } as const;
 const byName = { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] } as const;
 const hostAndPort = {
 	host: text(253).meta({ description: "Host name or IP address." }),
-	port: z.int().min(1).max(65535).meta({ description: "TCP port." }),
+	port: port.meta({ description: "TCP port." }),
 };
 
 const node = z.object({

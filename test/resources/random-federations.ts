@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { type StructuralSchema, structuralSchema } from "../../src/api/crd.ts";
 import { celKeyword } from "../../src/api/rules.ts";
 import { xmppFederationKind } from "../../src/api/xmpp-federation.ts";
-import { hostileTexts } from "./xmpp-federations.ts";
+import { hostileTexts } from "./hostile-texts.ts";
 
 /** Random values, made from the schema itself, so that a field that is added is tried without a change here. */
 
