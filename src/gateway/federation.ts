@@ -47,7 +47,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 		"-- The local domains",
 		...node.domains.flatMap((domain) => [
 			`Component ${luaString(xmppDomain(domain))} ${luaString("component")}`,
-			`\t${assignment("modules_enabled", ["xmppfed_routers"])}`,
+			`\t${assignment("modules_enabled", ["xmppfed_peer_security", "xmppfed_routers"])}`,
 		]),
 		"",
 	].join("\n");

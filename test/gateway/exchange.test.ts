@@ -67,7 +67,7 @@ describe.each(kinds)("internal server %s", (internal) => {
 			await inside.receivePresence(outside.fullJid);
 			await Promise.all([outside.requestSubscription(inside.jid), inside.grantSubscription(outside.jid)]);
 			await outside.receivePresence(inside.jid, "subscribed");
-			await outside.receivePresence(inside.fullJid);
+			expect((await outside.receivePresence(inside.fullJid)).attrs.to).toContain(outside.jid);
 		});
 
 		test("ping, out and in", async () => {
@@ -92,7 +92,8 @@ describe.each(kinds)("internal server %s", (internal) => {
 			await inside.sendGroupchat(room, "hello from inside");
 			await outside.receiveGroupchat(room, "hello from inside");
 			await outside.sendGroupchat(room, "hello from outside");
-			await inside.receiveGroupchat(room, "hello from outside");
+			const message = await inside.receiveGroupchat(room, "hello from outside");
+			expect(message.attrs.from).toBe(`${room}/bob`);
 		});
 
 		test("every stream with the peer is encrypted and says how the peer was identified", async () => {

@@ -11,7 +11,7 @@ import {
 } from "../../../src/gateway/layout.ts";
 import { routerConfiguration } from "../../../src/gateway/router.ts";
 import type { NodeIntent } from "../../../src/model/intent.ts";
-import { waitFor } from "../../lib/xmpp/wait.ts";
+import { Hopeless, waitFor } from "../../lib/xmpp/wait.ts";
 import type { Pem } from "./certificates.ts";
 import type { Machine } from "./machine.ts";
 import type { Program } from "./program.ts";
@@ -66,6 +66,14 @@ export interface Status extends Readiness {
 	readonly certificate: { readonly file: string; readonly notAfter?: string; readonly failure?: string };
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
+	/** Of a router. */
+	readonly upstreams?: readonly {
+		readonly domain: string;
+		readonly host: string;
+		readonly port: number;
+		readonly reachable: boolean;
+		readonly failure?: string;
+	}[];
 	readonly failures: readonly {
 		readonly peer: string;
 		readonly direction: string;
@@ -150,7 +158,7 @@ export class GatewayNode {
 			const program = this.programs[role];
 			if (!program) continue;
 			await waitFor(`${program.name} to be ready`, async () => {
-				if (program.ended) throw new Error(program.tail());
+				if (program.ended) throw new Hopeless(program.tail());
 				const readiness = await this.readiness(role);
 				if (!readiness.ready) throw new Error(JSON.stringify(readiness.reasons));
 				return true;

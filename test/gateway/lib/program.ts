@@ -46,9 +46,12 @@ export class Program {
 		this.pid = pid;
 		this.exit = exit;
 		this.lines = lines;
-		void exit.then(() => {
-			this.ended = true;
-		});
+		void this.#noteEnd();
+	}
+
+	async #noteEnd(): Promise<void> {
+		await this.exit;
+		this.ended = true;
 	}
 
 	kill(signal: NodeJS.Signals): void {

@@ -6,7 +6,7 @@ import { XmppClient } from "../../lib/xmpp/client.ts";
 import { ejabberd } from "../../lib/xmpp/ejabberd.ts";
 import { prosody } from "../../lib/xmpp/prosody.ts";
 import type { ServerOptions } from "../../lib/xmpp/server.ts";
-import { waitFor } from "../../lib/xmpp/wait.ts";
+import { Hopeless, waitFor } from "../../lib/xmpp/wait.ts";
 import { Authority, type Pem, selfSigned } from "./certificates.ts";
 import { Dns, startCoreDns } from "./dns.ts";
 import { GatewayNode, type Secrets } from "./gateway-node.ts";
@@ -187,7 +187,7 @@ export class World implements AsyncDisposable {
 		await waitFor(
 			`${running.name} to serve its users`,
 			async () => {
-				if (running.ended) throw new Error(running.tail());
+				if (running.ended) throw new Hopeless(running.tail());
 				const last = this.#options.users.at(-1) ?? "";
 				await using client = await XmppClient.login(this.#account(last, domains.domain, numbers[role]));
 				return client.jid;

@@ -7,6 +7,7 @@ const ns = {
 	muc: "http://jabber.org/protocol/muc",
 	mucOwner: "http://jabber.org/protocol/muc#owner",
 	mucUser: "http://jabber.org/protocol/muc#user",
+	roster: "jabber:iq:roster",
 	ping: "urn:xmpp:ping",
 	stanzaErrors: "urn:ietf:params:xml:ns:xmpp-stanzas",
 } as const;
@@ -60,6 +61,8 @@ export class XmppClient implements AsyncDisposable {
 			await connection.stop().catch(() => {});
 			throw new Error(`${self.jid} could not log in at ${account.host}:${account.port}`, { cause: error });
 		}
+		// Answers to subscription requests go to clients that have asked for the roster (RFC 6121 section 2.2).
+		await self.request(self.jid, "get", xml("query", { xmlns: ns.roster }));
 		await connection.send(xml("presence"));
 		return self;
 	}

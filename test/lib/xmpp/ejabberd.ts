@@ -26,8 +26,6 @@ function configuration(options: ServerOptions) {
 		s2s_max_retry_delay: 1,
 		auth_method: "internal",
 		auth_password_format: "scram",
-		acl: { local: { user_regexp: "" } },
-		access_rules: { all: { allow: "all" } },
 		modules: {
 			mod_disco: {},
 			mod_muc: { host: options.roomsDomain, access: "all", access_create: "all" },
@@ -46,7 +44,7 @@ function startScript(options: ServerOptions): string {
 		({ name, password }) =>
 			`ejabberd_auth:try_register(${binary(name)}, ${binary(options.domain)}, ${binary(password)})`,
 	);
-	return `${[
+	return [
 		"set -eu",
 		'export EJABBERD_CONFIG_PATH="$1/ejabberd.yml"',
 		`export EJABBERD_LOG_PATH=${options.dataDirectory}/ejabberd.log`,
@@ -54,7 +52,7 @@ function startScript(options: ServerOptions): string {
 		`export HOME=${options.dataDirectory}`,
 		`exec erl -noinput -mnesia dir '"${options.dataDirectory}/database"' -s ejabberd -eval '${[...users, "ok."].join(", ")}'`,
 		"",
-	].join("\n")}`;
+	].join("\n");
 }
 
 function binary(text: string): string {

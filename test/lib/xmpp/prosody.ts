@@ -15,7 +15,7 @@ export function prosody(options: ServerOptions): ServerProgram {
 const plainClients = 'module:hook("stream-features", function (event) event.origin.ssl_ctx = false; end, 1000);\n';
 
 function configuration(options: ServerOptions): string {
-	return `${[
+	return [
 		`data_path = ${luaString(options.dataDirectory)}`,
 		'log = { { to = "stdout", levels = { min = "info" }, timestamps = "%H:%M:%S" } }',
 		`c2s_ports = { ${options.clientPort} }`,
@@ -32,11 +32,11 @@ function configuration(options: ServerOptions): string {
 		`VirtualHost ${luaString(options.domain)}`,
 		`Component ${luaString(options.roomsDomain)} "muc"`,
 		"",
-	].join("\n")}`;
+	].join("\n");
 }
 
 function startScript(options: ServerOptions): string {
-	return `${[
+	return [
 		"set -eu",
 		'export XMPP_TEST_CONFIGURATION="$1"',
 		'config="$1/prosody.cfg.lua"',
@@ -46,7 +46,7 @@ function startScript(options: ServerOptions): string {
 		),
 		'exec prosody --config "$config" -F',
 		"",
-	].join("\n")}`;
+	].join("\n");
 }
 
 function quoted(text: string): string {

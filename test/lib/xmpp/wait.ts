@@ -7,9 +7,14 @@ export interface WaitOptions {
 	readonly interval?: number;
 }
 
+/** What was waited for can no longer come. */
+export class Hopeless extends Error {
+	override readonly name = "Hopeless";
+}
+
 /**
  * Calls `attempt` until it gives something other than undefined or false, and gives that. An attempt that throws is
- * tried again; its last error is the cause of the failure.
+ * tried again, unless it throws `Hopeless`; its last error is the cause of the failure.
  *
  * @throws {Error} "waited N s in vain for DESCRIPTION".
  */
@@ -29,6 +34,7 @@ export async function waitFor<T>(
 			}
 			cause = undefined;
 		} catch (error) {
+			if (error instanceof Hopeless) throw error;
 			cause = error;
 		}
 		if (Date.now() >= deadline) {

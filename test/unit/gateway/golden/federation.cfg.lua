@@ -52,6 +52,6 @@ VirtualHost "placeholder.invalid"
 
 -- The local domains
 Component "example.lab" "component"
-	modules_enabled = { "xmppfed_routers" }
+	modules_enabled = { "xmppfed_peer_security", "xmppfed_routers" }
 Component "conference.example.lab" "component"
-	modules_enabled = { "xmppfed_routers" }
+	modules_enabled = { "xmppfed_peer_security", "xmppfed_routers" }
