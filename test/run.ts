@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { passThrough } from "../deploy/lib/pass-through.ts";
 import { runProgram } from "../deploy/lib/program.ts";
 import { note, step } from "../deploy/lib/steps.ts";
@@ -18,6 +19,14 @@ interface Count {
 	failed: number;
 	skipped: number;
 }
+
+const vitestReport = z.object({
+	numPassedTests: z.int(),
+	numFailedTests: z.int(),
+	numFailedTestSuites: z.int(),
+	numPendingTests: z.int(),
+	numTodoTests: z.int(),
+});
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -86,12 +95,12 @@ async function vitest(project: Part, more: readonly string[], signal: AbortSigna
 async function readReport(path: string): Promise<Count> {
 	const text = await readFile(path, "utf8").catch(() => undefined);
 	if (text === undefined) return { passed: 0, failed: 1, skipped: 0 };
-	const report = JSON.parse(text) as Record<string, number>;
+	const report = vitestReport.parse(JSON.parse(text));
 	return {
-		passed: report["numPassedTests"] ?? 0,
+		passed: report.numPassedTests,
 		// A file that cannot be loaded fails as a suite, with no test of it counted.
-		failed: Math.max(report["numFailedTests"] ?? 0, report["numFailedTestSuites"] ? 1 : 0),
-		skipped: (report["numPendingTests"] ?? 0) + (report["numTodoTests"] ?? 0),
+		failed: Math.max(report.numFailedTests, report.numFailedTestSuites > 0 ? 1 : 0),
+		skipped: report.numPendingTests + report.numTodoTests,
 	};
 }
 

@@ -39,6 +39,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 			"xmppfed_lean",
 			"xmppfed_links",
 			"xmppfed_status",
+			"xmppfed_upstream_probe",
 		]),
 		"",
 		...placeholderHost(),

@@ -1,3 +1,4 @@
+import { defaults as fieldDefaults } from "../api/defaults.ts";
 import type { XmppFederation, XmppFederationNode } from "../api/xmpp-federation.ts";
 import { type CertificateFacts, inspectCertificate, UnusableCertificateError } from "./certificate.ts";
 import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
@@ -83,7 +84,7 @@ function federationIntent(
 		(node): NodeIntent => ({
 			...common,
 			name: node.name,
-			federation: node.federation ?? "Disabled",
+			federation: node.federation ?? fieldDefaults.federation,
 			published: isPublished(node),
 			upstream: node.upstream ? hostPort(node.upstream, clusterDomain) : upstream,
 			placement: placement(node),
@@ -96,14 +97,19 @@ function federationIntent(
 		domains,
 		nodes,
 		service: service(spec.service ?? {}),
-		...(spec.resolver?.enabled ? { resolver: resolver(common, upstream, inputs) } : {}),
+		...((spec.resolver?.enabled ?? fieldDefaults.resolverEnabled)
+			? { resolver: resolver(common, upstream, inputs) }
+			: {}),
 	};
 }
 
 /** Names in `.svc` are completed, because Prosody's DNS client does not use the pod's search list. */
 function hostPort({ host, port }: { host: string; port?: number | undefined }, clusterDomain: string): HostPort {
 	const lower = host.toLowerCase();
-	return { host: lower.endsWith(".svc") ? `${lower}.${clusterDomain}` : lower, port: port ?? xmppServerPort };
+	return {
+		host: lower.endsWith(".svc") ? `${lower}.${clusterDomain}` : lower,
+		port: port ?? fieldDefaults.upstreamPort,
+	};
 }
 
 function placement(node: XmppFederationNode): PlacementIntent {
@@ -117,9 +123,10 @@ function placement(node: XmppFederationNode): PlacementIntent {
 }
 
 function service(spec: NonNullable<XmppFederation["spec"]["service"]>): ServiceIntent {
-	const type = spec.type ?? "LoadBalancer";
+	const type = spec.type ?? fieldDefaults.serviceType;
 	// Local keeps the peer's address, which dialback logs and the firewall see; a ClusterIP Service has no such setting.
-	const externalTrafficPolicy = type === "ClusterIP" ? undefined : (spec.externalTrafficPolicy ?? "Local");
+	const externalTrafficPolicy =
+		type === "ClusterIP" ? undefined : (spec.externalTrafficPolicy ?? fieldDefaults.externalTrafficPolicy);
 	return {
 		type,
 		annotations: spec.annotations ?? {},

@@ -1,3 +1,4 @@
+import { drain } from "../gateway/drain.ts";
 import {
 	configurationDirectory,
 	configurationKeys,
@@ -16,9 +17,6 @@ import { metadata } from "./metadata.ts";
 import { nodeConfigurationName, revisionedLabels } from "./node-configuration.ts";
 import { nodeSecretName } from "./node-secret.ts";
 import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod-security.ts";
-
-/** Seconds that a draining gateway may take: deregistration delay and drain (gateway/router.ts), and 10 to spare. */
-const terminationGraceSeconds = 45;
 
 /**
  * One node: one pod with a router and, where the node is Enabled, a federation connection manager (R1). A new pod is
@@ -47,7 +45,7 @@ export function nodeDeployment(federation: FederationIntent, node: NodeIntent) {
 				spec: {
 					automountServiceAccountToken: false,
 					enableServiceLinks: false,
-					terminationGracePeriodSeconds: terminationGraceSeconds,
+					terminationGracePeriodSeconds: drain.graceSeconds,
 					securityContext: podSecurityContext(gatewayUser),
 					...placement,
 					...(placement.affinity ? {} : { affinity: spreadOverKubernetesNodes(federation) }),

@@ -17,6 +17,9 @@ export interface NodeState {
 	readonly revision: string;
 }
 
+/** Longest message of a node that the API takes (src/api/xmpp-federation-status.ts). */
+const messageLimit = 32_768;
+
 const waitingMessages = {
 	PreviousNodeNotReady: (node: string) => `waits until node ${node} is ready`,
 	OldPodDraining: (node: string) => `waits until the old pod of node ${node} is gone`,
@@ -69,7 +72,8 @@ function existing(
 		const [reason, message] = removed ? ["NodeRemoved", "is being removed"] : ["IntentChanged", "its settings changed"];
 		return { ...common, state: "Restarting", reason, message };
 	}
-	if (!live.ready && live.trouble) return { ...common, state: "Blocked", reason: "PodFailing", message: live.trouble };
+	if (!live.ready && live.trouble)
+		return { ...common, state: "Blocked", reason: "PodFailing", message: live.trouble.slice(0, messageLimit) };
 	if (!live.ready) return { ...common, state: "Restarting", reason: "PodStarting", message: "its pod is starting" };
 	if (live.moving)
 		return { ...common, state: "Restarting", reason: "OldPodDraining", message: "its old pod is draining" };

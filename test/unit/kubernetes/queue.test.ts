@@ -235,5 +235,5 @@ test("hooks tell the depth, the time waited and the time that a run took", async
 		["b waited", 2],
 		["b took", 2],
 	]);
-	expect(depths).toEqual([1, 0, 1, 0]);
+	expect(depths).toEqual([1, 2, 1, 0]);
 });

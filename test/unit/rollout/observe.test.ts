@@ -120,8 +120,7 @@ describe("trouble", () => {
 		],
 	])("%s", (_what, status, expected) => {
 		const [node] = observeNodes([deployment("2")], [pod("a", "2", false, { status })]);
-		if (typeof expected === "string") expect(node?.trouble).toBe(expected);
-		else expect(node?.trouble).toMatch(expected);
+		expect(node?.trouble).toEqual(typeof expected === "string" ? expected : expect.stringMatching(expected));
 	});
 
 	test("a quota that lets no pod be made", () => {

@@ -46,7 +46,7 @@ xmppfed_template_host = "remote-domain.invalid"
 -- The addresses of the links name change with the pods: libunbound must not remember them
 unbound = { resolvconf = true, options = { ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }
 
-modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_status" }
+modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_status", "xmppfed_upstream_probe" }
 
 -- Prosody does not start without a VirtualHost. This one serves nobody.
 VirtualHost "placeholder.invalid"

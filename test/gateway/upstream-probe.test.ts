@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { waitFor } from "../lib/xmpp/wait.ts";
+import { local, World } from "./lib/world.ts";
+
+test("a router says whether it reaches its upstream, before anything is sent", async () => {
+	await using world = await World.start({
+		internal: "prosody",
+		peers: [],
+		users: ["alice"],
+		nodes: [
+			{ name: "gw-1", federation: "Disabled" },
+			{ name: "gw-2", federation: "Disabled" },
+		],
+	});
+	const wrong = world.node("gw-2");
+	wrong.intent = { ...wrong.intent, upstream: { ...wrong.intent.upstream, port: 5999 } };
+	await world.startNodes();
+	const upstreams = async (name: string) => {
+		const list = (await world.node(name).status("router")).upstreams ?? [];
+		return list.find(({ domain }) => domain === local.domain);
+	};
+	await waitFor("gw-1 reaches its upstream", async () => (await upstreams("gw-1"))?.reachable === true);
+	const found = await waitFor("gw-2 knows that it does not", async () => {
+		const upstream = await upstreams("gw-2");
+		return upstream?.reachable === false ? upstream : undefined;
+	});
+	expect(found).toMatchObject({ port: 5999, failure: expect.stringMatching(/refused/i) });
+	// It is no reason to take the router away: it still answers what it is sent.
+	expect((await wrong.readiness("router")).ready).toBe(true);
+});
