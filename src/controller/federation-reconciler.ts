@@ -159,7 +159,10 @@ class FederationRun {
 
 	async #removeNode(name: string): Promise<void> {
 		for (const deployment of this.#parts.caches.deployments.store.byIndex(this.#key)) {
-			if (deployment.metadata.labels?.[nodeLabel] === name) await this.#writer.remove(deployments, deployment);
+			if (deployment.metadata.labels?.[nodeLabel] === name) {
+				// The plan sees the node until its pod has drained, and takes no other meanwhile.
+				await this.#writer.remove(deployments, deployment, "Foreground");
+			}
 		}
 	}
 

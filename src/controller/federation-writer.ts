@@ -53,15 +53,19 @@ export class FederationWriter {
 		await this.#try<Mutable>(object, kind.apply(object, this.#signal));
 	}
 
-	/** Deletes an object of ours. */
-	async remove<T extends KubernetesObject>(resource: Resource<T>, object: Observed<T>): Promise<void> {
+	/** Deletes an object of ours. `Foreground`: it is there, being deleted, until all that belongs to it is gone. */
+	async remove<T extends KubernetesObject>(
+		resource: Resource<T>,
+		object: Observed<T>,
+		propagationPolicy: "Background" | "Foreground" = "Background",
+	): Promise<void> {
 		const { namespace, name, uid, deletionTimestamp } = object.metadata;
 		// An object of a former federation of this name is the garbage collector's.
 		if (deletionTimestamp || !this.owns(object)) return;
 		try {
 			await this.#client.delete(resource, namespace, name, {
 				uid,
-				propagationPolicy: "Background",
+				propagationPolicy,
 				signal: this.#signal,
 			});
 		} catch (error) {

@@ -79,7 +79,9 @@ export class RouterReports {
 
 	async #ask(federationKey: string, target: Target): Promise<void> {
 		const report = await this.#fetch(target.url);
-		if (report?.reachable === target.report?.reachable && report?.error === target.report?.error) return;
+		// No answer is no news: what the router said last stands until its pod is another one.
+		if (!report) return;
+		if (report.reachable === target.report?.reachable && report.error === target.report?.error) return;
 		target.report = report;
 		this.#onChange(federationKey);
 	}

@@ -43,6 +43,7 @@ interface ConditionView {
 
 interface ContainerView {
 	readonly name: string;
+	readonly image?: string | undefined;
 	readonly ready: boolean;
 	readonly restartCount: number;
 	readonly state?:
@@ -55,6 +56,8 @@ interface ContainerView {
 
 /** Waiting for these is what every pod does at its start. */
 const ordinaryWaits = new Set(["ContainerCreating", "PodInitializing"]);
+/** The kubelet goes back and forth between these, with a message that changes each time. */
+const imageWaits = new Set(["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"]);
 
 /** How far each node of a federation has come, from its Deployment and pods. */
 export function observeNodes(
@@ -115,15 +118,18 @@ function podTrouble({ status }: PodView): string {
 		({ type, reason }) => type === "PodScheduled" && reason === "Unschedulable",
 	);
 	if (unscheduled) return `cannot be scheduled: ${unscheduled.message ?? "no Kubernetes node fits"}`;
-	for (const container of status?.containerStatuses ?? []) {
-		const waiting = container.state?.waiting;
-		if (waiting?.reason && !ordinaryWaits.has(waiting.reason)) {
-			return `container ${container.name} is waiting: ${waiting.reason}${waiting.message ? ` (${waiting.message})` : ""}`;
-		}
-		const ended = container.lastState?.terminated;
-		if (!container.ready && ended && container.restartCount > 0) {
-			return `container ${container.name} ended with exit code ${ended.exitCode} and was started ${container.restartCount + 1} times`;
-		}
+	return status?.containerStatuses?.map(containerTrouble).find((trouble) => trouble !== "") ?? "";
+}
+
+/** Says the same for as long as the same is wrong: counts and back-off times would be news at every restart. */
+function containerTrouble({ name, image, ready, restartCount, state, lastState }: ContainerView): string {
+	const ended = lastState?.terminated;
+	if (!ready && ended && restartCount > 0) {
+		const why = ended.reason && ended.reason !== "Error" ? `${ended.reason}, ` : "";
+		return `container ${name} keeps ending (${why}exit code ${ended.exitCode}); kubectl logs --previous -c ${name} shows why`;
 	}
-	return "";
+	const { reason, message } = state?.waiting ?? {};
+	if (!reason || ordinaryWaits.has(reason)) return "";
+	if (imageWaits.has(reason)) return `container ${name}: the image ${image ?? ""} cannot be pulled`;
+	return `container ${name} is waiting: ${reason}${message ? ` (${message})` : ""}`;
 }

@@ -157,6 +157,37 @@ describe("a change", () => {
 		expect(await revisionOf(client, namespace, "gw-1")).toBe(before);
 	});
 
+	test("of the Service's type goes to and fro", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		const lists = {
+			type: "LoadBalancer",
+			sourceRanges: ["192.0.2.0/24"],
+			annotations: { "cloud.example/kind": "internal" },
+		};
+		await client.apply(federations, federation(namespace, "example", { service: lists }), { force: true });
+		const live = async () => await client.get(services, namespace, publicServiceName("example"));
+		await eventually(live, "the Service");
+		for (const [service, expected] of [
+			[{ type: "ClusterIP" }, { type: "ClusterIP" }],
+			[{ type: "NodePort" }, { type: "NodePort", externalTrafficPolicy: "Local" }],
+			[lists, { type: "LoadBalancer", loadBalancerSourceRanges: ["192.0.2.0/24"] }],
+			[{ type: "LoadBalancer" }, { type: "LoadBalancer", loadBalancerSourceRanges: undefined }],
+		] as const) {
+			await client.apply(federations, federation(namespace, "example", { service }), { force: true });
+			await eventually(async () => {
+				const { type, externalTrafficPolicy, loadBalancerSourceRanges } = (await live())?.spec ?? {};
+				const found = { type, externalTrafficPolicy, loadBalancerSourceRanges };
+				return Object.entries(expected).every(
+					([field, value]) => JSON.stringify(found[field as never]) === JSON.stringify(value),
+				);
+			}, JSON.stringify(expected));
+		}
+		const { metadata, spec } = (await live()) ?? {};
+		expect(spec).not.toHaveProperty("loadBalancerSourceRanges");
+		expect(metadata?.annotations).not.toHaveProperty("cloud.example/kind");
+	});
+
 	test("by hand to an object of ours is put back", async () => {
 		const { client, namespace } = await setup();
 		startOperator(namespace);

@@ -94,7 +94,13 @@ describe("a node", () => {
 describe("trouble", () => {
 	const waiting = (reason: string, message?: string) => ({
 		containerStatuses: [
-			{ name: "router", ready: false, restartCount: 0, state: { waiting: { reason, ...(message && { message }) } } },
+			{
+				name: "router",
+				image: "gateway:1",
+				ready: false,
+				restartCount: 0,
+				state: { waiting: { reason, ...(message && { message }) } },
+			},
 		],
 	});
 	test.each<[string, PodView["status"], string | RegExp]>([
@@ -102,7 +108,7 @@ describe("trouble", () => {
 		[
 			"an image that is not there",
 			waiting("ImagePullBackOff", "not found"),
-			"pod a: container router is waiting: ImagePullBackOff (not found)",
+			"pod a: container router: the image gateway:1 cannot be pulled",
 		],
 		[
 			"a process that ends again and again",
@@ -111,7 +117,7 @@ describe("trouble", () => {
 					{ name: "router", ready: false, restartCount: 3, lastState: { terminated: { exitCode: 1 } } },
 				],
 			},
-			/container router ended with exit code 1 and was started 4 times/,
+			/^pod a: container router keeps ending \(exit code 1\); kubectl logs/,
 		],
 		[
 			"no Kubernetes node",
