@@ -198,24 +198,43 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 /** Waits until every node is Ready and what a cluster needs runs. */
 async function waitForNodes(cluster: Cluster, signal: AbortSignal | undefined): Promise<void> {
 	await step("waiting for the nodes and the cluster's DNS", async () => {
+		const system = ["--namespace", "kube-system"];
 		const kubectl = (args: readonly string[]) => cluster.runKubectl([...args, "--timeout=180s"], { signal });
 		try {
+			if (cluster.engine === "own") {
+				// Without it no node becomes Ready, and what is wrong with it is known sooner.
+				await cluster.runKubectl([...system, "rollout", "status", "daemonset/xmppfed-test-cni", "--timeout=60s"], {
+					signal,
+				});
+			}
 			await kubectl(["wait", "--for=condition=Ready", "nodes", "--all"]);
-			await kubectl(["--namespace", "kube-system", "rollout", "status", "deployment/coredns"]);
+			await kubectl([...system, "rollout", "status", "deployment/coredns"]);
 			await kubectl(["--namespace", "local-path-storage", "rollout", "status", "deployment/local-path-provisioner"]);
 			await kubectl(["--namespace", "metallb-system", "rollout", "status", "deployment/controller"]);
 			await kubectl(["--namespace", "metallb-system", "rollout", "status", "daemonset/speaker"]);
 		} catch (error) {
 			if (!(error instanceof CommandError)) throw error;
-			const list = ["get", "nodes,pods", "--all-namespaces", "--output=wide"];
-			const state = await cluster.runKubectl(list, { signal }).catch(() => undefined);
 			throw new RemedyError(
-				`the cluster does not become ready.\n${state?.stdout ?? ""}`,
+				`the cluster does not become ready.\n${await describeTrouble(cluster, signal)}`,
 				"see that the machine has 6 GB of free memory and 10 GB of free disk, then run the command again.",
 				{ cause: error },
 			);
 		}
 	});
+}
+
+/** Nodes, pods, and the last words of the pods that are not ready. */
+async function describeTrouble(cluster: Cluster, signal: AbortSignal | undefined): Promise<string> {
+	const say = (...args: string[]) => cluster.runKubectl(args, { signal }).then(({ stdout }) => stdout, String);
+	const parts = [await say("get", "nodes,pods", "--all-namespaces", "--output=wide")];
+	const notReady =
+		'{range .items[?(@.status.containerStatuses[*].ready==false)]}{.metadata.namespace} {.metadata.name}{"\\n"}{end}';
+	const pods = await say("get", "pods", "--all-namespaces", `--output=jsonpath=${notReady}`);
+	for (const line of pods.split("\n").filter(Boolean).slice(0, 5)) {
+		const [namespace = "", pod = ""] = line.split(" ");
+		parts.push(`${pod} says:`, await say("--namespace", namespace, "logs", pod, "--tail=10", "--all-containers"));
+	}
+	return parts.join("\n");
 }
 
 /** Writes the control plane's own address into the kubeconfig: what kind writes holds inside the namespaces only. */

@@ -43,7 +43,7 @@ export async function startNamespaces(
 ): Promise<RunningNamespaces> {
 	await endNamespaces(wanted);
 	const { cgroup, directory } = wanted;
-	await writeConfiguration(join(directory, "etc"), imageStores);
+	await writeConfiguration(join(directory, "etc"), { root: "/var/lib/containers", imageStores });
 
 	const logPath = join(directory, "namespaces.log");
 	const log = createWriteStream(logPath);
@@ -188,10 +188,17 @@ async function removeCgroup(group: string, deadline: number): Promise<void> {
 	}
 }
 
-/** Settings of podman and buildah that work in a namespace, without systemd and without CAP_SYS_RESOURCE. */
-export async function writeConfiguration(directory: string, imageStores: readonly string[]): Promise<void> {
+/**
+ * Settings of podman and buildah that work in a namespace, without systemd and without CAP_SYS_RESOURCE.
+ *
+ * @param store `root` holds the engine's files, below it `storage`; `imageStores` are directories with images to read.
+ */
+export async function writeConfiguration(
+	directory: string,
+	store: { readonly root: string; readonly imageStores?: readonly string[] },
+): Promise<void> {
 	await mkdir(directory, { recursive: true });
-	const stores = imageStores.map((path) => JSON.stringify(path)).join(", ");
+	const stores = (store.imageStores ?? []).map((path) => JSON.stringify(path)).join(", ");
 	const files = {
 		"containers.conf": `[containers]
 # Without it podman asks for more than the machine may allow: "error setting rlimit type 7".
@@ -206,8 +213,8 @@ network_backend = "netavark"
 `,
 		"storage.conf": `[storage]
 driver = "overlay"
-graphroot = "/var/lib/containers/storage"
-runroot = "/run/containers/storage"
+graphroot = ${JSON.stringify(join(store.root, "storage"))}
+runroot = ${JSON.stringify(join(store.root, "run"))}
 [storage.options]
 additionalimagestores = [${stores}]
 `,

@@ -43,8 +43,8 @@ const tools = [
 
 /** Name of the node image in the store that `ensureNodeImage` gives. */
 export const NODE_IMAGE = "localhost/xmppfed-node:latest";
-/** Names under which our own parts are on the nodes. */
-export const TEST_CNI_IMAGE = "localhost/xmppfed-test-cni:latest";
+/** What the test CNI runs in; test-cni.yaml names it. */
+const TEST_CNI_IMAGE = "localhost/xmppfed-test-cni:latest";
 
 /**
  * The directory of a podman image store that holds the node image, built where the cache does not have it: programs from
@@ -55,10 +55,10 @@ export async function ensureNodeImage(signal: AbortSignal | undefined): Promise<
 	return join(directory, "images");
 }
 
-/** Whether `ensureNodeImage` has nothing to build. */
+/** What changes when the node image is made of other parts. */
 export async function nodeImageKey(): Promise<string> {
 	const keys = await Promise.all(tools.map(toolKey));
-	const sources = ["node-image/Containerfile", "test-cni.sh", "image-archive.ts", "node-image.ts"];
+	const sources = ["node-image/Containerfile", "image-archive.ts", "node-image.ts"];
 	const texts = await Promise.all(sources.map((name) => readFile(join(here, name), "utf8")));
 	return `${await toolVersion("kubelet")}-${process.arch}-${keyOf(...keys, ...texts)}`;
 }
@@ -181,12 +181,11 @@ async function packKubernetes(
 		},
 		// Only waits and reaps, like the original.
 		{ names: [named("/pause:")], programs: { "/pause": catatonit }, entrypoint: ["/pause", "-P"], user: "65535:65535" },
-		// kind's build insists on its own CNI daemon, which no Go module has; clusters do not start this one.
+		// For the test CNI. kind's build insists on kindnetd, which no Go module has and no cluster here starts.
 		{
 			names: [TEST_CNI_IMAGE, named("/kindnetd:")],
 			base: shellRootfs,
-			programs: { "/usr/local/bin/test-cni": join(here, "test-cni.sh"), "/usr/local/bin/kubectl": programs.kubectl },
-			entrypoint: ["/usr/local/bin/test-cni"],
+			programs: { "/usr/local/bin/kubectl": programs.kubectl },
 		},
 		{
 			names: [named("/local-path-provisioner:")],

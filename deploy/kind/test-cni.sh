@@ -7,6 +7,9 @@ set -eu
 credentials=/var/run/secrets/kubernetes.io/serviceaccount
 configuration=/etc/cni/net.d/10-xmppfed-test-cni.conflist
 
+# A CNI plugin does this too, but only when it makes the first pod.
+echo 1 >/proc/sys/net/ipv4/ip_forward
+
 iptables --wait --table nat --new-chain TEST-CNI 2>/dev/null || iptables --wait --table nat --flush TEST-CNI
 iptables --wait --table nat --append TEST-CNI --destination "$POD_SUBNET" --jump RETURN
 iptables --wait --table nat --append TEST-CNI --destination 224.0.0.0/4 --jump RETURN

@@ -33,6 +33,8 @@ mkdir -p /run/lock /run/netns
 
 mkdir -p "$directory/storage" /var/lib/containers
 mount --bind "$directory/storage" /var/lib/containers
+mkdir -p /var/lib/containers/run
+mount -t tmpfs tmpfs /var/lib/containers/run
 mount --bind "$directory/etc" /etc/containers
 
 if [ ! -d /lib/modules ]; then
