@@ -1,7 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type Dispatcher, request } from "undici";
+import { pause } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import { ApiError, ApiUnreachableError, type Call, type Verb } from "./errors.ts";
 import { type KubernetesObject, type Observed, type Resource, resourcePath } from "./object.ts";
@@ -272,7 +272,8 @@ export class KubernetesClient {
 			if (response.statusCode !== 200) throw await refusal(call, response);
 			for await (const line of lines(response.body)) yield watchEvent(call, resource, line);
 		} catch (error) {
-			throw rephrase(call, error, signal);
+			signal?.throwIfAborted();
+			throw error instanceof ApiError ? error : unreachable(call, error);
 		} finally {
 			deadline.clear();
 			response?.body.on("error", () => {}).destroy();
@@ -285,14 +286,15 @@ export class KubernetesClient {
 		try {
 			for (let repetition = 0; ; repetition++) {
 				const response = await this.#request(call, { ...send, signal: deadline.signal });
-				if (response.statusCode < 300) return await response.body.json();
+				if (response.statusCode < 300) return await json(call, response);
 				const error = await refusal(call, response);
 				const wait = retryAfter(error);
 				if (wait === undefined || repetition >= maxRepetitions) throw error;
-				await sleep(wait, undefined, { signal: deadline.signal });
+				await pause(wait, deadline.signal);
 			}
 		} catch (error) {
-			throw rephrase(call, error, options.signal);
+			options.signal?.throwIfAborted();
+			throw error;
 		} finally {
 			deadline.clear();
 		}
@@ -301,11 +303,10 @@ export class KubernetesClient {
 	async #request(call: Call, send: Send & { signal: AbortSignal; bodyTimeout?: number }) {
 		const watching = call.verb === "watch";
 		if (!["get", "list", "watch"].includes(call.verb)) this.#options.beforeWrite?.();
+		const { headers, calls, watches } = await this.#connection.authenticate();
 		const started = performance.now();
 		let status = 0;
 		try {
-			send.signal.throwIfAborted();
-			const { headers, calls, watches } = await this.#connection.authenticate();
 			const response = await request(`${this.#connection.server}${send.path}`, {
 				dispatcher: watching ? watches : calls,
 				method: send.method,
@@ -323,6 +324,8 @@ export class KubernetesClient {
 			});
 			status = response.statusCode;
 			return response;
+		} catch (error) {
+			throw unreachable(call, error);
 		} finally {
 			const seconds = (performance.now() - started) / 1000;
 			this.#options.onRequest?.({ verb: call.verb, resource: call.resource, status, seconds });
@@ -356,8 +359,23 @@ function isMissingObject(error: unknown): boolean {
 	return error instanceof ApiError && error.reason === "NotFound";
 }
 
+/** Headers may come and the rest not: that is no answer, either. */
+async function read(call: Call, response: Dispatcher.ResponseData): Promise<string> {
+	try {
+		return await response.body.text();
+	} catch (error) {
+		throw unreachable(call, error);
+	}
+}
+
+async function json(call: Call, response: Dispatcher.ResponseData): Promise<unknown> {
+	const body = parseJson(await read(call, response));
+	if (body === undefined) throw new ApiUnreachableError(call, new Error("what answered sent no JSON"));
+	return body;
+}
+
 async function refusal(call: Call, response: Dispatcher.ResponseData): Promise<ApiError> {
-	const text = await response.body.text();
+	const text = await read(call, response);
 	const body = parseJson(text);
 	const seconds = Number(response.headers["retry-after"]);
 	// What the server could not read it may quote, and that may be a Secret's data.
@@ -373,17 +391,8 @@ function retryAfter(error: ApiError): number | undefined {
 	return error.status === 503 && seconds !== undefined ? Math.min(seconds * 1000, maxRetryAfter) : undefined;
 }
 
-/** What the caller sees: its own reason for aborting, the server's refusal, or that there was no answer. */
-function rephrase(call: Call, error: unknown, signal: AbortSignal | undefined): unknown {
-	if (signal?.aborted) return signal.reason;
-	return error instanceof ApiError || error instanceof ApiUnreachableError || !isTransport(error)
-		? error
-		: new ApiUnreachableError(call, error);
-}
-
-/** Errors of sockets, TLS, HTTP, JSON and time-outs have a code or a name of theirs; the rest are defects. */
-function isTransport(error: unknown): boolean {
-	return error instanceof Error && !(error instanceof TypeError && !("code" in error));
+function unreachable(call: Call, error: unknown): ApiUnreachableError {
+	return error instanceof ApiUnreachableError ? error : new ApiUnreachableError(call, error);
 }
 
 /** A signal that is also aborted after `ms`; the timer must be cleared. */

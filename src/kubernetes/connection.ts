@@ -95,14 +95,17 @@ export class Connection {
 		const tls = [options.ca, options.cert, options.key, options.rejectUnauthorized, options.servername];
 		if (this.#current && sameTls(this.#current.tls, tls)) return this.#current.dispatchers;
 		const old = this.#current?.dispatchers;
-		const dispatchers = { calls: this.#dispatcher(options, maxCallConnections), watches: this.#dispatcher(options) };
+		const dispatchers = {
+			calls: this.#dispatcher(options, maxCallConnections),
+			watches: this.#dispatcher(options, null),
+		};
 		this.#current = { tls, dispatchers };
 		// Not awaited: closing waits for what is under way on the old connections.
 		if (old) for (const dispatcher of [old.calls, old.watches]) dispatcher.close().catch(() => {});
 		return dispatchers;
 	}
 
-	#dispatcher(options: RequestOptions, connections?: number): Dispatcher {
+	#dispatcher(options: RequestOptions, connections: number | null): Dispatcher {
 		const tls = {
 			...(options.ca !== undefined && { ca: options.ca }),
 			...(options.cert !== undefined && { cert: options.cert }),
@@ -110,7 +113,7 @@ export class Connection {
 			...(options.rejectUnauthorized !== undefined && { rejectUnauthorized: options.rejectUnauthorized }),
 			...(options.servername !== undefined && { servername: options.servername }),
 		};
-		const common = { connections: connections ?? null, allowH2: false, connectTimeout, keepAliveTimeout };
+		const common = { connections, allowH2: false, connectTimeout, keepAliveTimeout };
 		const connect = { keepAlive: true, keepAliveInitialDelay: 30_000, timeout: connectTimeout };
 		const proxy = this.#config.getCurrentCluster()?.proxyUrl;
 		if (proxy?.startsWith("socks")) {

@@ -8,7 +8,14 @@ import {
 	withAppliedAnnotation,
 } from "./drift.ts";
 import { ApiError, isAlreadyExists, isConflict } from "./errors.ts";
-import { controllerOf, type KubernetesObject, keyOf, type Observed, type Resource } from "./object.ts";
+import {
+	controllerOf,
+	type KubernetesObject,
+	keyOf,
+	type Observed,
+	type OwnerReference,
+	type Resource,
+} from "./object.ts";
 import type { Store } from "./store.ts";
 
 /** An object of the name that we need exists and is not ours. Nothing of it was changed. */
@@ -20,8 +27,9 @@ export class ForeignObjectError extends Error {
 	/** Who has it: `Deployment web`, or `nobody` where it has no owner reference. */
 	readonly owner: string;
 
-	constructor(found: KubernetesObject, wanted: KubernetesObject) {
-		const owner = describeOwner(found, wanted);
+	/** `controller` is who the object should have belonged to. */
+	constructor(found: KubernetesObject, controller: OwnerReference) {
+		const owner = describeOwner(found, controller);
 		super(
 			`${found.kind} ${keyOf(found)} exists already and belongs to ${owner}. It was left as it is: remove it or rename what needs the name`,
 		);
@@ -77,9 +85,10 @@ export class OwnedObjects<T extends KubernetesObject> {
 	 */
 	async apply(desired: T, signal?: AbortSignal): Promise<OwnedResult<T>> {
 		const key = keyOf(desired);
+		const owner = requireController(desired);
 		let live = this.#store.get(key);
 		for (let attempt = 1; ; attempt++) {
-			if (live) this.#assertOurs(live, desired);
+			if (live && controllerOf(live)?.uid !== owner.uid) throw new ForeignObjectError(live, owner);
 			if (live?.metadata.deletionTimestamp) return { state: "Terminating", object: live };
 			const reason = needsApply(desired, live, this.#applied.get(key));
 			if (live && !reason) return this.#inSync(desired, live);
@@ -98,10 +107,11 @@ export class OwnedObjects<T extends KubernetesObject> {
 	 * @throws {ForeignObjectError} where the name is taken.
 	 */
 	async create(desired: T, signal?: AbortSignal): Promise<OwnedResult<T>> {
+		const owner = requireController(desired);
 		let live = this.#store.get(keyOf(desired));
 		for (let attempt = 1; ; attempt++) {
 			if (live) {
-				this.#assertOurs(live, desired);
+				if (controllerOf(live)?.uid !== owner.uid) throw new ForeignObjectError(live, owner);
 				if (live.metadata.deletionTimestamp) return { state: "Terminating", object: live };
 				const labelled = isSubset(desired.metadata.labels, live.metadata.labels);
 				const object = labelled ? live : await this.#restoreLabels(desired, live, signal);
@@ -150,12 +160,6 @@ export class OwnedObjects<T extends KubernetesObject> {
 		return { state: reason === undefined || reason === "Missing" ? "Created" : reason, object };
 	}
 
-	#assertOurs(live: Observed<T>, desired: T): void {
-		const wanted = controllerOf(desired);
-		if (!wanted) throw new Error(`${desired.kind} ${keyOf(desired)} has no controller among its owner references`);
-		if (controllerOf(live)?.uid !== wanted.uid) throw new ForeignObjectError(live, desired);
-	}
-
 	/** Now and then drops what is remembered of objects that are gone, so that it does not grow for ever. */
 	#forgetDeleted(): void {
 		if (this.#applied.size <= 2 * this.#store.size + 100) return;
@@ -169,10 +173,15 @@ function isOutdated(error: unknown): boolean {
 	return error instanceof ApiError && (error.details.causes ?? []).some(({ field }) => field === "metadata.uid");
 }
 
-function describeOwner(found: KubernetesObject, wanted: KubernetesObject): string {
+function requireController(object: KubernetesObject): OwnerReference {
+	const controller = controllerOf(object);
+	if (!controller) throw new Error(`${object.kind} ${keyOf(object)} has no controller among its owner references`);
+	return controller;
+}
+
+function describeOwner(found: KubernetesObject, controller: OwnerReference): string {
 	const owner = controllerOf(found) ?? found.metadata.ownerReferences?.[0];
 	if (!owner) return "nobody (it has no owner reference)";
-	const ours = controllerOf(wanted);
-	const former = ours?.kind === owner.kind && ours.name === owner.name;
+	const former = controller.kind === owner.kind && controller.name === owner.name;
 	return former ? `a former ${owner.kind} ${owner.name} that was deleted` : `${owner.kind} ${owner.name}`;
 }

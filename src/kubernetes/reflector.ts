@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type BackoffOptions, backoff, pause } from "./backoff.ts";
 import type { KubernetesClient, ObjectList } from "./client.ts";
@@ -149,6 +150,8 @@ export class Reflector<T extends KubernetesObject> {
 		if (events === 0 && performance.now() - started < 1000) {
 			throw new Error("the API server ended the watch at once");
 		}
+		// The connection is free for the next watch only after the end of this one has been dealt with.
+		await setImmediate();
 	}
 
 	/** Decides where to go on after a failure, and waits. */

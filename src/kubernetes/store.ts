@@ -17,8 +17,8 @@ export class Store<T extends KubernetesObject> {
 	readonly #index: ((object: Observed<T>) => string | undefined) | undefined;
 	readonly #keysByIndex = new Map<string, Set<string>>();
 	readonly #onChange: ChangeHandler<T>;
-	/** Keys of what was remembered and not yet told. */
-	readonly #untold = new Set<string>();
+	/** What was last told of objects of which something newer was remembered; undefined: nothing. */
+	readonly #told = new Map<string, Observed<T> | undefined>();
 
 	constructor(onChange: ChangeHandler<T>, index?: (object: Observed<T>) => string | undefined) {
 		this.#onChange = onChange;
@@ -56,14 +56,17 @@ export class Store<T extends KubernetesObject> {
 		const key = keyOf(object);
 		const known = this.#objects.get(key);
 		if (known && !isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)) return;
+		const told = this.#told.has(key) ? this.#told.get(key) : known;
 		this.#put(object);
-		this.#untold.add(key);
+		this.#told.set(key, told);
 	}
 
 	/** An event of the watch: the object as it is now. */
 	upsert(object: Observed<T>): void {
-		const previous = this.#objects.get(keyOf(object));
-		if (previous && isNewer(previous.metadata.resourceVersion, object.metadata.resourceVersion)) return;
+		const key = keyOf(object);
+		const known = this.#objects.get(key);
+		if (known && isNewer(known.metadata.resourceVersion, object.metadata.resourceVersion)) return;
+		const previous = this.#told.has(key) ? this.#told.get(key) : known;
 		this.#put(object);
 		this.#tell(previous, object);
 	}
@@ -88,7 +91,7 @@ export class Store<T extends KubernetesObject> {
 		for (const object of objects) {
 			const key = keyOf(object);
 			const same = this.#objects.get(key)?.metadata.resourceVersion === object.metadata.resourceVersion;
-			if (!same || this.#untold.has(key)) this.upsert(object);
+			if (!same || this.#told.has(key)) this.upsert(object);
 		}
 	}
 
@@ -116,7 +119,7 @@ export class Store<T extends KubernetesObject> {
 	#drop(key: string): void {
 		const object = this.#objects.get(key);
 		if (!object) return;
-		this.#untold.delete(key);
+		this.#told.delete(key);
 		this.#objects.delete(key);
 		const value = this.#index?.(object);
 		const keys = value === undefined ? undefined : this.#keysByIndex.get(value);

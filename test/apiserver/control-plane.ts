@@ -24,8 +24,8 @@ export interface ControlPlane {
 	readonly server: string;
 	/** etcd's client URL, without authentication, on loopback. */
 	readonly etcd: string;
-	/** Process ids, for tests that stop or kill the API server. */
-	apiserverPid(): number | undefined;
+	/** Process ids of etcd and of the API server. */
+	pids(): number[];
 	/** Ends the API server as a crash does. etcd goes on. */
 	killApiserver(): Promise<void>;
 	/** Starts the API server again on the same port with the same certificates and tokens. */
@@ -104,7 +104,7 @@ export async function startControlPlane(binaries: Binaries): Promise<ControlPlan
 		kubeconfig: file("kubeconfig"),
 		server,
 		etcd: etcdUrl,
-		apiserverPid: () => apiserver?.process.pid,
+		pids: () => [etcd, apiserver].flatMap((running) => running?.process.pid ?? []),
 		killApiserver: async () => await apiserver?.kill(),
 		startApiserver,
 		stop,

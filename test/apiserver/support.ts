@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { request } from "undici";
@@ -16,9 +19,9 @@ export function testClient(options: ClientOptions = {}, kubeconfig = inject("kub
 }
 
 /** A client that writes down its requests. */
-export function countingClient(options: ClientOptions = {}) {
+export function countingClient(options: ClientOptions = {}, kubeconfig = inject("kubeconfig")) {
 	const requests: RequestRecord[] = [];
-	const client = testClient({ ...options, onRequest: (record) => requests.push(record) });
+	const client = testClient({ ...options, onRequest: (record) => requests.push(record) }, kubeconfig);
 	return {
 		client,
 		requests,
@@ -52,6 +55,15 @@ export async function rawObject(
 	} finally {
 		await connection.close();
 	}
+}
+
+/** Writes a kubeconfig that goes away with the test. */
+export async function temporaryKubeconfig(text: string): Promise<string> {
+	const directory = await mkdtemp(join(tmpdir(), "xmppfed-kubeconfig-"));
+	onTestFinished(async () => await rm(directory, { recursive: true }));
+	const path = join(directory, "kubeconfig");
+	await writeFile(path, text, { mode: 0o600 });
+	return path;
 }
 
 /** Repeats `look` until it gives something true; fails with the last error and `what` was expected. */
