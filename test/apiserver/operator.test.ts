@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
 import { configMaps, events, secrets, services } from "../../src/kubernetes/resources.ts";
 import { publicServiceName } from "../../src/model/names.ts";
@@ -178,9 +179,7 @@ describe("a change", () => {
 			await eventually(async () => {
 				const { type, externalTrafficPolicy, loadBalancerSourceRanges } = (await live())?.spec ?? {};
 				const found = { type, externalTrafficPolicy, loadBalancerSourceRanges };
-				return Object.entries(expected).every(
-					([field, value]) => JSON.stringify(found[field as never]) === JSON.stringify(value),
-				);
+				return isDeepStrictEqual({ ...found, ...expected }, found);
 			}, JSON.stringify(expected));
 		}
 		const { metadata, spec } = (await live()) ?? {};
