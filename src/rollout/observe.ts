@@ -118,7 +118,7 @@ function podTrouble({ status }: PodView): string {
 		({ type, reason }) => type === "PodScheduled" && reason === "Unschedulable",
 	);
 	if (unscheduled) return `cannot be scheduled: ${unscheduled.message ?? "no Kubernetes node fits"}`;
-	return status?.containerStatuses?.map(containerTrouble).find((trouble) => trouble !== "") ?? "";
+	return status?.containerStatuses?.map(containerTrouble).find((words) => words !== "") ?? "";
 }
 
 /** Says the same for as long as the same is wrong: counts and back-off times would be news at every restart. */
