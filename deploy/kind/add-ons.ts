@@ -42,12 +42,25 @@ export async function installNetwork(
 /**
  * The cluster DNS's configuration without the name servers of this machine, which nodes in namespaces of their own cannot
  * reach: a name outside the cluster does not exist, and is so told at once instead of after seconds. Pure.
+ *
+ * @param corefile as kubeadm writes it: one server block for every name. It keeps the cluster's own zones.
  */
 export function withoutForwarding(corefile: string): string {
-	const forward = /^(\s*)forward \. [^\n{]*(?:\{[^}]*\})?/m;
-	if (!forward.test(corefile))
-		throw new Error(`the cluster DNS forwards nothing, which was not expected:\n${corefile}`);
-	return corefile.replace(forward, "$1template ANY ANY {\n$1   rcode NXDOMAIN\n$1}");
+	const block = /^\.:53 \{$/m;
+	const forward = /^\s*forward \. [^\n{]*(?:\{[^}]*\})?\n/m;
+	if (!block.test(corefile) || !forward.test(corefile)) {
+		throw new Error(`the cluster DNS is not configured as kubeadm does it:\n${corefile}`);
+	}
+	const own = corefile.replace(block, "cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {").replace(forward, "");
+	return `${own.trimEnd()}
+.:53 {
+    errors
+    template ANY ANY {
+        rcode NXDOMAIN
+        authority ". 5 IN SOA ns.invalid. none.invalid. 1 3600 600 86400 5"
+    }
+}
+`;
 }
 
 export interface LoadBalancerOptions {
