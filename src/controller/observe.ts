@@ -13,7 +13,10 @@ export function observe(
 	caches: Caches,
 	reports: RouterReports,
 ): Pick<FederationObservation, "nodes" | "services"> {
-	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key));
+	// In one order, whatever came first: equal observations make equal statuses.
+	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key)).toSorted((a, b) =>
+		a.name < b.name ? -1 : 1,
+	);
 	const urls = nodes.flatMap(({ name, podIP }): [string, string][] => (podIP ? [[name, statusUrl(podIP)]] : []));
 	const upstreams = reports.use(key, new Map(urls));
 	return {

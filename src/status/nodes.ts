@@ -12,7 +12,8 @@ export interface NodeState {
 	 */
 	readonly state: "Current" | "Pending" | "Restarting" | "Blocked";
 	readonly reason: string;
-	readonly message: string;
+	/** Absent where there is nothing to say. */
+	readonly message?: string;
 	/** Revision that the node's pod runs or is being given. */
 	readonly revision: string;
 }
@@ -77,5 +78,5 @@ function existing(
 	if (!live.ready) return { ...common, state: "Restarting", reason: "PodStarting", message: "its pod is starting" };
 	if (live.moving)
 		return { ...common, state: "Restarting", reason: "OldPodDraining", message: "its old pod is draining" };
-	return { ...common, state: "Current", reason: "AsIntended", message: "" };
+	return { ...common, state: "Current", reason: "AsIntended" };
 }

@@ -14,12 +14,16 @@ const trouble: Readonly<Record<string, Condition["status"]>> = {
 	CertificateValid: "False",
 };
 
-/** Events for the conditions that changed their status, reason or, where they tell of trouble, their message. */
+/**
+ * Events for the conditions that changed their status or reason. A message alone is news only where it is about the
+ * resource itself (Accepted): what it says of a running system changes with every node that comes or goes.
+ */
 export function transitions(before: readonly Condition[], after: readonly Condition[]): readonly Transition[] {
 	return after.flatMap((condition): Transition[] => {
 		const previous = before.find(({ type }) => type === condition.type);
 		if (previous?.status === condition.status && previous.reason === condition.reason) {
-			if (condition.status !== trouble[condition.type] || previous.message === condition.message) return [];
+			if (condition.type !== "Accepted" || condition.status === "True" || previous.message === condition.message)
+				return [];
 		}
 		const { status, reason, message: note, type } = condition;
 		if (status === trouble[type]) return [{ type: "Warning", reason, note }];

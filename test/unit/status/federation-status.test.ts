@@ -133,7 +133,7 @@ describe("status", () => {
 		const { conditions } = federationStatus(observation({ nodes }), {}, now);
 		const message = conditions.find(({ type }) => type === "Degraded")?.message;
 		expect(message).toMatch(
-			/spec\.upstream: node gw-1 cannot reach xmpp\.chat\.svc\.cluster\.local:5269 \(connection refused\)\. Check/,
+			/spec\.upstream: xmpp\.chat\.svc\.cluster\.local:5269 \(connection refused\) cannot be reached from node gw-1\. Check/,
 		);
 	});
 
@@ -179,10 +179,16 @@ describe("events", () => {
 		["trouble", {}, { obstacles: [obstacle] }, ["Warning ObjectConflict"]],
 		["the same trouble", { obstacles: [obstacle] }, { obstacles: [obstacle] }, []],
 		[
-			"other trouble of the same kind",
+			"the same trouble in other words",
 			{ obstacles: [obstacle] },
 			{ obstacles: [{ ...obstacle, message: "Another." }] },
-			["Warning ObjectConflict"],
+			[],
+		],
+		[
+			"another fault of the resource",
+			{ problems: [problem] },
+			{ problems: [{ ...problem, message: "Secret b is missing." }] },
+			["Warning SecretNotFound"],
 		],
 		["its end", { obstacles: [obstacle] }, {}, ["Normal AllNodesReady", "Normal ObjectConflictResolved"]],
 	])("for %s", (_what, before, after, expected) => {
