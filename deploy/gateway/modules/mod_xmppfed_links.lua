@@ -75,6 +75,13 @@ local function write(link, name, attr)
 	link.conn:write(tostring(st.stanza(name, attr)));
 end
 
+-- Closes the connection, after what was written to it. Its end can come at once, while a chunk that was read is still
+-- being parsed: the callbacks below must expect a link without a connection.
+local function hang_up(link, why)
+	link.failure = link.failure or why;
+	if link.conn then link.conn:close(); end
+end
+
 local control = {};
 
 function control.hello(link, element)
@@ -103,10 +110,10 @@ function control.drained(link)
 end
 
 function control.bye(link)
-	link.draining, link.failure = true, "the other side said bye";
+	link.draining = true;
 	choose_again(link.domain);
-	link.conn:write("</stream:stream>"); -- what was written before still goes out
-	link.conn:close();
+	link.conn:write("</stream:stream>");
+	hang_up(link, "the other side said bye");
 end
 
 function control.pong() end
@@ -119,7 +126,7 @@ function stream_callbacks.streamopened(link, attr)
 end
 
 function stream_callbacks.streamclosed(link)
-	link.conn:close();
+	hang_up(link, "closed by the other side");
 end
 
 function stream_callbacks.error(link, kind, data)
@@ -128,14 +135,14 @@ function stream_callbacks.error(link, kind, data)
 		for child in data:childtags(nil, xmlns_stream_errors) do
 			if child.name == "text" then text = child:get_text(); else condition = child.name; end
 		end
-		link.failure = text and ("%s (%s)"):format(condition, text) or condition;
+		hang_up(link, text and ("%s (%s)"):format(condition, text) or condition);
 	else
-		link.failure = ("invalid stream: %s"):format(kind);
+		hang_up(link, ("invalid stream: %s"):format(kind));
 	end
-	link.conn:close();
 end
 
 function stream_callbacks.handlestanza(link, element)
+	if not link.conn then return; end
 	if element.attr.xmlns == protocol.xmlns then
 		local handler = control[element.name];
 		if handler then handler(link, element); end
@@ -192,10 +199,7 @@ function listener.onincoming(conn, data)
 	local link = by_conn[conn];
 	link.heard = monotonic();
 	local ok, err = link.stream:feed(data);
-	if not ok then
-		link.failure = link.failure or ("invalid XML: %s"):format(err);
-		conn:close();
-	end
+	if not ok then hang_up(link, ("invalid XML: %s"):format(err)); end
 end
 
 function listener.ondisconnect(conn, err)

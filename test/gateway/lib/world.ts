@@ -43,8 +43,12 @@ export interface WorldOptions {
 export class World implements AsyncDisposable {
 	readonly secrets: Secrets = { link: "the link secret", dialback: "the dialback secret" };
 	readonly nodes: readonly GatewayNode[];
-	/** The names of nodes whose federation connection managers the links name has an address of; those Enabled. */
+	/** Names of the nodes whose address the links name has; at first the Enabled ones. */
 	linked: readonly string[];
+	/** Names of the nodes that peers are told of; at first the Enabled ones. */
+	published: readonly string[];
+	/** Names of the nodes whose routers the internal server is told of; at first all. */
+	routers: readonly string[];
 	readonly network: Network;
 	readonly #dns: Dns;
 	readonly #options: WorldOptions;
@@ -89,7 +93,9 @@ export class World implements AsyncDisposable {
 		this.#dns = dns;
 		this.nodes = nodes;
 		this.#options = options;
+		this.routers = nodes.map(({ intent }) => intent.name);
 		this.linked = nodes.filter(({ intent }) => intent.federation === "Enabled").map(({ intent }) => intent.name);
+		this.published = this.linked;
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
@@ -100,6 +106,11 @@ export class World implements AsyncDisposable {
 	async startNodes(): Promise<void> {
 		await Promise.all(this.nodes.map((node) => node.start(this.secrets)));
 		await Promise.all(this.nodes.map((node) => node.waitUntilReady()));
+	}
+
+	/** Cuts a node off from everything, or connects it again. */
+	async setConnected(node: GatewayNode, connected: boolean): Promise<void> {
+		await this.network.setConnected(numbers.firstNode + this.nodes.indexOf(node), connected);
 	}
 
 	node(name: string): GatewayNode {
@@ -118,18 +129,20 @@ export class World implements AsyncDisposable {
 		return await XmppClient.login(this.#account(user, peers[kind].domain, numbers[kind]));
 	}
 
-	/** Publishes the DNS records: peers and nodes as they are, the links name with the addresses of `linked`. */
-	async publish(): Promise<void> {
+	/** Publishes the DNS records of peers, and of nodes as `linked`, `published` and `routers` say. */
+	async publish(records: readonly string[] = []): Promise<void> {
 		const server = (domain: string, target: string) => `_xmpp-server._tcp.${domain}. SRV 0 0 5269 ${target}.`;
 		const address = (name: string, number: number) => `${name}. A ${this.network.address(number)}`;
-		const enabled = this.nodes.filter(({ intent }) => this.linked.includes(intent.name));
+		const addresses = (name: string, nodes: readonly string[]) =>
+			nodes.map((node) => `${name}. A ${this.node(node).address}`);
 		await this.#dns.publish([
+			...records,
 			address(names.upstream, numbers.internal),
-			...enabled.map((node) => `${names.links}. A ${node.address}`),
-			...this.nodes.map((node) => `${names.router}. A ${node.address}`),
+			...addresses(names.links, this.linked),
+			...addresses(names.router, this.routers),
 			server(local.domain, `gateway.${local.domain}`),
 			server(local.rooms, `gateway.${local.domain}`),
-			...enabled.map((node) => `gateway.${local.domain}. A ${node.address}`),
+			...addresses(`gateway.${local.domain}`, this.published),
 			...this.#options.peers.flatMap((kind) => [
 				server(peers[kind].domain, `xmpp.${peers[kind].domain}`),
 				server(peers[kind].rooms, `xmpp.${peers[kind].domain}`),

@@ -42,6 +42,7 @@ export class XmppClient implements AsyncDisposable {
 	readonly received: Element[] = [];
 	readonly #connection: Client;
 	readonly #waiting = new Set<() => void>();
+	readonly #observers = new Set<(stanza: Element) => void>();
 
 	/** Logs in with the password, and is available from then on. */
 	static async login(account: Account, resource = `test-${randomUUID().slice(0, 8)}`): Promise<XmppClient> {
@@ -74,6 +75,7 @@ export class XmppClient implements AsyncDisposable {
 		connection.on("stanza", (stanza) => {
 			this.received.push(stanza);
 			for (const check of this.#waiting) check();
+			for (const observe of this.#observers) observe(stanza);
 		});
 		// Without a listener an error of the connection would end the test process; what it broke fails by itself.
 		connection.on("error", () => {});
@@ -85,6 +87,12 @@ export class XmppClient implements AsyncDisposable {
 
 	async send(stanza: Element): Promise<void> {
 		await this.#connection.send(stanza);
+	}
+
+	/** Calls `observer` with every stanza from now on. Gives what stops that. */
+	observe(observer: (stanza: Element) => void): () => void {
+		this.#observers.add(observer);
+		return () => this.#observers.delete(observer);
 	}
 
 	/**
