@@ -53,4 +53,4 @@ test("a control plane ends with the process that started it, also by SIGKILL, an
 	await end(stopped.child, "SIGTERM");
 	await eventually(() => !stopped.pids.some(isRunning), "etcd and kube-apiserver to end");
 	expect(existsSync(dirname(stopped.kubeconfig))).toBe(false);
-});
+}, 180_000);
