@@ -105,14 +105,29 @@ async function build(directory: string, signal: AbortSignal | undefined): Promis
 	});
 }
 
-/** A directory with a `docker` that kind's build calls: podman, without going to a registry for an image that is there. */
+/**
+ * A directory with a `docker` that kind's build calls: podman, without going to a registry for an image that is there.
+ * kind takes the proxy variables of the build out of the image with one ENV line; podman 4.3 reads that as one variable
+ * with a broken value, by which the API server would reach no pod. So each variable gets a line.
+ */
 async function dockerCommand(work: string): Promise<string> {
 	const directory = join(work, "bin");
 	await mkdir(directory);
-	const script = '#!/bin/sh\n[ "$1" = pull ] && exit 0\nexec podman "$@"\n';
-	await writeFile(join(directory, "docker"), script, { mode: 0o755 });
+	await writeFile(join(directory, "docker"), dockerScript, { mode: 0o755 });
 	return directory;
 }
+
+const dockerScript = `#!/bin/sh
+[ "$1" = pull ] && exit 0
+for word do
+	shift
+	case $word in
+	"ENV HTTP_PROXY="*) set -- "$@" "ENV HTTP_PROXY=" --change "ENV HTTPS_PROXY=" --change "ENV NO_PROXY=" ;;
+	*) set -- "$@" "$word" ;;
+	esac
+done
+exec podman "$@"
+`;
 
 /** The context of node-image/Containerfile. */
 async function prepareContext(
