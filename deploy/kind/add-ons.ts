@@ -94,7 +94,7 @@ export async function installLoadBalancers(cluster: Cluster, options: LoadBalanc
 
 /**
  * MetalLB's own manifest without its admission webhook, which would have to run before addresses can be given, and with
- * the Secret that its speakers wait for. Pure.
+ * the Secret that its speakers wait for; as one List. Pure.
  *
  * @param memberlistKey by which speakers know each other.
  */
@@ -112,13 +112,14 @@ export function metallbManifest(manifest: string, memberlistKey: string): string
 			}
 		}
 	}
-	const secret = stringify({
+	const secret = {
 		apiVersion: "v1",
 		kind: "Secret",
 		metadata: { name: "memberlist", namespace: "metallb-system" },
 		stringData: { secretkey: memberlistKey },
-	});
-	return [...documents.map(String), secret].join("\n---\n");
+	};
+	const items = [...documents.map((document): unknown => document.toJS()), secret];
+	return JSON.stringify({ apiVersion: "v1", kind: "List", items });
 }
 
 function addressPool(range: string): string {

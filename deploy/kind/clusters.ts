@@ -187,6 +187,7 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 		await installLoadBalancers(cluster, { range: own?.network.loadBalancerRange, log: files.log, signal });
 		await waitForNodes(cluster, signal);
 		await writeFile(files.record, JSON.stringify(record));
+		own?.namespaces.keep();
 		note(`kubectl: ${kubectl} --kubeconfig ${files.kubeconfig}`);
 		return cluster;
 	} catch (error) {

@@ -31,8 +31,13 @@ export interface RunningNamespaces extends Namespaces {
 	readonly init: number;
 }
 
+/** New namespaces. They end with this program, however it ends, until `keep` is called. */
+export interface NewNamespaces extends RunningNamespaces {
+	keep(): void;
+}
+
 /**
- * Makes the namespaces and configures podman in them. Their first process goes on when this program ends.
+ * Makes the namespaces and configures podman in them.
  *
  * @param imageStores directories with images that the engine may read, beside its own.
  */
@@ -40,7 +45,7 @@ export async function startNamespaces(
 	wanted: Namespaces,
 	imageStores: readonly string[],
 	signal: AbortSignal | undefined,
-): Promise<RunningNamespaces> {
+): Promise<NewNamespaces> {
 	await endNamespaces(wanted);
 	const { cgroup, directory } = wanted;
 	await writeConfiguration(join(directory, "etc"), { root: "/var/lib/containers", imageStores });
@@ -58,6 +63,7 @@ export async function startNamespaces(
 	});
 	holder.unref();
 	log.end();
+	const keep = endWithThisProgram(holder.pid);
 	const failed = new Promise<never>((_resolve, reject) => {
 		holder.once("error", reject);
 		holder.once("exit", (code) => {
@@ -74,11 +80,29 @@ export async function startNamespaces(
 		await Promise.race([failed, waitUntilReady(directory, signal)]);
 		const running = await findNamespaces(wanted);
 		if (!running) throw new Error(`the namespaces of ${cgroup} were made but their first process is not to be found`);
-		return running;
+		return { ...running, keep };
 	} catch (error) {
 		await endNamespaces(wanted);
 		throw error;
 	}
+}
+
+/**
+ * Starts a watcher that ends the namespaces when this program is gone: it reads from a pipe that the kernel closes then.
+ * Gives the function that sends the watcher away.
+ */
+function endWithThisProgram(holder: number | undefined): () => void {
+	if (holder === undefined) return () => {};
+	const watcher = spawn("sh", ["-c", 'read -r word || kill -KILL "$1"', "sh", String(holder)], {
+		cwd: "/",
+		detached: true,
+		stdio: ["pipe", "ignore", "ignore"],
+	});
+	watcher.unref();
+	watcher.on("error", () => {});
+	watcher.stdin.on("error", () => {});
+	if ("unref" in watcher.stdin && typeof watcher.stdin.unref === "function") watcher.stdin.unref();
+	return () => watcher.stdin.end("keep\n");
 }
 
 async function waitUntilReady(directory: string, signal: AbortSignal | undefined): Promise<void> {

@@ -9,7 +9,7 @@ import {
 	findNamespaces,
 	inNamespaces,
 	type Namespaces,
-	type RunningNamespaces,
+	type NewNamespaces,
 	startNamespaces,
 } from "./namespaces.ts";
 
@@ -31,7 +31,7 @@ const NETWORK = "kind";
 
 /** Podman in namespaces of its own, with this machine as a neighbour of its containers. */
 export interface OwnEngine {
-	readonly namespaces: RunningNamespaces;
+	readonly namespaces: NewNamespaces;
 	readonly network: ClusterNetwork;
 }
 
