@@ -17,6 +17,7 @@ local async = require "prosody.util.async";
 local portmanager = require "prosody.core.portmanager";
 local monotonic = require "prosody.util.time".monotonic;
 local add_task = require "prosody.util.timer".add_task;
+local link_protocol = module:require "xmppfed_link";
 
 local deregistration = module:get_option_period("xmppfed_deregistration", 0);
 local drain_limit = module:get_option_period("xmppfed_drain_limit", 20);
@@ -91,7 +92,7 @@ local function cut_streams()
 		for _, session in pairs(rawget(host, "s2sout") or {}) do table.insert(sessions, session); end
 	end
 	for _, session in ipairs(sessions) do
-		if session.conn then session.conn:destroy(); else session:close(); end
+		if session.conn then link_protocol.cut(session.conn, "draining took too long"); end
 	end
 end
 

@@ -256,8 +256,7 @@ module:add_timer(protocol.ping_interval, function ()
 	local t = monotonic();
 	for _, link in pairs(links) do
 		if link.conn and t - link.heard > protocol.silence_limit then
-			link.failure = ("nothing was heard for %d s"):format(protocol.silence_limit);
-			link.conn:destroy(); -- a write would wait for a side that is gone
+			protocol.cut(link.conn, ("nothing was heard for %d s"):format(protocol.silence_limit));
 		elseif link.state == "up" then
 			write(link, "ping");
 		end

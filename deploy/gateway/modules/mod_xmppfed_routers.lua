@@ -120,8 +120,7 @@ module:add_timer(protocol.ping_interval, function ()
 	local t = monotonic();
 	for session in pairs(linked) do
 		if t - session.heard > protocol.silence_limit then
-			module:log("warn", "Nothing was heard from router %s at %s for %d s", session.router_node, session.address, protocol.silence_limit);
-			session.conn:destroy(); -- a write would wait for a side that is gone
+			protocol.cut(session.conn, ("nothing was heard for %d s"):format(protocol.silence_limit));
 		end
 	end
 	return protocol.ping_interval;

@@ -14,4 +14,10 @@ return {
 	-- Bytes of one stanza on a link. A stanza that came in with s2s_stanza_size_limit (512 KiB) can be six times as
 	-- long when it is written again, because ' and " are then written as &apos; and &quot;.
 	stanza_size_limit = 4 * 1024 * 1024;
+	-- Ends a connection whose other side is gone. conn:close() would wait until all is written, and conn:destroy() by
+	-- itself tells nobody.
+	cut = function (conn, why)
+		conn:on("disconnect", why);
+		conn:destroy();
+	end;
 };

@@ -160,7 +160,7 @@ export class GatewayNode {
 			await waitFor(`${program.name} to be ready`, async () => {
 				if (program.ended) throw new Hopeless(program.tail());
 				const readiness = await this.readiness(role);
-				if (!readiness.ready) throw new Error(JSON.stringify(readiness.reasons));
+				if (!readiness.ready) throw new Error(`${JSON.stringify(readiness.reasons)}\n${program.tail()}`);
 				return true;
 			});
 		}
