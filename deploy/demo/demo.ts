@@ -90,6 +90,7 @@ async function streamTable(kubectl: Kubectl, { internal, remote, federation }: S
 				return [node, `${from} → ${to}`, tls?.version ?? "no TLS", authentication];
 			}),
 	);
+	if (rows.length === 0) throw new Error(`messages crossed, but no node reports a stream with ${remote.domain}`);
 	return table(["NODE", "STREAM", "TLS", "AUTHENTICATION"], rows);
 }
 

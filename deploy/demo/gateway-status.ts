@@ -59,7 +59,7 @@ export function nodeOf({ metadata }: KubernetesObject): string {
 	return metadata.labels?.["xmppfed.dev/node"] ?? "";
 }
 
-/** What a process of each node says of itself. Nodes without that process, or whose process does not answer, are left out. */
+/** What that process of each node says of itself; nodes without it are left out. */
 export async function gatewayStatuses(
 	kubectl: Kubectl,
 	namespace: string,
@@ -68,8 +68,7 @@ export async function gatewayStatuses(
 ): Promise<readonly GatewayStatus[]> {
 	const pods = await gatewayPods(kubectl, namespace, federation);
 	const withRole = pods.filter(({ spec }) => spec.containers.some(({ name }) => name === role));
-	const statuses = await Promise.all(
+	return await Promise.all(
 		withRole.map(({ metadata }) => kubectl.askPod<GatewayStatus>(namespace, metadata.name, ports[role], "/status")),
 	);
-	return statuses.filter((status) => status !== undefined);
 }

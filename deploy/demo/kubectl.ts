@@ -1,5 +1,5 @@
 import type { Cluster } from "../kind/clusters.ts";
-import { CommandError, type CommandOptions } from "../lib/commands.ts";
+import type { CommandOptions } from "../lib/commands.ts";
 
 /** A Kubernetes object as this directory uses it: what is not named here is reached through the fields' own names. */
 export interface KubernetesObject {
@@ -69,15 +69,10 @@ export class Kubectl {
 		await this.run(["patch", kind, name, "-n", namespace, ...flags]);
 	}
 
-	/** What a pod answers over HTTP, asked through the API server. Undefined where it does not answer. */
-	async askPod<T>(namespace: string, pod: string, port: number, path: string): Promise<T | undefined> {
+	/** What a pod answers over HTTP in JSON, asked through the API server. */
+	async askPod<T>(namespace: string, pod: string, port: number, path: string): Promise<T> {
 		const raw = `/api/v1/namespaces/${namespace}/pods/${pod}:${port}/proxy${path}`;
-		try {
-			return JSON.parse(await this.run(["get", "--raw", raw, "--request-timeout=10s"]));
-		} catch (error) {
-			if (error instanceof CommandError) return undefined;
-			throw error;
-		}
+		return JSON.parse(await this.run(["get", "--raw", raw, "--request-timeout=10s"]));
 	}
 }
 
