@@ -1,12 +1,24 @@
 import { chmod, copyFile, mkdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Directory that the operator's image is built from. */
 export const operatorContext = join(root, "dist/operator");
+
+/** Leaves out what the operator's base class imports and never uses: docs/decisions/0002-k8s-operator-lifecycle-only.md. */
+const baseImports: Plugin = {
+	name: "operator-base-imports",
+	setup({ onResolve }) {
+		onResolve({ filter: /^(@kubernetes\/client-node|gaxios)$/ }, ({ importer }) =>
+			importer.includes("@dot-i/k8s-operator")
+				? { path: join(root, "src/kubernetes/operator-base-imports.ts") }
+				: undefined,
+		);
+	},
+};
 
 /**
  * Makes dist/operator: the bundle, the Node to run it, and the Containerfile.
@@ -25,6 +37,7 @@ export async function buildOperator(): Promise<number> {
 		minify: true,
 		metafile: true,
 		logLevel: "warning",
+		plugins: [baseImports],
 		// CommonJS packages inside the bundle call require() for Node's own modules.
 		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 	});

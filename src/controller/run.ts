@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
 import { KubernetesClient } from "../kubernetes/client.ts";
-import { loadKubeConfig } from "../kubernetes/connection.ts";
 import { EventRecorder } from "../kubernetes/events.ts";
 import { LeaderElection } from "../kubernetes/leader.ts";
 import { serveHttp } from "./http.ts";
@@ -10,10 +10,15 @@ import { operate } from "./operator.ts";
 import type { OperatorSettings } from "./options.ts";
 
 /** Runs the operator: waits for the lease, then reconciles until `signal` aborts. */
-export async function runOperator(settings: OperatorSettings, log: Logger, signal: AbortSignal): Promise<void> {
+export async function runOperator(
+	settings: OperatorSettings,
+	kubeConfig: KubeConfig,
+	log: Logger,
+	signal: AbortSignal,
+): Promise<void> {
 	const metrics = new OperatorMetrics();
 	const identity = `${settings.identity}_${randomUUID()}`;
-	const reader = new KubernetesClient(loadKubeConfig(settings), { onRequest: (record) => metrics.request(record) });
+	const reader = new KubernetesClient(kubeConfig, { onRequest: (record) => metrics.request(record) });
 	const leader = new LeaderElection({
 		client: reader,
 		log,
