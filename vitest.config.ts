@@ -27,6 +27,7 @@ export default defineConfig({
 				test: {
 					name: "cluster",
 					include: ["test/cluster/**/*.test.ts"],
+					globalSetup: ["test/cluster/global-setup.ts"],
 					fileParallelism: false,
 					testTimeout: 300_000,
 					hookTimeout: 600_000,
