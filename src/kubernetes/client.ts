@@ -395,16 +395,25 @@ function unreachable(call: Call, error: unknown): ApiUnreachableError {
 	return error instanceof ApiUnreachableError ? error : new ApiUnreachableError(call, error);
 }
 
-/** A signal that is also aborted after `ms`; the timer must be cleared. */
+/**
+ * A signal that follows `signal` and is also aborted after `ms`; clear() must be called. Not AbortSignal.any: what that
+ * makes of a signal that lives as long as the process is not freed after each call (1.2 kB in Node 24).
+ */
 function withDeadline(signal: AbortSignal | undefined, ms: number): { signal: AbortSignal; clear: () => void } {
 	const controller = new AbortController();
+	const follow = () => controller.abort(signal?.reason);
 	const timer = setTimeout(
 		() => controller.abort(new DOMException(`no answer within ${ms / 1000} s`, "TimeoutError")),
 		ms,
 	);
+	if (signal?.aborted) follow();
+	else signal?.addEventListener("abort", follow, { once: true });
 	return {
-		signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,
-		clear: () => clearTimeout(timer),
+		signal: controller.signal,
+		clear: () => {
+			clearTimeout(timer);
+			signal?.removeEventListener("abort", follow);
+		},
 	};
 }
 

@@ -10,8 +10,8 @@ import { eventually } from "./support.ts";
 const program = `
 import { startControlPlane } from ${JSON.stringify(join(import.meta.dirname, "control-plane.ts"))};
 const controlPlane = await startControlPlane(JSON.parse(process.env.BINARIES));
-console.log(JSON.stringify({ kubeconfig: controlPlane.kubeconfig, pids: controlPlane.pids() }));
 process.on("SIGTERM", () => void controlPlane.stop().then(() => process.exit(0)));
+console.log(JSON.stringify({ kubeconfig: controlPlane.kubeconfig, pids: controlPlane.pids() }));
 setInterval(() => {}, 1000);
 `;
 
