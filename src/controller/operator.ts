@@ -81,6 +81,8 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	} catch (error) {
 		if (!signal.aborted) throw error;
 	} finally {
+		// Leadership may also be lost while the last reconciles finish.
+		lost.addEventListener("abort", () => void queue.stop({ abort: true }), { once: true });
 		await queue.stop({ abort: lost.aborted });
 		await Promise.all(running);
 	}

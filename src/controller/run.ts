@@ -31,7 +31,12 @@ export async function runOperator(
 	// A replica that stands by is ready to take over.
 	const health = { live: () => true, ready: () => !leader.isLeading || synced };
 	const http = await serveHttp(settings.httpPort, health, metrics.registry);
-	const events = new EventRecorder({ client, log, controller: "xmppfed.dev/operator", instance: settings.identity });
+	const events = new EventRecorder({
+		client: reader,
+		log,
+		controller: "xmppfed.dev/operator",
+		instance: settings.identity,
+	});
 	const { gatewayImage, resolverImage, clusterDomain, namespace, concurrency } = settings;
 	try {
 		await leader.run(signal, async (lost) => {

@@ -24,7 +24,6 @@ export class SecretWatches {
 	readonly #client: KubernetesClient;
 	readonly #log: Logger;
 	readonly #onChange: (federationKey: string) => void;
-
 	readonly #signal: AbortSignal;
 
 	/** @param options.signal ends every watch */
@@ -35,6 +34,7 @@ export class SecretWatches {
 		onChange: (federationKey: string) => void;
 	}) {
 		this.#signal = options.signal;
+		options.signal.addEventListener("abort", () => this.#watches.forEach(({ stop }) => stop.abort()), { once: true });
 		this.#client = options.client;
 		this.#log = options.log;
 		this.#onChange = options.onChange;
@@ -78,6 +78,7 @@ export class SecretWatches {
 		const existing = this.#watches.get(key);
 		if (existing) return existing;
 		const stop = new AbortController();
+		if (this.#signal.aborted) stop.abort();
 		const users = new Set<string>();
 		const reflector = new Reflector<Secret>({
 			client: this.#client,
@@ -89,7 +90,7 @@ export class SecretWatches {
 		});
 		const watch = { reflector, stop, users };
 		this.#watches.set(key, watch);
-		void reflector.run(AbortSignal.any([this.#signal, stop.signal]));
+		void reflector.run(stop.signal);
 		return watch;
 	}
 
