@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments, stringify } from "yaml";
 import { z } from "zod";
+import { cached } from "../lib/cache.ts";
 import { output } from "../lib/commands.ts";
 import { RemedyError, step } from "../lib/steps.ts";
-import { ensureTools, toolSource, toolVersion } from "../toolchain/tools.ts";
+import { ensureTools, toolKey, toolSource, toolVersion } from "../toolchain/tools.ts";
 import type { Cluster } from "./clusters.ts";
 import { writeImageArchive } from "./image-archive.ts";
 import { importArchive } from "./images.ts";
@@ -77,8 +78,7 @@ export async function installLoadBalancers(cluster: Cluster, options: LoadBalanc
 		// Our own node image has its images already.
 		if (cluster.engine !== "own") await loadMetallb(cluster, signal);
 		const range = options.range ?? loadBalancerRange(await engineSubnets(cluster, signal));
-		const source = await toolSource("metallb-controller", signal);
-		const manifest = await readFile(join(source, "config", "manifests", "metallb-native.yaml"), "utf8");
+		const manifest = await readFile(await metallbManifestFile(signal), "utf8");
 		const key = randomBytes(32).toString("base64");
 		await cluster.runKubectl(["apply", "--server-side", "-f", "-"], {
 			input: metallbManifest(manifest, key),
@@ -90,6 +90,16 @@ export async function installLoadBalancers(cluster: Cluster, options: LoadBalanc
 		await cluster.runKubectl([...established, ...kinds], { log, signal });
 		await cluster.runKubectl(["apply", "-f", "-"], { input: addressPool(range), log, signal });
 	});
+}
+
+/** The manifest that comes with MetalLB's sources, kept in the cache so that Go is not needed once all is built. */
+async function metallbManifestFile(signal: AbortSignal | undefined): Promise<string> {
+	const name = "metallb-native.yaml";
+	const fetch = async (directory: string) => {
+		const source = await toolSource("metallb-controller", signal);
+		await writeFile(join(directory, name), await readFile(join(source, "config", "manifests", name)));
+	};
+	return join(await cached("manifests", `metallb-${await toolKey("metallb-controller")}`, fetch, { signal }), name);
 }
 
 /**

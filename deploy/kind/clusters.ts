@@ -3,7 +3,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { cacheDirectory, exists } from "../lib/cache.ts";
+import { cacheDirectory } from "../lib/cache.ts";
 import { CommandError, type CommandOptions, type CommandResult, output, run, succeeds } from "../lib/commands.ts";
 import { withLock } from "../lib/lock.ts";
 import { note, RemedyError, step } from "../lib/steps.ts";
@@ -44,7 +44,12 @@ export interface ClusterOptions {
 	readonly signal?: AbortSignal | undefined;
 }
 
-const recordShape = z.object({ engine: z.enum(["docker", "podman", "own"]), nodes: z.array(z.string()) });
+const recordShape = z.object({
+	engine: z.enum(["docker", "podman", "own"]),
+	/** False while the cluster is being made. */
+	complete: z.boolean(),
+	nodes: z.array(z.string()),
+});
 type ClusterRecord = z.infer<typeof recordShape>;
 
 /**
@@ -94,7 +99,7 @@ async function runningCluster(
 	signal: AbortSignal | undefined,
 ): Promise<Cluster | undefined> {
 	const record = await readRecord(files);
-	if (!record) return undefined;
+	if (!record?.complete) return undefined;
 	const cluster = await clusterOf(name, files, record, signal);
 	if (!cluster) return undefined;
 	// A machine that is busy or was asleep may need a moment.
@@ -112,9 +117,17 @@ function ignoreCommandError(error: unknown): false {
 	throw error;
 }
 
+/** Undefined also where a run was killed while it wrote the record. */
 async function readRecord(files: ClusterFiles): Promise<ClusterRecord | undefined> {
-	if (!(await exists(files.record))) return undefined;
-	return recordShape.parse(JSON.parse(await readFile(files.record, "utf8")));
+	try {
+		return recordShape.parse(JSON.parse(await readFile(files.record, "utf8")));
+	} catch {
+		return undefined;
+	}
+}
+
+async function writeRecord(files: ClusterFiles, record: ClusterRecord): Promise<void> {
+	await writeFile(files.record, JSON.stringify(record));
 }
 
 /** Puts a cluster's handle together; undefined where its own engine does not run. */
@@ -157,7 +170,8 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 	const { kind, kubectl } = await ensureTools(["kind", "kubectl"], { signal });
 	const imageStore = engine === "own" ? await ensureNodeImage(signal) : undefined;
 	await mkdir(files.directory, { recursive: true });
-	await warnOfLimits();
+	await writeRecord(files, { engine, complete: false, nodes: [] });
+	await raiseLimits();
 	try {
 		const own = imageStore === undefined ? undefined : await startOwnEngine(files.namespaces, imageStore, signal);
 		const place = (command: readonly string[]) => (own ? inNamespaces(own.namespaces, command) : command);
@@ -173,10 +187,8 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 				throw await withNodeLogs(error, name, place([own ? "podman" : engine]), files.log);
 			}
 		});
-		const record: ClusterRecord = {
-			engine,
-			nodes: (await output(place([kind, "get", "nodes", "--name", name]), { env, signal })).split("\n").toSorted(),
-		};
+		const nodes = (await output(place([kind, "get", "nodes", "--name", name]), { env, signal })).split("\n").toSorted();
+		const record: ClusterRecord = { engine, complete: true, nodes };
 		const cluster = await clusterOf(name, files, record, signal);
 		if (!cluster) throw new Error(`the engine of cluster ${name} ended while the cluster was made; see ${files.log}`);
 		if (own) {
@@ -186,7 +198,7 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 		}
 		await installLoadBalancers(cluster, { range: own?.network.loadBalancerRange, log: files.log, signal });
 		await waitForNodes(cluster, signal);
-		await writeFile(files.record, JSON.stringify(record));
+		await writeRecord(files, record);
 		own?.namespaces.keep();
 		note(`kubectl: ${kubectl} --kubeconfig ${files.kubeconfig}`);
 		return cluster;
@@ -253,15 +265,13 @@ async function apiServerOf(cluster: Cluster, signal: AbortSignal | undefined): P
 
 /** Removes a cluster, whole or in parts. */
 async function removeCluster(name: string, files: ClusterFiles, signal: AbortSignal | undefined): Promise<void> {
-	const record = await readRecord(files).catch(() => undefined);
+	const record = await readRecord(files);
 	await stopOwnEngine(files.namespaces);
-	for (const engine of ["docker", "podman"] as const) {
-		// A run that was killed has left no record; then the engine is asked.
-		if (record ? record.engine !== engine : engine !== process.env.XMPPFED_ENGINE && engine !== "docker") continue;
-		const list = ["ps", "--all", "--quiet", "--filter", `label=io.x-k8s.kind.cluster=${name}`];
-		const containers = await output([engine, ...list], { signal }).catch(() => "");
-		if (containers === "") continue;
-		await run([engine, "rm", "--force", "--volumes", ...containers.split("\n")], { log: files.log, signal });
+	if (record && record.engine !== "own") {
+		const { kind } = await ensureTools(["kind"], { signal });
+		const env = { KIND_EXPERIMENTAL_PROVIDER: record.engine };
+		const command = [kind, "delete", "cluster", "--name", name, "--kubeconfig", files.kubeconfig];
+		await run(command, { env, log: files.log, signal });
 	}
 	await rm(files.directory, { recursive: true, force: true });
 }
@@ -283,7 +293,7 @@ async function withNodeLogs(error: unknown, name: string, engine: readonly strin
 }
 
 /** Three nodes need more inotify instances than Linux allows by default; the kubelet then fails with "too many open files". */
-async function warnOfLimits(): Promise<void> {
+async function raiseLimits(): Promise<void> {
 	const path = "/proc/sys/fs/inotify/max_user_instances";
 	const wanted = 1024;
 	if (Number(await readFile(path, "utf8")) >= wanted) return;

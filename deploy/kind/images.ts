@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { cacheDirectory, cached, exists, keyOf, logFile } from "../lib/cache.ts";
+import { cacheDirectory, cached, exists, keyOf, newLog } from "../lib/cache.ts";
 import { output, run } from "../lib/commands.ts";
 import { withLock } from "../lib/lock.ts";
 import { ensurePackages } from "../lib/packages.ts";
@@ -57,7 +57,8 @@ export async function buildImage(source: ImageSource, options: BuildOptions = {}
 	const build = async (directory: string) => {
 		await step(`building image ${tag}`, async () => {
 			const archive = join(directory, "image.tar");
-			const job: Build = { context, file, tag, args, archive, log: logFile(`image-${imageFileName(tag)}`), signal };
+			const log = await newLog(`image-${imageFileName(tag)}`);
+			const job: Build = { context, file, tag, args, archive, log, signal };
 			await (engine === "own" ? buildWithBuildah(job, base) : buildWithEngine(engine, job));
 		});
 	};
@@ -144,11 +145,24 @@ function rememberedPath(tag: string): string {
 	return join(cacheDirectory(), "images-by-tag", imageFileName(tag));
 }
 
-/** Notes which image a tag means now, for `load TAG`. */
+/** How many images of one tag the cache keeps: work on two branches at once goes on without building anew each time. */
+const KEPT_IMAGES = 3;
+
+/** Notes which image a tag means now, for `load TAG`, and removes the oldest that it meant before. */
 async function remember({ tag, key }: BuiltImage): Promise<void> {
 	const path = rememberedPath(tag);
 	await mkdir(dirname(path), { recursive: true });
-	await writeFile(path, key);
+	const keys = [key, ...(await rememberedKeys(tag)).filter((other) => other !== key)];
+	await writeFile(path, keys.slice(0, KEPT_IMAGES).join("\n"));
+	for (const old of keys.slice(KEPT_IMAGES)) {
+		await rm(join(cacheDirectory(), "images", old), { recursive: true, force: true });
+	}
+}
+
+/** The keys of the images that a tag has meant, newest first. */
+async function rememberedKeys(tag: string): Promise<string[]> {
+	const text = await readFile(rememberedPath(tag), "utf8").catch(() => "");
+	return text.split("\n").filter(Boolean);
 }
 
 /**
@@ -186,7 +200,7 @@ async function findImage(cluster: Cluster, name: string, signal: AbortSignal | u
 		const { mtimeMs, size } = await stat(name);
 		return { tag: name, key: keyOf(name, String(mtimeMs), String(size)), archive: name };
 	}
-	const key = await readFile(rememberedPath(name), "utf8").catch(() => undefined);
+	const [key] = await rememberedKeys(name);
 	if (key !== undefined) {
 		const archive = join(cacheDirectory(), "images", key, "image.tar");
 		if (await exists(archive)) return { tag: name, key, archive };

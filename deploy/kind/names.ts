@@ -10,7 +10,7 @@ export const DEFAULT_NAME = "xmppfed";
 export interface ClusterFiles {
 	readonly directory: string;
 	readonly kubeconfig: string;
-	/** Exists once the cluster is complete; JSON, see clusters.ts. */
+	/** What runs the cluster and whether it is complete; JSON, see clusters.ts. */
 	readonly record: string;
 	readonly log: string;
 	/** The cluster's own engine, where it has one. */

@@ -1,7 +1,7 @@
 import { chmod, copyFile, cp, link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cacheDirectory, cached, keyOf, logFile } from "../lib/cache.ts";
+import { cacheDirectory, cached, keyOf, newLog } from "../lib/cache.ts";
 import { output, run } from "../lib/commands.ts";
 import { ensurePackages } from "../lib/packages.ts";
 import { step } from "../lib/steps.ts";
@@ -56,7 +56,7 @@ export async function ensureNodeImage(signal: AbortSignal | undefined): Promise<
 }
 
 /** What changes when the node image is made of other parts. */
-export async function nodeImageKey(): Promise<string> {
+async function nodeImageKey(): Promise<string> {
 	const keys = await Promise.all(tools.map(toolKey));
 	const sources = ["node-image/Containerfile", "image-archive.ts", "node-image.ts"];
 	const texts = await Promise.all(sources.map((name) => readFile(join(here, name), "utf8")));
@@ -72,8 +72,7 @@ async function build(directory: string, signal: AbortSignal | undefined): Promis
 	await step("building the node image", async () => {
 		const work = join(directory, "work");
 		await mkdir(work);
-		const log = logFile("node-image");
-		await rm(log, { force: true });
+		const log = await newLog("node-image");
 
 		await step("packing the images of Kubernetes' own parts", () =>
 			packKubernetes(join(work, "kubernetes"), programs, shellRootfs, signal),

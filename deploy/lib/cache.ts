@@ -10,9 +10,11 @@ export function cacheDirectory(): string {
 	return XMPPFED_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "xmppfed");
 }
 
-/** Where commands' logs go. */
-export function logFile(name: string): string {
-	return join(cacheDirectory(), "logs", `${name}.log`);
+/** The file for the log of commands of one purpose; what earlier runs wrote into it is removed. */
+export async function newLog(name: string): Promise<string> {
+	const path = join(cacheDirectory(), "logs", `${name}.log`);
+	await rm(path, { force: true });
+	return path;
 }
 
 /** A short key of the given texts: the first 12 hexadecimal digits of their SHA-256. */

@@ -1,5 +1,5 @@
 import { readdir, rm, writeFile } from "node:fs/promises";
-import { cacheDirectory, exists, logFile } from "./cache.ts";
+import { cacheDirectory, exists, newLog } from "./cache.ts";
 import { CommandError, run, succeeds } from "./commands.ts";
 import { withLock } from "./lock.ts";
 import { RemedyError, step } from "./steps.ts";
@@ -79,7 +79,7 @@ async function haveLists(packages: readonly string[], signal: AbortSignal | unde
 
 async function apt(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
 	const command = ["apt-get", "--quiet", "--option", LOCK_TIMEOUT, ...args];
-	const options = { env: environment, log: logFile("apt"), signal };
+	const options = { env: environment, log: await newLog("apt"), signal };
 	try {
 		await run(command, options);
 	} catch (error) {

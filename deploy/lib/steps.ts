@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { CommandError } from "./commands.ts";
 
 /** Milliseconds between two signs of life of a running step. */
@@ -16,36 +17,49 @@ export class RemedyError extends Error {
 }
 
 const reported = new WeakSet<object>();
-let depth = 0;
+
+interface RunningStep {
+	readonly indent: string;
+	/** How many steps run within this one. */
+	inner: number;
+}
+
+const running = new AsyncLocalStorage<RunningStep>();
 
 /**
  * Runs one long step and tells of it on standard error: its start, the time elapsed every 15 s, its end with the time it
  * took. On failure it shows the end of the failed command's output, where the whole log is, and the remedy where one is
- * known; the error is thrown on. Steps may be nested and may run at the same time.
+ * known; the error is thrown on. Steps may be nested, then the innermost gives the signs of life; and they may run at the
+ * same time.
  */
 export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
 	const started = Date.now();
-	const indent = "  ".repeat(depth++);
-	const say = (text: string) => process.stderr.write(`${indent}${text}\n`);
+	const outer = running.getStore();
+	const self: RunningStep = { indent: outer ? `${outer.indent}  ` : "", inner: 0 };
+	const say = (text: string) => process.stderr.write(`${self.indent}${text}\n`);
 	say(`▸ ${title}`);
-	const timer = setInterval(() => say(`  … ${title}: ${elapsed(started)}`), SIGN_OF_LIFE);
+	const timer = setInterval(() => {
+		if (self.inner === 0) say(`  … ${title}: ${elapsed(started)}`);
+	}, SIGN_OF_LIFE);
+	if (outer) outer.inner++;
 	try {
-		const result = await work();
+		const result = await running.run(self, work);
 		say(`✓ ${title} (${elapsed(started)})`);
 		return result;
 	} catch (error) {
 		say(`✗ ${title} (${elapsed(started)})`);
-		reportError(error, indent);
+		reportError(error, self.indent);
 		throw error;
 	} finally {
 		clearInterval(timer);
-		depth--;
+		if (outer) outer.inner--;
 	}
 }
 
-/** One line on standard error, at the indentation of the running step. */
+/** One line on standard error, within the running step. */
 export function note(text: string): void {
-	process.stderr.write(`${"  ".repeat(depth)}${text}\n`);
+	const within = running.getStore();
+	process.stderr.write(`${within ? `${within.indent}  ` : ""}${text}\n`);
 }
 
 /** Prints an error once, however many steps it passes through. */

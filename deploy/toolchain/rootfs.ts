@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { cached, keyOf, logFile } from "../lib/cache.ts";
+import { cached, keyOf, newLog } from "../lib/cache.ts";
 import { run } from "../lib/commands.ts";
 import { ensurePackages } from "../lib/packages.ts";
 import { step } from "../lib/steps.ts";
@@ -32,7 +32,7 @@ export async function ensureRootfs(
 			const title = `making a Debian ${wanted.suite} root file system ${describe(packages)}`;
 			await step(title, async () => {
 				const command = ["mmdebstrap", ...args, wanted.suite, join(partial, "rootfs.tar")];
-				await run(command, { log: logFile(`rootfs-${key}`), signal });
+				await run(command, { log: await newLog(`rootfs-${key}`), signal });
 			});
 		},
 		{ signal },

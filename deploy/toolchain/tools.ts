@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cached, keyOf, logFile } from "../lib/cache.ts";
+import { cached, keyOf, newLog } from "../lib/cache.ts";
 import { CommandError, output, run } from "../lib/commands.ts";
 import { RemedyError, step } from "../lib/steps.ts";
 
@@ -124,7 +124,7 @@ async function ensureTool(name: ToolName, signal: AbortSignal | undefined): Prom
 				await run(command, {
 					cwd: join(here, tools[name].module),
 					env: goEnvironment,
-					log: logFile(`build-${name}`),
+					log: await newLog(`build-${name}`),
 					signal,
 				});
 			});
