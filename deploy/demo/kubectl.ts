@@ -1,5 +1,5 @@
 import type { Cluster } from "../kind/clusters.ts";
-import type { CommandOptions } from "../lib/commands.ts";
+import { CommandError, type CommandOptions } from "../lib/commands.ts";
 
 /** A Kubernetes object as this directory uses it: what is not named here is reached through the fields' own names. */
 export interface KubernetesObject {
@@ -30,9 +30,20 @@ export class Kubectl {
 		this.#signal = signal;
 	}
 
-	/** Standard output of a kubectl command. */
+	/**
+	 * Standard output of a kubectl command.
+	 *
+	 * @throws {CommandError} whose message says what kubectl says.
+	 */
 	async run(args: readonly string[], options: Omit<CommandOptions, "signal"> = {}): Promise<string> {
-		return (await this.cluster.runKubectl(args, { ...options, signal: this.#signal })).stdout;
+		try {
+			return (await this.cluster.runKubectl(args, { ...options, signal: this.#signal })).stdout;
+		} catch (error) {
+			if (!(error instanceof CommandError)) throw error;
+			const { code, output } = error;
+			const said = output.trim().split("\n").slice(-5).join("\n");
+			throw new CommandError(["kubectl", ...args], said || error.message, { code, cause: error });
+		}
 	}
 
 	/** Server-side apply; fields that others set are taken over. */

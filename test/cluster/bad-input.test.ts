@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import type { KubernetesObject } from "../../deploy/demo/kubectl.ts";
+import { federationReady } from "../../deploy/demo/stage.ts";
+import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
+import { nodeObjectName, publicServiceName } from "../../src/model/names.ts";
+import { useNamespace } from "../lib/cluster/environment.ts";
+import { apply, condition, standAlone } from "../lib/cluster/federation.ts";
+
+const stage = useNamespace("bad-input");
+const oneNode = { nodes: [{ name: "gw-1", federation: "Enabled" as const }] };
+
+test.for([
+	{
+		what: "two nodes of one name",
+		changes: { nodes: [{ name: "gw-1" }, { name: "gw-1" }] },
+		says: /spec\.nodes\[1\].*Duplicate value.*gw-1/s,
+	},
+	{ what: "a domain that is no domain", changes: { domain: "not a domain" }, says: /spec\.domain.*example\.com/s },
+])("refused when applied: $what", async ({ changes, says }) => {
+	await expect(apply(stage.kubectl, standAlone(stage.namespace, "refused", changes))).rejects.toThrow(says);
+	expect(await stage.kubectl.find("xmppfederation", "refused", stage.namespace)).toBeUndefined();
+});
+
+test("an upstream that cannot be reached: Degraded names the field, the address and what to check", async () => {
+	const { kubectl, namespace } = stage;
+	const name = "no-upstream";
+	await apply(
+		kubectl,
+		standAlone(namespace, name, { ...oneNode, upstream: { host: "missing.example.lab", port: 5300 } }),
+	);
+	const { message } = await condition(kubectl, { namespace, name }, "Degraded", {
+		status: "True",
+		reason: "UpstreamUnreachable",
+	});
+	expect(message).toContain("spec.upstream");
+	expect(message).toContain("missing.example.lab:5300");
+	expect(message).toMatch(/Check that host and port/);
+});
+
+test("a Secret that is missing, then is there: nothing starts before, everything after", async () => {
+	const { kubectl, namespace } = stage;
+	const name = "missing-secret";
+	const security = { certificate: { secretName: "late-tls" } };
+	await apply(kubectl, standAlone(namespace, name, { ...oneNode, security }));
+	const { message } = await condition(kubectl, { namespace, name }, "Accepted", {
+		status: "False",
+		reason: "SecretNotFound",
+	});
+	expect(message).toContain("spec.security.certificate.secretName");
+	expect(message).toContain("late-tls");
+	expect(await kubectl.find("deployment", nodeObjectName(name, "gw-1"), namespace)).toBeUndefined();
+
+	const { certificate, key } = await makeSelfSignedCertificate([`${name}.lab`], new Date());
+	await kubectl.apply(tlsSecret("late-tls", { "tls.crt": certificate, "tls.key": key }));
+	await federationReady(kubectl, namespace, name);
+	await condition(kubectl, { namespace, name }, "CertificateValid", { status: "True" });
+});
+
+test("a Secret that holds no certificate, while others go on; what ran still runs", async () => {
+	const { kubectl, namespace } = stage;
+	const name = "wrong-secret";
+	const { certificate, key } = await makeSelfSignedCertificate([`${name}.lab`], new Date());
+	await kubectl.apply(tlsSecret("good-tls", { "tls.crt": certificate, "tls.key": key }));
+	await kubectl.apply(tlsSecret("wrong-tls", { "tls.crt": base64("no certificate"), "tls.key": key }));
+	const good = standAlone(namespace, name, { ...oneNode, security: { certificate: { secretName: "good-tls" } } });
+	await apply(kubectl, good);
+	await federationReady(kubectl, namespace, name);
+	const before = await kubectl.find("deployment", nodeObjectName(name, "gw-1"), namespace);
+
+	await apply(kubectl, { ...good, spec: { ...good.spec, security: { certificate: { secretName: "wrong-tls" } } } });
+	const { message } = await condition(kubectl, { namespace, name }, "Accepted", {
+		status: "False",
+		reason: "SecretInvalid",
+	});
+	expect(message).toContain("spec.security.certificate.secretName");
+	expect(message).toContain("tls.crt");
+	expect(message).not.toContain("no certificate\n");
+	const after = await kubectl.find("deployment", nodeObjectName(name, "gw-1"), namespace);
+	expect(after?.metadata.generation).toBe(before?.metadata.generation);
+
+	const other = "unharmed";
+	await apply(kubectl, standAlone(namespace, other, oneNode));
+	await federationReady(kubectl, namespace, other);
+});
+
+test("a Service and a ConfigMap of our names that belong to somebody else are not touched", async () => {
+	const { kubectl, namespace } = stage;
+	const name = "conflict";
+	const service = {
+		apiVersion: "v1",
+		kind: "Service",
+		metadata: { name: publicServiceName(name), namespace, labels: { team: "others" } },
+		spec: { selector: { app: "others" }, ports: [{ name: "http", port: 80 }] },
+	};
+	await apply(kubectl, service);
+	const foreign = async () =>
+		await kubectl.find<KubernetesObject & { spec: object }>("service", publicServiceName(name), namespace);
+	const before = await foreign();
+	await apply(kubectl, standAlone(namespace, name, oneNode));
+	const { message } = await condition(kubectl, { namespace, name }, "Degraded", {
+		status: "True",
+		reason: "ObjectConflict",
+	});
+	expect(message).toContain(publicServiceName(name));
+	expect(message).toMatch(/rename|remove|delete/i);
+	const after = await foreign();
+	expect(after?.spec).toEqual(before?.spec);
+	expect(after?.metadata).toEqual(before?.metadata);
+
+	// The remedy works.
+	await kubectl.delete("service", publicServiceName(name), namespace);
+	await federationReady(kubectl, namespace, name);
+	expect((await foreign())?.metadata.ownerReferences?.[0]).toMatchObject({ kind: "XmppFederation", name });
+});
+
+function tlsSecret(name: string, data: Readonly<Record<string, string>>): KubernetesObject {
+	const metadata = { name, namespace: stage.namespace };
+	return { apiVersion: "v1", kind: "Secret", metadata, type: "kubernetes.io/tls", data } as KubernetesObject;
+}
+
+function base64(text: string): string {
+	return Buffer.from(text, "utf8").toString("base64");
+}

@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { type Crossing, converse, logIn, logOut } from "../../deploy/demo/conversation.ts";
+import { gatewayStatuses } from "../../deploy/demo/gateway-status.ts";
+import { useScene } from "../lib/cluster/environment.ts";
+
+const stage = useScene("messages");
+
+test("people on two servers subscribe, write to each other and meet in a room, and do so again", async () => {
+	const { scene, addresses } = stage;
+	// The second time the rosters are not empty: what an earlier run left must not matter.
+	for (const time of ["first", "second"]) {
+		const couple = await logIn(scene, addresses);
+		const crossings: Crossing[] = [];
+		try {
+			await converse(couple, scene, (crossing) => crossings.push(crossing));
+		} finally {
+			await logOut(couple);
+		}
+		const alice = `alice@${scene.internal.domain}`;
+		const bob = `bob@${scene.remote.domain}`;
+		expect(
+			crossings.filter(({ to }) => to === bob).map(({ from }) => from),
+			`${time} time, outgoing`,
+		).toEqual([alice, alice, alice]);
+		expect(crossings.filter(({ to }) => to === alice).length, `${time} time, incoming`).toBe(2);
+		expect(
+			crossings.filter(({ to }) => to.endsWith(`@${scene.internal.roomsDomain}`)).length,
+			`${time} time, room`,
+		).toBe(3);
+	}
+});
+
+test("every stream with the peer is encrypted and authenticated", async () => {
+	const { scene, addresses, kubectl } = stage;
+	const couple = await logIn(scene, addresses);
+	try {
+		for (const [from, to] of [
+			[couple.internal, couple.remote],
+			[couple.remote, couple.internal],
+		] as const) {
+			await to.receiveMessage(await from.sendMessage(to.jid, "hello"));
+		}
+	} finally {
+		await logOut(couple);
+	}
+	const statuses = await gatewayStatuses(kubectl, scene.internal.namespace, scene.federation, "federation");
+	expect(statuses.map(({ node }) => node)).toEqual(["gw-1", "gw-2"]);
+	const streams = statuses.flatMap((status) => status.streams).filter(({ peer }) => peer === scene.remote.domain);
+	expect(new Set(streams.map(({ direction }) => direction))).toEqual(new Set(["incoming", "outgoing"]));
+	for (const stream of streams) {
+		expect(stream.state).toBe("Authenticated");
+		expect(stream.tls?.version).toBe("TLSv1.3");
+		// Nobody trusts the certificates of the scene.
+		expect(stream.authentication).toBe("dialback");
+	}
+});
+
+test("kubectl get xf tells the truth at a glance", async () => {
+	const { scene, kubectl } = stage;
+	const [head, row] = (await kubectl.run(["get", "xf", "-n", scene.internal.namespace])).trim().split("\n");
+	expect(head?.split(/\s+/)).toEqual(["NAME", "DOMAIN", "NODES", "ENABLED", "READY", "REASON", "AGE"]);
+	expect(row?.split(/\s+/).slice(0, -1)).toEqual([
+		scene.federation,
+		scene.internal.domain,
+		"3/3",
+		"2",
+		"True",
+		"AllNodesReady",
+	]);
+});
+
+test("kubectl describe xf explains it: conditions, DNS records and events", async () => {
+	const { scene, kubectl } = stage;
+	const text = await kubectl.run(["describe", "xf", scene.federation, "-n", scene.internal.namespace]);
+	expect(text).toContain("The resource is valid and all its references are there.");
+	expect(text).toContain("All 3 nodes are ready.");
+	expect(text).toContain(`_xmpp-server._tcp.${scene.internal.domain}.`);
+	const events = text.slice(text.lastIndexOf("\nEvents:"));
+	expect(events).toMatch(/Normal\s+AllNodesReady/);
+});
