@@ -169,6 +169,7 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 	const engine = await chooseEngine(signal);
 	const { kind, kubectl } = await ensureTools(["kind", "kubectl"], { signal });
 	const imageStore = engine === "own" ? await ensureNodeImage(signal) : undefined;
+	if (engine !== "own") await refuseForeignCluster(name, kind, engine, signal);
 	await mkdir(files.directory, { recursive: true });
 	await writeRecord(files, { engine, complete: false, nodes: [] });
 	await raiseLimits();
@@ -199,13 +200,28 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 		await installLoadBalancers(cluster, { range: own?.network.loadBalancerRange, log: files.log, signal });
 		await waitForNodes(cluster, signal);
 		await writeRecord(files, record);
-		own?.namespaces.keep();
+		await own?.namespaces.keep();
 		note(`kubectl: ${kubectl} --kubeconfig ${files.kubeconfig}`);
 		return cluster;
 	} catch (error) {
 		await removeCluster(name, files, undefined);
 		throw error;
 	}
+}
+
+/** A cluster of kind that someone else made under this name is neither used nor removed. */
+async function refuseForeignCluster(
+	name: string,
+	kind: string,
+	engine: string,
+	signal: AbortSignal | undefined,
+): Promise<void> {
+	const clusters = await output([kind, "get", "clusters"], { env: { KIND_EXPERIMENTAL_PROVIDER: engine }, signal });
+	if (!clusters.split("\n").includes(name)) return;
+	throw new RemedyError(
+		`there is a cluster "${name}" of kind already, which was not made by this command.`,
+		`use it with --context kind-${name}, or choose another name with --name.`,
+	);
 }
 
 /** Waits until every node is Ready and what a cluster needs runs. */

@@ -33,7 +33,7 @@ export interface RunningNamespaces extends Namespaces {
 
 /** New namespaces. They end with this program, however it ends, until `keep` is called. */
 export interface NewNamespaces extends RunningNamespaces {
-	keep(): void;
+	keep(): Promise<void>;
 }
 
 /**
@@ -91,8 +91,8 @@ export async function startNamespaces(
  * Starts a watcher that ends the namespaces when this program is gone: it reads from a pipe that the kernel closes then.
  * Gives the function that sends the watcher away.
  */
-function endWithThisProgram(holder: number | undefined): () => void {
-	if (holder === undefined) return () => {};
+function endWithThisProgram(holder: number | undefined): () => Promise<void> {
+	if (holder === undefined) return () => Promise.resolve();
 	const watcher = spawn("sh", ["-c", 'read -r word || kill -KILL "$1"', "sh", String(holder)], {
 		cwd: "/",
 		detached: true,
@@ -102,7 +102,7 @@ function endWithThisProgram(holder: number | undefined): () => void {
 	watcher.on("error", () => {});
 	watcher.stdin.on("error", () => {});
 	if ("unref" in watcher.stdin && typeof watcher.stdin.unref === "function") watcher.stdin.unref();
-	return () => watcher.stdin.end("keep\n");
+	return () => new Promise((resolve) => watcher.stdin.end("keep\n", resolve));
 }
 
 async function waitUntilReady(directory: string, signal: AbortSignal | undefined): Promise<void> {
