@@ -18,6 +18,12 @@ export function credential(name: string): string {
 	return `Credential(${luaString(name)})`;
 }
 
+/**
+ * Settings of libunbound. A DNS server that did not answer is asked again after two seconds at most; by default it is
+ * left alone for up to two minutes, and what the pod's DNS missed for a moment would be missing for that long.
+ */
+export const dnsOptions = { "infra-host-ttl:": "2", "infra-cache-max-rtt:": "2000" } as const;
+
 export const certificateFile = (layout: GatewayLayout): string => `${layout.certificateDirectory}/tls.crt`;
 
 /** What both roles have at the head of their configuration. */

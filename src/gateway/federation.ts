@@ -1,5 +1,5 @@
 import type { NodeIntent } from "../model/intent.ts";
-import { assignment, commonConfiguration, credential, placeholderHost } from "./common.ts";
+import { assignment, commonConfiguration, credential, dnsOptions, placeholderHost } from "./common.ts";
 import { xmppDomain } from "./domain.ts";
 import { credentialNames, type GatewayLayout, podLayout } from "./layout.ts";
 import { luaString } from "./lua.ts";
@@ -25,6 +25,8 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 		assignment("s2s_require_encryption", true),
 		assignment("s2s_secure_auth", false),
 		`dialback_secret = ${credential(credentialNames.dialback)}`,
+		"-- A peer's domain that is not there is asked for again after a minute",
+		assignment("unbound", { resolvconf: true, options: { ...dnsOptions, "cache-max-negative-ttl:": "60" } }),
 		"",
 		"-- Links from the routers",
 		assignment("component_interfaces", layout.interfaces),

@@ -1,5 +1,5 @@
 import type { NodeIntent } from "../model/intent.ts";
-import { assignment, commonConfiguration, credential, placeholderHost } from "./common.ts";
+import { assignment, commonConfiguration, credential, dnsOptions, placeholderHost } from "./common.ts";
 import { xmppDomain } from "./domain.ts";
 import { credentialNames, type GatewayLayout, podLayout } from "./layout.ts";
 import { luaString } from "./lua.ts";
@@ -28,8 +28,11 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 		`xmppfed_link_secret = ${credential(credentialNames.link)}`,
 		assignment("xmppfed_upstreams", upstreams),
 		assignment("xmppfed_template_host", TEMPLATE_HOST),
-		"-- The addresses of the links name change with the pods: libunbound must not remember them",
-		'unbound = { resolvconf = true, options = { ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }',
+		"-- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered",
+		assignment("unbound", {
+			resolvconf: true,
+			options: { ...dnsOptions, "cache-max-ttl:": "0", "cache-max-negative-ttl:": "0" },
+		}),
 		"",
 		assignment("modules_enabled", [
 			"http",

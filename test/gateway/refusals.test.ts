@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { podLayout } from "../../src/gateway/layout.ts";
 import type { XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
+import { playFederation } from "./lib/raw-link.ts";
 import { RawListener, RawStream } from "./lib/raw-stream.ts";
 import { local, peers, World } from "./lib/world.ts";
 
 const header = (attributes: string) =>
 	`<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' version='1.0' ${attributes}>`;
-const linkNamespace = "urn:xmppfed:link:0";
 
 /** What the router must not do, whoever asks. The test itself plays a stranger, and a federation connection manager. */
 describe("the router is no relay", () => {
@@ -74,14 +74,13 @@ describe("the router is no relay", () => {
 	test("what comes in on a link reaches the internal server only, and never as one of its own", async () => {
 		const own = world.network.address(1);
 		using victim = await RawListener.listen(own, 5269);
-		const links = new Map<string, RawStream>();
-		using _listener = await RawListener.listen(own, podLayout.linkPort, (stream) => void answerAsLink(stream, links));
+		using federation = await playFederation(own, podLayout.linkPort);
 		await world.publish([
 			`links.gateway.lab. A ${own}`,
 			"_xmpp-server._tcp.victim.lab. SRV 0 0 5269 xmpp.victim.lab.",
 			`xmpp.victim.lab. A ${own}`,
 		]);
-		const link = await waitFor("a link to the test", () => links.get(local.domain));
+		const link = await federation.link(local.domain);
 		const message = (from: string, to: string, id: string) =>
 			link.send(`<message from='${from}' to='${to}' id='${id}' type='chat'><body>${id}</body></message>`);
 		message("bob@victim.lab", "carol@victim.lab", "to-outside");
@@ -101,17 +100,3 @@ describe("the router is no relay", () => {
 		expect(dropped).toHaveLength(5);
 	});
 });
-
-/** Plays the federation connection manager's side of a link; it takes every secret. */
-async function answerAsLink(stream: RawStream, links: Map<string, RawStream>): Promise<void> {
-	await stream.receive("<stream:stream");
-	const domain = /to='([^']*)'/.exec(stream.received)?.[1] ?? "";
-	stream.send(
-		"<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1'>",
-	);
-	await stream.receive("</handshake>");
-	stream.send("<handshake/>");
-	await stream.receive("<hello");
-	stream.send(`<hello xmlns='${linkNamespace}' node='test'/>`);
-	links.set(domain, stream);
-}

@@ -78,6 +78,11 @@ function is_active(name)
 	return last_used[name] ~= nil;
 end
 
+-- For the status
+function report()
+	return { inUse = count, limit = max_domains };
+end
+
 module:add_timer(5, function ()
 	sweep(idle);
 	return 5;

@@ -159,6 +159,7 @@ local by_conn = {};
 local open;
 
 local function ended(link, err)
+	if link.state == "down" then return; end
 	local was_up = link.state == "up";
 	local why = link.failure or err or "closed";
 	link.conn, link.state = nil, "down";

@@ -228,6 +228,7 @@ local function status()
 	ready.streams = streams();
 	ready.links = links;
 	ready.upstreams = role == "router" and array(modulemanager.get_module("*", "xmppfed_upstream_probe").report()) or nil;
+	ready.remoteDomains = role == "router" and modulemanager.get_module("*", "xmppfed_any_domain").report() or nil;
 	ready.failures = array {};
 	for _, peer in ipairs(failure_order) do ready.failures:push(failures[peer]); end
 	return ready;

@@ -18,19 +18,32 @@ export async function startCoreDns(machine: Machine, name: string, corefile: str
 
 /** A DNS server for the whole network, that knows the given records and nothing else. */
 export class Dns {
+	/** Absent while it is stopped. */
+	program: Program | undefined;
 	readonly #machine: Machine;
 	#serial = 0;
 
 	static async start(machine: Machine, records: readonly string[]): Promise<Dns> {
 		const dns = new Dns(machine);
 		await dns.publish(records);
-		// Answers are kept for no time, so that what a test publishes is seen by the next look-up.
-		await startCoreDns(machine, "dns", `. {\n  errors\n  file ${directory}/zone . {\n    reload 100ms\n  }\n}\n`);
+		await dns.resume();
 		return dns;
 	}
 
 	private constructor(machine: Machine) {
 		this.#machine = machine;
+	}
+
+	/** From now on look-ups get no answer. */
+	async stop(): Promise<void> {
+		this.program?.kill("SIGKILL");
+		await this.program?.exit;
+		this.program = undefined;
+	}
+
+	async resume(): Promise<void> {
+		const corefile = `. {\n  errors\n  file ${directory}/zone . {\n    reload 100ms\n  }\n}\n`;
+		this.program = await startCoreDns(this.#machine, "dns", corefile);
 	}
 
 	/** Replaces all records: lines as in a zone file, names in full, without TTL. Seen after 0.2 s. */

@@ -67,6 +67,8 @@ export interface Status extends Readiness {
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
 	/** Of a router. */
+	readonly remoteDomains?: { readonly inUse: number; readonly limit: number };
+	/** Of a router. */
 	readonly upstreams?: readonly {
 		readonly domain: string;
 		readonly host: string;
@@ -113,9 +115,10 @@ export class GatewayNode {
 		if (this.intent.federation === "Enabled") await this.startRole("federation", secrets);
 	}
 
-	async startRole(role: Role, secrets: Secrets): Promise<Program> {
+	/** `settings` is Lua text in front of the role's configuration. */
+	async startRole(role: Role, secrets: Secrets, settings = ""): Promise<Program> {
 		const text = role === "router" ? routerConfiguration(this.intent) : federationConfiguration(this.intent);
-		await this.machine.write(`${configurationDirectory}/${configurationKeys[role]}`, text);
+		await this.machine.write(`${configurationDirectory}/${configurationKeys[role]}`, settings + text);
 		for (const name of ["link", "dialback"] as const) {
 			const file = `${credentialsDirectory}/${credentialNames[name]}`;
 			await this.machine.write(file, secrets[name], { owner: USER, mode: 0o400 });

@@ -47,7 +47,12 @@ export class Network implements AsyncDisposable {
 		return `${NETWORK}.${this.#number}.${machine}`;
 	}
 
-	/** Starts a machine with the address of that number; look-ups go to the address `nameserver`. */
+	/** Its IPv6 address. */
+	address6(machine: number): string {
+		return `fd00:${(0xd500 + this.#number).toString(16)}::${machine.toString(16)}`;
+	}
+
+	/** Starts a machine with the addresses of that number; look-ups go to the address `nameserver`. */
 	async machine(name: string, number: number, nameserver: string): Promise<Machine> {
 		const machine = await Machine.start(name, this.#rootfs);
 		this.machines.push(machine);
@@ -67,7 +72,10 @@ export class Network implements AsyncDisposable {
 		// Only its network namespace: in its process namespace the process id would mean another process.
 		await run(["nsenter", `--target=${this.#switch.init}`, "--net", ...link]);
 		await this.#switch.exec(["ip", "link", "set", `m${number}`, "master", "switch", "up"]);
-		await machine.exec(["sh", "-c", `ip address add ${this.address(number)}/24 dev eth0 && ip link set eth0 up`]);
+		const addresses = [`${this.address(number)}/24`, `${this.address6(number)}/64`].map(
+			(address) => `ip address add ${address} dev eth0${address.includes(":") ? " nodad" : ""} && `,
+		);
+		await machine.exec(["sh", "-c", `${addresses.join("")}ip link set eth0 up`]);
 		await machine.write("/etc/resolv.conf", `nameserver ${nameserver}\n`);
 		await machine.write("/etc/hosts", "127.0.0.1 localhost\n");
 		return machine;

@@ -50,8 +50,9 @@ export class World implements AsyncDisposable {
 	/** Names of the nodes whose routers the internal server is told of; at first all. */
 	routers: readonly string[];
 	readonly network: Network;
-	readonly #dns: Dns;
+	readonly dns: Dns;
 	readonly #options: WorldOptions;
+	#internal: Program | undefined;
 
 	/** Everything is started, the nodes are not. */
 	static async start(options: WorldOptions): Promise<World> {
@@ -90,7 +91,7 @@ export class World implements AsyncDisposable {
 
 	private constructor(network: Network, dns: Dns, nodes: readonly GatewayNode[], options: WorldOptions) {
 		this.network = network;
-		this.#dns = dns;
+		this.dns = dns;
 		this.nodes = nodes;
 		this.#options = options;
 		this.routers = nodes.map(({ intent }) => intent.name);
@@ -111,6 +112,12 @@ export class World implements AsyncDisposable {
 	/** Cuts a node off from everything, or connects it again. */
 	async setConnected(node: GatewayNode, connected: boolean): Promise<void> {
 		await this.network.setConnected(numbers.firstNode + this.nodes.indexOf(node), connected);
+	}
+
+	/** The internal server. */
+	get internal(): Program {
+		if (!this.#internal) throw new Error("the internal server was not started");
+		return this.#internal;
 	}
 
 	node(name: string): GatewayNode {
@@ -135,7 +142,7 @@ export class World implements AsyncDisposable {
 		const address = (name: string, number: number) => `${name}. A ${this.network.address(number)}`;
 		const addresses = (name: string, nodes: readonly string[]) =>
 			nodes.map((node) => `${name}. A ${this.node(node).address}`);
-		await this.#dns.publish([
+		await this.dns.publish([
 			...records,
 			address(names.upstream, numbers.internal),
 			...addresses(names.links, this.linked),
@@ -197,6 +204,7 @@ export class World implements AsyncDisposable {
 		}
 		await machine.write(`${serverDirectory}/start.sh`, program.startScript);
 		const running = await machine.run(kind, ["sh", `${serverDirectory}/start.sh`, serverDirectory], { user });
+		if (internal) this.#internal = running;
 		await waitFor(
 			`${running.name} to serve its users`,
 			async () => {

@@ -36,6 +36,8 @@ s2s_ports = { 5269 }
 s2s_require_encryption = true
 s2s_secure_auth = false
 dialback_secret = Credential("dialback-secret")
+-- A peer's domain that is not there is asked for again after a minute
+unbound = { resolvconf = true, options = { ["infra-host-ttl:"] = "2", ["infra-cache-max-rtt:"] = "2000", ["cache-max-negative-ttl:"] = "60" } }
 
 -- Links from the routers
 component_interfaces = { "*", "::" }

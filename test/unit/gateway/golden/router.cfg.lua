@@ -43,8 +43,8 @@ xmppfed_links = { host = "federation-links.corp.svc.cluster.local", port = 5275 
 xmppfed_link_secret = Credential("link-secret")
 xmppfed_upstreams = { ["example.lab"] = { host = "ejabberd.corp.svc.cluster.local", port = 5269 }, ["conference.example.lab"] = { host = "ejabberd.corp.svc.cluster.local", port = 5269 } }
 xmppfed_template_host = "remote-domain.invalid"
--- The addresses of the links name change with the pods: libunbound must not remember them
-unbound = { resolvconf = true, options = { ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }
+-- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered
+unbound = { resolvconf = true, options = { ["infra-host-ttl:"] = "2", ["infra-cache-max-rtt:"] = "2000", ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }
 
 modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_status", "xmppfed_upstream_probe" }
 
