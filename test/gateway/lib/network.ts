@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { run } from "../../../deploy/lib/commands.ts";
+import { ensurePackages } from "../../../deploy/lib/packages.ts";
 import { Machine, removeRemains } from "./machine.ts";
 import { extractedRootfs } from "./rootfs.ts";
 
@@ -15,6 +16,8 @@ export class Network implements AsyncDisposable {
 	readonly machines: Machine[] = [];
 
 	static async start(): Promise<Network> {
+		if (process.getuid?.() !== 0) throw new Error("these tests make network namespaces: run them as root");
+		await ensurePackages(["iproute2", "util-linux"]);
 		await removeRemains();
 		const rootfs = await extractedRootfs();
 		const hub = await Machine.start("switch", rootfs);
