@@ -52,6 +52,9 @@ const effectiveNode = z.object({
 /** The settings in force, with every default filled in. */
 const effective = z.object({
 	image: text(512).meta({ description: "Gateway image." }),
+	imageFrom: z.enum(["Spec", "Operator"]).meta({
+		description: "Spec: spec.image chose it. Operator: the operator did, and a newer operator does not change it.",
+	}),
 	securityMode: z.enum(["TLSRequired"]).meta({ description: "Whether traffic with peers is encrypted." }),
 	certificate: z
 		.enum(["SelfSigned", "Given"])

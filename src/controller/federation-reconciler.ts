@@ -6,7 +6,7 @@ import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/o
 import { deployments } from "../kubernetes/resources.ts";
 import { modelFederation } from "../model/federation.ts";
 import type { NodeSecrets, OperatorDefaults } from "../model/federation-inputs.ts";
-import type { FederationIntent } from "../model/intent.ts";
+import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeObjectName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
@@ -24,7 +24,7 @@ import { observe } from "./observe.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 import type { RouterReports } from "./router-reports.ts";
 import type { SecretWatches } from "./secret-watches.ts";
-import { type StatusWriter, statusOf } from "./status-writer.ts";
+import type { StatusWriter } from "./status-writer.ts";
 import { removeUnused } from "./unused-objects.ts";
 
 export interface ReconcilerParts {
@@ -40,7 +40,19 @@ export interface ReconcilerParts {
 }
 
 /** What is known of a federation beside what can be seen in the cluster. */
-type Facts = Partial<Pick<FederationObservation, "intent" | "certificate" | "dialback" | "problems" | "obstacles">>;
+type Facts = Partial<
+	Pick<FederationObservation, "intent" | "certificate" | "dialback" | "imageFrom" | "problems" | "obstacles" | "acting">
+> & { readonly drifted?: ReadonlySet<string> };
+
+/** Milliseconds until a federation is looked at again. */
+const again = {
+	/** Nothing tells of the end of most obstacles: a foreign object, a quota, a right, a webhook. */
+	afterObstacle: 20_000,
+	/** A pod that does not go may be lost with its Kubernetes node: `lostPodAfter`. */
+	whileMoving: 30_000,
+	/** Certificates come of age and expire without a sign. */
+	always: 10 * 60_000,
+} as const;
 
 const nothingToDo: Plan = { steps: [], waiting: [] };
 
@@ -59,31 +71,32 @@ export class FederationReconciler {
 
 	/**
 	 * @param key `NAMESPACE/NAME`
-	 * @returns whether there is such a federation
+	 * @returns milliseconds until it should be looked at again; undefined where there is no such federation
 	 */
-	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<boolean> {
+	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<number | undefined> {
 		const { caches, secretWatches, routerReports } = this.#parts;
 		const object = caches.federations.store.get(key);
 		if (!object || object.metadata.deletionTimestamp) {
 			// Owner references remove what we made, with the operator running or not.
 			secretWatches.release(key);
 			routerReports.release(key);
-			return false;
+			return undefined;
 		}
 		const parsed = parseXmppFederation(object);
 		if (!parsed.ok) {
 			const problems = parsed.errors.map(({ field, message }) => ({ reason: "InvalidSpec" as const, field, message }));
-			await this.#save(key, object, { problems }, log, signal);
-			return true;
+			return await this.#save(key, object, { problems }, log, signal);
 		}
-		await new FederationRun(this.#parts, key, object, parsed.value, log, signal).carryOut((facts) =>
-			this.#save(key, object, facts, log, signal),
+		return await new FederationRun(this.#parts, key, object, parsed.value, log, signal).carryOut(
+			async (facts) => await this.#save(key, object, facts, log, signal),
 		);
-		return true;
 	}
 
-	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<void> {
-		await this.#parts.statusWriter.write(object, observation(this.#parts, key, object, facts), log, signal);
+	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {
+		const seen = observation(this.#parts, key, object, facts);
+		await this.#parts.statusWriter.write(object, seen, log, signal);
+		if (seen.obstacles.length > 0) return again.afterObstacle;
+		return seen.nodes.some(({ moving }) => moving) ? again.whileMoving : again.always;
 	}
 }
 
@@ -112,7 +125,7 @@ class FederationRun {
 		this.#writer = new FederationWriter(parts.client, parts.ownedKinds, object.metadata.uid, signal);
 	}
 
-	async carryOut(save: (facts: Facts) => Promise<void>): Promise<void> {
+	async carryOut(save: (facts: Facts) => Promise<number>): Promise<number> {
 		const { defaults, now, caches } = this.#parts;
 		const writer = this.#writer;
 		const inputs = await gatherInputs(this.#key, this.#federation, this.#parts, writer);
@@ -120,22 +133,41 @@ class FederationRun {
 		const model = modelFederation(this.#federation, { ...inputs, defaults }, now());
 		if (!model.ok) return await save({ problems: model.problems });
 
-		const { intent } = model;
-		const { security } = this.#federation.spec;
+		const { intent, secrets } = model;
+		const { security, image } = this.#federation.spec;
+		const drifted = new Set(
+			intent.nodes.filter((node) => this.#hasDrifted(intent, node, secrets)).map(({ name }) => name),
+		);
 		const facts = () => ({
 			intent,
+			drifted,
 			certificate: { ...model.certificate, selfSigned: security?.certificate === undefined },
 			dialback: security?.dialback ? ("Given" as const) : ("Generated" as const),
+			imageFrom: image === undefined ? ("Operator" as const) : ("Spec" as const),
 			obstacles: writer.obstacles,
 		});
 		await this.#writeShared(intent);
 		const { plan: planned } = observation(this.#parts, this.#key, this.#object, facts());
 		// Before the act: nobody has to guess why a node went away.
-		if (planned.steps.some(({ kind }) => kind !== "Create")) await save(facts());
-		for (const step of planned.steps) await this.#take(step, intent, model.secrets);
-		await this.#restoreNodeFiles(intent, model.secrets);
+		if (planned.steps.some(({ kind }) => kind !== "Create")) await save({ ...facts(), acting: true });
+		for (const step of planned.steps) await this.#take(step, intent, secrets);
+		await this.#restoreNodeFiles(intent, secrets);
 		await removeUnused(this.#key, intent, caches, writer);
-		await save(facts());
+		return await save(facts());
+	}
+
+	/**
+	 * Whether somebody changed a node's Deployment by hand. What a newer operator would write differently is no drift: it
+	 * waits for the next change of the intent.
+	 */
+	#hasDrifted(intent: FederationIntent, node: NodeIntent, secrets: NodeSecrets): boolean {
+		return this.#isAtIntent(intent, node) && this.#writer.hasDrifted(nodeObjects(intent, node, secrets).deployment);
+	}
+
+	#isAtIntent(intent: FederationIntent, node: NodeIntent): boolean {
+		const name = objectKey(intent.namespace, nodeObjectName(intent.name, node.name));
+		const deployment = this.#parts.caches.deployments.store.get(name);
+		return deployment?.metadata.annotations?.[revisionAnnotation] === nodeRevision(node);
 	}
 
 	async #writeShared(intent: FederationIntent): Promise<void> {
@@ -168,10 +200,9 @@ class FederationRun {
 
 	/** Makes files again that somebody deleted of a node that runs its intent: a pod that starts again needs them. */
 	async #restoreNodeFiles(intent: FederationIntent, secrets: NodeSecrets): Promise<void> {
-		const { configMaps, deployments: running, secrets: kept } = this.#parts.caches;
+		const { configMaps, secrets: kept } = this.#parts.caches;
 		for (const node of intent.nodes) {
-			const deployment = running.store.get(objectKey(intent.namespace, nodeObjectName(intent.name, node.name)));
-			if (deployment?.metadata.annotations?.[revisionAnnotation] !== nodeRevision(node)) continue;
+			if (!this.#isAtIntent(intent, node)) continue;
 			const files = objectKey(intent.namespace, nodeConfigurationName(node));
 			if (configMaps.store.get(files) && kept.store.get(files)) continue;
 			const { configuration, secret } = nodeObjects(intent, node, secrets);
@@ -182,12 +213,13 @@ class FederationRun {
 }
 
 function observation(
-	{ caches, routerReports }: ReconcilerParts,
+	{ caches, routerReports, now }: ReconcilerParts,
 	key: string,
 	object: KubernetesObject,
 	facts: Facts,
 ): FederationObservation {
-	const { nodes, services } = observe(key, caches, routerReports);
+	const { nodes: found, services } = observe(key, caches, routerReports, now());
+	const nodes = found.map((node) => (facts.drifted?.has(node.name) ? { ...node, drifted: true } : node));
 	const desired = facts.intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
 	return {
 		generation: object.metadata.generation ?? 0,
@@ -197,13 +229,18 @@ function observation(
 		intent: facts.intent,
 		certificate: facts.certificate,
 		dialback: facts.dialback ?? "Generated",
+		imageFrom: facts.imageFrom ?? "Operator",
+		acting: facts.acting ?? false,
 		problems: facts.problems ?? [],
 		obstacles: facts.obstacles ?? [],
 	};
 }
 
-function stored(federation: XmppFederation, { metadata, ...object }: Observed): StoredFederation {
-	const { namespace = "", uid, generation = 0 } = metadata;
-	const status = statusOf({ ...object, metadata });
-	return { ...federation, metadata: { ...federation.metadata, namespace, uid, generation }, ...(status && { status }) };
+function stored(federation: XmppFederation, object: Observed): StoredFederation {
+	const { namespace = "", uid, generation = 0 } = object.metadata;
+	return {
+		...federation,
+		metadata: { ...federation.metadata, namespace, uid, generation },
+		status: "status" in object ? object.status : undefined,
+	};
 }

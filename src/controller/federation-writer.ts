@@ -7,11 +7,12 @@ import type { Problem } from "../model/problem.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 
 type Mutable = Deployment | PodDisruptionBudget | Service;
+type MutableKind = "Deployment" | "PodDisruptionBudget" | "Service";
 
 /**
  * Writes the objects of one federation during one reconcile. What an object's name, its content or missing rights stand
- * in the way of becomes an obstacle, and the others are written all the same; what may be over soon (the API server is
- * away, a conflict) is thrown, so that the whole reconcile is tried again.
+ * in the way of becomes an obstacle, and the others are written all the same; where there was no answer or a conflict the
+ * error is thrown, so that the whole reconcile is tried again.
  */
 export class FederationWriter {
 	readonly #obstacles: Problem[] = [];
@@ -47,10 +48,13 @@ export class FederationWriter {
 	}
 
 	/** Brings a mutable object to what is wanted. */
-	async apply(object: Mutable & { readonly kind: "Deployment" | "PodDisruptionBudget" | "Service" }): Promise<void> {
-		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each kind's writer takes objects of its kind
-		const kind = this.#kinds[object.kind] as OwnedObjects<Mutable>;
-		await this.#try<Mutable>(object, kind.apply(object, this.#signal));
+	async apply(object: Mutable & { readonly kind: MutableKind }): Promise<void> {
+		await this.#try<Mutable>(object, this.#kindOf(object).apply(object, this.#signal));
+	}
+
+	/** Whether somebody else changed what we set in an object, and nothing else is wanted of it than before. */
+	hasDrifted(object: Mutable & { readonly kind: MutableKind }): boolean {
+		return this.#kindOf(object).hasDrifted(object);
 	}
 
 	/** Deletes an object of ours. `Foreground`: it is there, being deleted, until all that belongs to it is gone. */
@@ -71,6 +75,11 @@ export class FederationWriter {
 		} catch (error) {
 			this.#obstacles.push(obstacleOf(object, error));
 		}
+	}
+
+	#kindOf({ kind }: { readonly kind: MutableKind }): OwnedObjects<Mutable> {
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each kind's writer takes objects of its kind
+		return this.#kinds[kind] as OwnedObjects<Mutable>;
 	}
 
 	async #try<T extends KubernetesObject>(
@@ -94,8 +103,9 @@ function obstacleOf({ kind, metadata }: KubernetesObject, error: unknown): Probl
 		const message = `The operator may not ${error.call.verb} ${error.call.resource} here, or a quota forbids it: ${error.message}.`;
 		return { reason: "Forbidden", field: "", message };
 	}
-	if (error.status === 422 || error.status === 400) {
-		const message = `The API server does not take ${kind} ${metadata.name}: ${error.message}.`;
+	// 500 is also what the API server says of a field that it does not know, and of a webhook that does not answer.
+	if (error.status === 422 || error.status === 400 || error.status >= 500) {
+		const message = `The API server did not take ${kind} ${metadata.name}: ${error.message}.`;
 		return { reason: "ApplyFailed", field: "", message };
 	}
 	throw error;

@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { credentialNames } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Secret } from "../kubernetes/resources.ts";
 import { localDomains } from "../model/federation.ts";
@@ -31,7 +33,7 @@ export async function gatherInputs(
 	const { certificate, dialback } = federation.spec.security ?? {};
 	const names = [certificate?.secretName, dialback?.secretRef.name].filter((name) => name !== undefined);
 	const given = await secretWatches.use(key, federation.metadata.namespace, [...new Set(names)]);
-	const generated = await ensureGenerated(federation, caches, writer);
+	const generated = await ensureGenerated(key, federation, caches, writer);
 	if (!generated) return undefined;
 	const selfSigned = certificate ? undefined : await ensureSelfSigned(federation, caches, writer, now());
 	if (!certificate && !selfSigned) return undefined;
@@ -39,11 +41,12 @@ export async function gatherInputs(
 		generated: { ...generated, ...(selfSigned && { selfSigned }) },
 		certificate: contentOf(certificate && given.get(certificate.secretName)),
 		dialback: contentOf(dialback && given.get(dialback.secretRef.name)),
-		effectiveImage: federation.status?.effective?.image,
+		chosenImage: chosenImage(federation),
 	};
 }
 
 async function ensureGenerated(
+	key: string,
 	federation: StoredFederation,
 	caches: Caches,
 	writer: FederationWriter,
@@ -53,11 +56,31 @@ async function ensureGenerated(
 	const secret =
 		cached && writer.owns(cached)
 			? cached
-			: await writer.createSecret(generatedSecret(federation.metadata, makeGeneratedValues()));
+			: await writer.createSecret(generatedSecret(federation.metadata, valuesInUse(key, caches, writer)));
 	const data = secret?.data;
 	if (!data) return undefined;
-	const value = (key: keyof typeof generatedKeys) => data[generatedKeys[key]] ?? "";
+	const value = (field: keyof typeof generatedKeys) => data[generatedKeys[field]] ?? "";
 	return { dialback: value("dialback"), link: value("link"), digestKey: value("digestKey") };
+}
+
+/**
+ * Values for a generated Secret: those that nodes run with where somebody deleted the Secret, so that nothing has to
+ * restart; new ones otherwise.
+ */
+function valuesInUse(
+	key: string,
+	caches: Caches,
+	writer: FederationWriter,
+): Record<keyof typeof generatedKeys, string> {
+	for (const secret of caches.secrets.store.byIndex(key)) {
+		const {
+			[credentialNames.dialback]: dialback,
+			[credentialNames.link]: link,
+			[generatedKeys.digestKey]: digestKey,
+		} = secret.data ?? {};
+		if (writer.owns(secret) && dialback && link && digestKey) return { dialback, link, digestKey };
+	}
+	return makeGeneratedValues();
 }
 
 async function ensureSelfSigned(
@@ -77,6 +100,14 @@ async function ensureSelfSigned(
 				);
 	const { "tls.crt": certificate, "tls.key": key } = secret?.data ?? {};
 	return certificate && key ? { certificate, key } : undefined;
+}
+
+/** Read by itself and leniently: a status of another version must not restart anything. */
+const keptImage = z.object({ effective: z.object({ image: z.string().min(1), imageFrom: z.literal("Operator") }) });
+
+function chosenImage({ status }: StoredFederation): string | undefined {
+	const parsed = keptImage.safeParse(status);
+	return parsed.success ? parsed.data.effective.image : undefined;
 }
 
 function contentOf(secret: Secret | undefined): SecretContent | undefined {

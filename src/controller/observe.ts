@@ -12,10 +12,11 @@ export function observe(
 	key: string,
 	caches: Caches,
 	reports: RouterReports,
+	now: Date,
 ): Pick<FederationObservation, "nodes" | "services"> {
 	// In one order, whatever came first: equal observations make equal statuses.
-	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key)).toSorted((a, b) =>
-		a.name < b.name ? -1 : 1,
+	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key), now).toSorted(
+		(a, b) => (a.name < b.name ? -1 : 1),
 	);
 	const urls = nodes.flatMap(({ name, podIP }): [string, string][] => (podIP ? [[name, statusUrl(podIP)]] : []));
 	const upstreams = reports.use(key, new Map(urls));

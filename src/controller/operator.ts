@@ -25,9 +25,6 @@ export interface OperatorOptions {
 	readonly onSynced?: () => void;
 }
 
-/** Milliseconds after which a federation is looked at even where nothing was seen to change: certificates expire. */
-const resync = 10 * 60_000;
-
 /**
  * Reconciles XmppFederations until `signal` aborts. What runs then is finished before this returns, unless leadership is
  * lost: somebody else acts then.
@@ -60,9 +57,9 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 			const [federationNamespace, federation] = key.split("/");
 			const reconcileLog = log.child({ namespace: federationNamespace, federation, reconcile: randomUUID() });
 			try {
-				const exists = await reconciler.reconcile(key, reconcileLog, abort);
-				if (exists) queue.addAfter(key, resync);
-				else queue.forget(key);
+				const again = await reconciler.reconcile(key, reconcileLog, abort);
+				if (again === undefined) queue.forget(key);
+				else queue.addAfter(key, again);
 			} catch (error) {
 				reconcileLog.error({ err: error }, "reconcile failed; it will be tried again");
 				throw error;

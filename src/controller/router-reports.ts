@@ -48,7 +48,14 @@ export class RouterReports {
 		const targets = new Map<string, Target>();
 		for (const [node, url] of urls) {
 			const known = before?.get(node);
-			targets.set(node, known?.url === url ? known : { url, report: undefined });
+			if (known?.url === url) {
+				targets.set(node, known);
+				continue;
+			}
+			const target = { url, report: undefined };
+			targets.set(node, target);
+			// A new router is asked at once: what is known of it decides conditions.
+			void this.#ask(federationKey, target);
 		}
 		this.#targets.set(federationKey, targets);
 		return new Map([...targets].flatMap(([node, { report }]) => (report ? [[node, report]] : [])));
@@ -88,14 +95,30 @@ export class RouterReports {
 
 	async #fetch(url: string): Promise<RouterReport | undefined> {
 		try {
-			const response = await request(url, { dispatcher: this.#agent });
-			const { upstreams } = routerStatus.parse(await response.body.json());
+			// The time-out is for the whole answer: a pod that sends it byte by byte must not hold up the others.
+			const response = await request(url, { dispatcher: this.#agent, signal: AbortSignal.timeout(timeout) });
+			const { upstreams } = routerStatus.parse(JSON.parse(await readText(response.body)));
 			if (upstreams.length === 0) return undefined;
 			const failed = upstreams.find(({ reachable }) => !reachable);
 			return failed ? { reachable: false, error: failed.failure } : { reachable: true };
 		} catch (error) {
-			this.#log.debug({ url, error }, "router did not answer");
+			this.#log.debug({ url, err: error }, "router did not answer");
 			return undefined;
 		}
 	}
+}
+
+/** A status with the streams of some thousand peers. */
+const longestAnswer = 4 * 1024 * 1024;
+
+/** @throws where the answer is longer than any router's */
+async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+	const chunks: Buffer[] = [];
+	let length = 0;
+	for await (const chunk of body) {
+		length += chunk.length;
+		if (length > longestAnswer) throw new Error(`the answer is longer than ${longestAnswer} bytes`);
+		chunks.push(chunk);
+	}
+	return Buffer.concat(chunks).toString("utf8");
 }

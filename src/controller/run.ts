@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
-import { KubernetesClient } from "../kubernetes/client.ts";
+import { KubernetesClient, type RequestRecord } from "../kubernetes/client.ts";
+import { Connection } from "../kubernetes/connection.ts";
 import { EventRecorder } from "../kubernetes/events.ts";
 import { LeaderElection } from "../kubernetes/leader.ts";
 import { serveHttp } from "./http.ts";
@@ -18,9 +19,13 @@ export async function runOperator(
 ): Promise<void> {
 	const metrics = new OperatorMetrics();
 	const identity = `${settings.identity}_${randomUUID()}`;
-	const reader = new KubernetesClient(kubeConfig, { onRequest: (record) => metrics.request(record) });
+	const onRequest = (record: RequestRecord) => metrics.request(record);
+	// Of the four connections beside the watches one is the lease's alone: where calls pile up behind a slow webhook, a
+	// renewal that waited with them would come too late.
+	const leaseClient = new KubernetesClient(new Connection(kubeConfig, 1), { onRequest });
+	const reader = new KubernetesClient(new Connection(kubeConfig, 3), { onRequest });
 	const leader = new LeaderElection({
-		client: reader,
+		client: leaseClient,
 		log,
 		namespace: settings.leaderElectionNamespace,
 		name: "xmpp-federation-operator",
@@ -55,6 +60,6 @@ export async function runOperator(
 		await events.stop();
 		http.close();
 		http.closeAllConnections();
-		await reader.close();
+		await Promise.all([reader.close(), leaseClient.close()]);
 	}
 }

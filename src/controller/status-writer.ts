@@ -18,7 +18,7 @@ export interface StatusWriterParts {
 }
 
 /** The status that the object has, as far as it is one of this version. */
-export function statusOf(object: KubernetesObject): XmppFederationStatus | undefined {
+function statusOf(object: KubernetesObject): XmppFederationStatus | undefined {
 	const parsed = xmppFederationStatus.safeParse("status" in object ? object.status : undefined);
 	return parsed.success ? parsed.data : undefined;
 }

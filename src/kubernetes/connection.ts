@@ -2,7 +2,7 @@ import type { RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 
-/** Connections that all calls but watches share. */
+/** Connections that all calls but watches share, unless told otherwise. */
 export const maxCallConnections = 4;
 
 /** Idle connections are kept this long (ms): below the 90 s after which the API server closes them. */
@@ -46,18 +46,21 @@ interface Dispatchers {
 }
 
 /**
- * The connections to one API server: at most {@link maxCallConnections} for calls, and one for each watch that runs.
+ * The connections to one API server: at most {@link maxCallConnections} (or as told) for calls, and one for each watch that runs.
  * HTTP/1.1, so that a watch whose connection has gone silent holds up nothing else.
  */
 export class Connection {
 	/** Base URL without trailing slash. */
 	readonly server: string;
 	readonly #config: KubeConfig;
+	readonly #callConnections: number;
 	#current: { readonly tls: readonly unknown[]; readonly dispatchers: Dispatchers } | undefined;
 	#open = 0;
 	#opened = 0;
 
-	constructor(config: KubeConfig) {
+	/** @param callConnections connections that calls share; further calls wait */
+	constructor(config: KubeConfig, callConnections = maxCallConnections) {
+		this.#callConnections = callConnections;
 		const cluster = config.getCurrentCluster();
 		if (!cluster) throw new Error("the Kubernetes configuration has no current cluster: set a current context");
 		this.server = cluster.server.replace(/\/+$/, "");
@@ -96,7 +99,7 @@ export class Connection {
 		if (this.#current && sameTls(this.#current.tls, tls)) return this.#current.dispatchers;
 		const old = this.#current?.dispatchers;
 		const dispatchers = {
-			calls: this.#dispatcher(options, maxCallConnections),
+			calls: this.#dispatcher(options, this.#callConnections),
 			watches: this.#dispatcher(options, null),
 		};
 		this.#current = { tls, dispatchers };

@@ -101,6 +101,13 @@ export class OwnedObjects<T extends KubernetesObject> {
 		}
 	}
 
+	/** Whether somebody else changed a field that was set when `desired` was applied. False where that never was. */
+	hasDrifted(desired: T): boolean {
+		const key = keyOf(desired);
+		const live = this.#store.get(key);
+		return live !== undefined && needsApply(desired, live, this.#applied.get(key)) === "Drifted";
+	}
+
 	/**
 	 * Makes an object that is never changed afterwards: immutable, or named by its content.
 	 *

@@ -19,6 +19,8 @@ export class Store<T extends KubernetesObject> {
 	readonly #onChange: ChangeHandler<T>;
 	/** What was last told of objects of which something newer was remembered; undefined: nothing. */
 	readonly #told = new Map<string, Observed<T> | undefined>();
+	/** Newest version that the watch or a list has brought. */
+	#seen = "0";
 
 	constructor(onChange: ChangeHandler<T>, index?: (object: Observed<T>) => string | undefined) {
 		this.#onChange = onChange;
@@ -55,7 +57,8 @@ export class Store<T extends KubernetesObject> {
 	remember(object: Observed<T>): void {
 		const key = keyOf(object);
 		const known = this.#objects.get(key);
-		if (known && !isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)) return;
+		// One that is not here and not newer than what was seen has been deleted since.
+		if (!isNewer(object.metadata.resourceVersion, known?.metadata.resourceVersion ?? this.#seen)) return;
 		const told = this.#told.has(key) ? this.#told.get(key) : known;
 		this.#put(object);
 		this.#told.set(key, told);
@@ -63,6 +66,7 @@ export class Store<T extends KubernetesObject> {
 
 	/** An event of the watch: the object as it is now. */
 	upsert(object: Observed<T>): void {
+		this.#see(object.metadata.resourceVersion);
 		const key = keyOf(object);
 		const known = this.#objects.get(key);
 		if (known && isNewer(known.metadata.resourceVersion, object.metadata.resourceVersion)) return;
@@ -73,6 +77,7 @@ export class Store<T extends KubernetesObject> {
 
 	/** An event of the watch: the object as it was deleted. */
 	remove(object: Observed<T>): void {
+		this.#see(object.metadata.resourceVersion);
 		const key = keyOf(object);
 		const previous = this.#objects.get(key);
 		if (!previous || isNewer(previous.metadata.resourceVersion, object.metadata.resourceVersion)) return;
@@ -82,6 +87,7 @@ export class Store<T extends KubernetesObject> {
 
 	/** Takes a whole list, as of `resourceVersion`, for what is there; tells the differences, deletions first. */
 	replace(objects: readonly Observed<T>[], resourceVersion: string): void {
+		this.#see(resourceVersion);
 		const listed = new Set(objects.map(keyOf));
 		for (const [key, known] of this.#objects) {
 			if (listed.has(key) || isNewer(known.metadata.resourceVersion, resourceVersion)) continue;
@@ -103,6 +109,10 @@ export class Store<T extends KubernetesObject> {
 		} else {
 			this.#onChange(previous, current);
 		}
+	}
+
+	#see(resourceVersion: string): void {
+		if (isNewer(resourceVersion, this.#seen)) this.#seen = resourceVersion;
 	}
 
 	#put(object: Observed<T>): void {

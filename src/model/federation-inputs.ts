@@ -9,8 +9,8 @@ export interface FederationInputs {
 	readonly certificate?: SecretContent | undefined;
 	/** The Secret that `spec.security.dialback.secretRef` names; undefined while it does not exist. */
 	readonly dialback?: SecretContent | undefined;
-	/** `status.effective.image`: what the federation runs, kept so that a newer operator changes nothing. */
-	readonly effectiveImage?: string | undefined;
+	/** `status.effective.image` where an operator chose it (`imageFrom`). */
+	readonly chosenImage?: string | undefined;
 }
 
 export interface SecretContent {
@@ -41,4 +41,6 @@ export interface NodeSecrets {
 	readonly certificate: { readonly certificate: string; readonly key: string };
 	readonly dialback: string;
 	readonly link: string;
+	/** Key of the digests in the intent. */
+	readonly digestKey: string;
 }

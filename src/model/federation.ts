@@ -38,22 +38,26 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 		certificate: certificate.value.pair,
 		dialback: dialback.value,
 		link: inputs.generated.link,
+		digestKey: inputs.generated.digestKey,
 	};
 	const intent = federationIntent(federation, inputs, domains, digests(secrets, inputs.generated.digestKey));
 	return { ok: true, intent, secrets, certificate: certificate.value.facts };
 }
 
 /** Domains in lower case, `spec.domain` first, each once. */
-export function localDomains({ spec }: XmppFederation): readonly string[] {
+export function localDomains({ spec }: Pick<XmppFederation, "spec">): readonly string[] {
 	return [...new Set([spec.domain, ...(spec.additionalDomains ?? [])].map((domain) => domain.toLowerCase()))];
 }
 
-/** The image of a federation: the one it asks for, else the one it has, else the operator's (design: imageUpdates). */
+/**
+ * The image of a federation: the one it asks for, else the one that an operator chose for it before, so that a newer
+ * operator restarts nothing, else this operator's (design: imageUpdates).
+ */
 export function effectiveImage(
-	federation: XmppFederation,
-	inputs: Pick<FederationInputs, "defaults" | "effectiveImage">,
+	federation: Pick<XmppFederation, "spec">,
+	inputs: Pick<FederationInputs, "defaults" | "chosenImage">,
 ): string {
-	return federation.spec.image ?? inputs.effectiveImage ?? inputs.defaults.gatewayImage;
+	return federation.spec.image ?? inputs.chosenImage ?? inputs.defaults.gatewayImage;
 }
 
 export function isPublished(node: XmppFederationNode): boolean {
@@ -165,7 +169,7 @@ function digests(secrets: NodeSecrets, key: string): SecretDigests {
 type Part<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
 
 function certificateOf(
-	{ spec }: XmppFederation,
+	{ spec }: Pick<XmppFederation, "spec">,
 	inputs: FederationInputs,
 	domains: readonly string[],
 	now: Date,
@@ -201,7 +205,7 @@ function certificateOf(
 /** RFC 6120 leaves the secret's length open; shorter ones than this can be found by trying (XEP-0185 section 2). */
 const leastDialbackSecretBytes = 16;
 
-function dialbackOf({ spec }: XmppFederation, inputs: FederationInputs): Part<string> {
+function dialbackOf({ spec }: Pick<XmppFederation, "spec">, inputs: FederationInputs): Part<string> {
 	const field = "spec.security.dialback.secretRef";
 	const name = spec.security?.dialback?.secretRef?.name;
 	if (name === undefined) return { ok: true, value: inputs.generated.dialback };

@@ -3,6 +3,7 @@ import type { NodeSecrets } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeRevision } from "../model/revision.ts";
 import { revisionAnnotation } from "./annotations.ts";
+import { generatedKeys } from "./generated-secrets.ts";
 import { metadata } from "./metadata.ts";
 import { nodeConfigurationName, revisionedLabels } from "./node-configuration.ts";
 
@@ -27,6 +28,8 @@ export function nodeSecret(federation: FederationIntent, node: NodeIntent, secre
 			"tls.key": secrets.certificate.key,
 			[credentialNames.dialback]: secrets.dialback,
 			[credentialNames.link]: secrets.link,
+			// Not mounted: kept so that the generated Secret can be made again as it was.
+			[generatedKeys.digestKey]: secrets.digestKey,
 		},
 	};
 }

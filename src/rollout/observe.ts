@@ -59,15 +59,24 @@ const ordinaryWaits = new Set(["ContainerCreating", "PodInitializing"]);
 /** The kubelet goes back and forth between these, with a message that changes each time. */
 const imageWaits = new Set(["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"]);
 
+/**
+ * Milliseconds after the end of its grace period for which a pod is waited for. One that is there even then is on a
+ * Kubernetes node that is gone: it may stay for days, and nothing can be done for it from here.
+ */
+export const lostPodAfter = 60_000;
+
 /** How far each node of a federation has come, from its Deployment and pods. */
 export function observeNodes(
 	deployments: readonly DeploymentView[],
 	pods: readonly PodView[],
+	now: Date,
 ): readonly (ObservedNode & { readonly trouble: string; readonly podIP: string | undefined })[] {
 	return deployments.flatMap((deployment) => {
 		const name = deployment.metadata.labels?.[nodeLabel];
 		if (name === undefined) return [];
-		const own = pods.filter((pod) => pod.metadata.labels?.[nodeLabel] === name && !isFinished(pod));
+		const own = pods.filter(
+			(pod) => pod.metadata.labels?.[nodeLabel] === name && !isFinished(pod) && !isLost(pod, now),
+		);
 		return [observeNode(name, deployment, own)];
 	});
 }
@@ -98,6 +107,12 @@ function isReady(pod: PodView): boolean {
 
 function isFinished(pod: PodView): boolean {
 	return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+/** deletionTimestamp is when the grace period ends. */
+function isLost({ metadata }: PodView, now: Date): boolean {
+	const { deletionTimestamp } = metadata;
+	return deletionTimestamp !== undefined && now.getTime() - Date.parse(deletionTimestamp) > lostPodAfter;
 }
 
 function trouble(deployment: DeploymentView, pods: readonly PodView[]): string {

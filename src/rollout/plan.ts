@@ -7,8 +7,9 @@ import type { FederationSwitch } from "../model/intent.ts";
  * Invariants:
  * - A node whose revision is its intent's is never restarted.
  * - At most one node that runs is restarted or removed at a time: while one is on its way, no other starts.
- * - Only what is broken may go while another is on its way to health: a node that is not ready is repaired at once, so
- *   that a broken node never blocks its own repair, and two broken ones can be repaired.
+ * - Only what is broken may go while another is on its way to health: a node that is not ready is repaired or removed at
+ *   once, so that a broken node never blocks its own repair, and two broken ones can be repaired.
+ * - The plan never waits for what waits for the plan (see `blockedBy`).
  */
 export interface DesiredNode {
 	readonly name: string;
@@ -26,6 +27,8 @@ export interface ObservedNode {
 	readonly ready: boolean;
 	/** Pods of an earlier revision still run or drain, or the Deployment controller has not yet acted. */
 	readonly moving: boolean;
+	/** Somebody else changed what its Deployment asks for: it has to be brought back. */
+	readonly drifted?: boolean;
 }
 
 export type Step =
@@ -49,18 +52,14 @@ export function plan(desired: readonly DesiredNode[], observed: readonly Observe
 		.filter(({ name }) => !existing.has(name))
 		.map(({ name }): Step => ({ kind: "Create", node: name }));
 
-	const restarts = observed
-		.filter((node) => wanted.has(node.name) && wanted.get(node.name)?.revision !== node.revision)
-		.toSorted((a, b) => rank(a, wanted) - rank(b, wanted) || compare(a.name, b.name));
-	const removals = observed.filter(({ name }) => !wanted.has(name)).toSorted((a, b) => compare(a.name, b.name));
-	const queue: Step[] = [
-		...restarts.map(({ name }): Step => ({ kind: "Restart", node: name })),
-		...removals.map(({ name }): Step => ({ kind: "Remove", node: name })),
-	];
+	const queue = observed
+		.flatMap((node) => stepFor(node, wanted.get(node.name)))
+		.toSorted((a, b) => a.rank - b.rank || compare(a.node, b.node))
+		.map(({ kind, node }): Step => ({ kind, node }));
 
 	const [next, ...rest] = queue;
 	if (!next) return { steps: creations, waiting: [] };
-	const blocker = blockedBy(next, observed, creations);
+	const blocker = blockedBy(next, wanted, observed, creations);
 	if (blocker) {
 		return { steps: creations, waiting: queue.map(({ node }) => ({ node, ...blocker })) };
 	}
@@ -70,17 +69,32 @@ export function plan(desired: readonly DesiredNode[], observed: readonly Observe
 	};
 }
 
-/** Not ready first, for it has nothing to lose; then enabling, so that traffic has where to go; disabling last. */
-function rank(node: ObservedNode, wanted: ReadonlyMap<string, DesiredNode>): number {
-	if (!node.ready) return 0;
-	const target = wanted.get(node.name)?.federation;
-	if (target === "Enabled" && node.federation === "Disabled") return 1;
-	if (target === "Disabled" && node.federation === "Enabled") return 3;
-	return 2;
+/**
+ * What has to be done with a node that exists, and when. Not ready first, for it has nothing to lose. Then enabling, so
+ * that traffic has where to go. Nodes that stay Enabled come before those that stay Disabled: the router of a Disabled
+ * node is ready only when an Enabled one serves the same domains. Disabling and removing come last.
+ */
+function stepFor(
+	node: ObservedNode,
+	target: DesiredNode | undefined,
+): { kind: "Restart" | "Remove"; node: string; rank: number }[] {
+	if (!target) return [{ kind: "Remove", node: node.name, rank: node.ready ? 5 : 0 }];
+	if (isAtIntent(node, target)) return [];
+	const rank = () => {
+		if (!node.ready) return 0;
+		if (target.federation === "Enabled") return node.federation === "Disabled" ? 1 : 2;
+		return node.federation === "Disabled" ? 3 : 4;
+	};
+	return [{ kind: "Restart", node: node.name, rank: rank() }];
+}
+
+function isAtIntent(node: ObservedNode, target: DesiredNode | undefined): boolean {
+	return target?.revision === node.revision && !node.drifted;
 }
 
 function blockedBy(
 	next: Step,
+	wanted: ReadonlyMap<string, DesiredNode>,
 	observed: readonly ObservedNode[],
 	creations: readonly Step[],
 ): { behind: string; reason: BlockReason } | undefined {
@@ -89,9 +103,13 @@ function blockedBy(
 	if (own && !own.ready) return undefined;
 	const created = creations[0];
 	if (created) return { behind: created.node, reason: "PreviousNodeNotReady" };
+	const isCurrent = (node: ObservedNode) => isAtIntent(node, wanted.get(node.name));
+	const served = observed.some((node) => node.federation === "Enabled" && node.ready && isCurrent(node));
 	for (const node of observed) {
-		if (!node.ready) return { behind: node.name, reason: "PreviousNodeNotReady" };
-		if (node.moving) return { behind: node.name, reason: "OldPodDraining" };
+		// Its router waits for an Enabled node at the intent: to wait for it would be to wait for ever.
+		const waitsForEnabled = node.federation === "Disabled" && isCurrent(node) && !served;
+		if (!node.ready && !waitsForEnabled) return { behind: node.name, reason: "PreviousNodeNotReady" };
+		if (node.ready && node.moving) return { behind: node.name, reason: "OldPodDraining" };
 	}
 	return undefined;
 }

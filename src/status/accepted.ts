@@ -10,6 +10,6 @@ export function accepted({ problems }: FederationObservation): Verdict {
 	return {
 		status: "False",
 		reason: first.reason,
-		message: `${describeProblems(problems)} What ran before still runs.`,
+		message: `${describeProblems(problems)} Nothing is changed until that is mended.`,
 	};
 }

@@ -3,13 +3,17 @@ import type { Verdict } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 
 /** Degraded: something takes from the service, and somebody has to do something about it. */
-export function degraded(observation: FederationObservation): Verdict {
+export function degraded(observation: FederationObservation, previous?: Verdict): Verdict {
 	const { obstacles, nodes } = observation;
 	const [obstacle] = obstacles;
 	if (obstacle) return yes(obstacle.reason, describeProblems(obstacles));
 
 	const unreachable = unreachableUpstreams(observation);
 	if (unreachable.length > 0) return yes("UpstreamUnreachable", unreachable.join("; "));
+
+	// After a start of the operator, or with a new pod, nobody has been asked yet: that is no good news.
+	const unasked = nodes.some(({ upstream }) => upstream === undefined);
+	if (unasked && previous?.reason === "UpstreamUnreachable") return previous;
 
 	const broken = nodes.filter(({ ready, trouble }) => !ready && trouble !== "");
 	if (broken.length > 0)

@@ -10,6 +10,10 @@ export interface FederationObservation {
 	readonly intent: FederationIntent | undefined;
 	readonly certificate: (CertificateFacts & { readonly selfSigned: boolean }) | undefined;
 	readonly dialback: "Given" | "Generated";
+	/** Who chose the gateway image: `spec.image` or the operator. */
+	readonly imageFrom: "Spec" | "Operator";
+	/** The steps of `plan` are about to be taken: what hinders them is not known yet. */
+	readonly acting: boolean;
 	/** Why the resource is not accepted. */
 	readonly problems: readonly Problem[];
 	/** What hinders carrying it out: foreign objects, refused requests. */

@@ -30,9 +30,12 @@ export function federationStatus(observation: FederationObservation, previous: P
 	const before = previous.conditions ?? [];
 	return {
 		observedGeneration: generation,
-		conditions: Object.entries(verdicts).map(([type, verdict]) =>
-			condition(type, verdict(observation), generation, before, now),
-		),
+		conditions: Object.entries(verdicts).map(([type, verdict]) => {
+			const earlier = before.find((entry) => entry.type === type);
+			// Before an act nobody knows yet what will hinder it: the last word on that stands until it is done.
+			const isOpen = observation.acting && (type === "Ready" || type === "Degraded");
+			return condition(type, isOpen && earlier ? earlier : verdict(observation, earlier), generation, before, now);
+		}),
 		readyNodes: `${nodes.filter((node) => node.ready).length}/${nodes.length}`,
 		enabledNodes: nodes.filter((node) => node.federation === "Enabled").length,
 		nodes,
@@ -46,11 +49,12 @@ export function federationStatus(observation: FederationObservation, previous: P
 }
 
 function effective(
-	{ certificate, dialback }: FederationObservation,
+	{ certificate, dialback, imageFrom }: FederationObservation,
 	intent: NonNullable<FederationObservation["intent"]>,
 ) {
 	return {
 		image: intent.nodes[0]?.image ?? "",
+		imageFrom,
 		securityMode: "TLSRequired" as const,
 		certificate: certificate?.selfSigned ? ("SelfSigned" as const) : ("Given" as const),
 		dialback,

@@ -68,6 +68,14 @@ function existing(
 			message: waitingMessages[waiting.reason](waiting.behind),
 		};
 	}
+	if (live.revision === target && live.drifted) {
+		return {
+			...common,
+			state: "Restarting",
+			reason: "Drifted",
+			message: "somebody changed its Deployment; it is put back",
+		};
+	}
 	if (live.revision !== target) {
 		const removed = target === undefined;
 		const [reason, message] = removed ? ["NodeRemoved", "is being removed"] : ["IntentChanged", "its settings changed"];

@@ -1,14 +1,23 @@
 import type { Verdict } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
-import { nodeStates } from "./nodes.ts";
+import { type NodeState, nodeStates } from "./nodes.ts";
 
 /** Progressing: nodes are on their way to what the resource asks for. */
 export function progressing(observation: FederationObservation): Verdict {
-	if (!observation.intent)
-		return { status: "False", reason: "NotAccepted", message: "Nothing changes while the resource is not accepted." };
-	const moving = nodeStates(observation).filter(({ state }) => state === "Restarting" || state === "Pending");
-	if (moving.length === 0)
-		return { status: "False", reason: "Complete", message: "Every node runs what the resource asks for." };
-	const list = moving.map(({ name, state, message }) => `${name} ${state}${message ? ` (${message})` : ""}`).join(", ");
-	return { status: "True", reason: "RollingOut", message: `${list}.` };
+	if (!observation.intent) return no("NotAccepted", "Nothing changes now; see the conditions Accepted and Degraded.");
+	const states = nodeStates(observation);
+	const list = (wanted: readonly NodeState["state"][]) =>
+		states
+			.filter(({ state }) => wanted.includes(state))
+			.map(({ name, state, message }) => `${name} ${state}${message ? ` (${message})` : ""}`)
+			.join(", ");
+	const moving = list(["Restarting", "Pending"]);
+	if (moving !== "") return { status: "True", reason: "RollingOut", message: `${moving}.` };
+	const blocked = list(["Blocked"]);
+	if (blocked !== "") return no("Blocked", `${blocked}.`);
+	return no("Complete", "Every node runs what the resource asks for.");
+}
+
+function no(reason: string, message: string): Verdict {
+	return { status: "False", reason, message };
 }

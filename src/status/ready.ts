@@ -2,22 +2,32 @@ import type { Verdict } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 import { nodeStates } from "./nodes.ts";
 
-/** Ready: every node runs what the resource asks for, and is ready. */
+/** Ready: every node runs what the resource asks for and is ready, and messages can go both ways. */
 export function ready(observation: FederationObservation): Verdict {
-	const { intent, problems, obstacles } = observation;
-	if (problems.length > 0 || !intent)
-		return no("NotAccepted", "The resource is not accepted; see the condition Accepted.");
+	const { intent, problems, obstacles, nodes } = observation;
 	const [obstacle] = obstacles;
 	if (obstacle) return no(obstacle.reason, "Not everything could be made; see the condition Degraded.");
+	if (problems.length > 0 || !intent)
+		return no("NotAccepted", "The resource is not accepted; see the condition Accepted.");
 
 	const states = nodeStates(observation);
 	const missing = states.filter((node) => !(node.ready && node.state === "Current"));
 	if (missing.length > 0) {
-		const list = missing.map(({ name, message, reason }) => `${name} (${message || reason})`).join(", ");
+		const list = missing.map(({ name, message, reason }) => `${name} (${message ?? reason})`).join(", ");
+		const current = states.length - missing.length;
 		return no(
 			"NodesNotReady",
-			`${states.length - missing.length} of ${states.length} nodes are ready. Not ready: ${list}.`,
+			`${current} of ${states.length} nodes run what the resource asks for and are ready. Others: ${list}.`,
 		);
+	}
+	if (nodes.every(({ upstream }) => upstream?.reachable === false)) {
+		return no("UpstreamUnreachable", "No node reaches the internal server; see the condition Degraded.");
+	}
+	if (lacksAddress(observation)) {
+		const message =
+			"The public Service has no address yet: nothing in this Kubernetes cluster has given its LoadBalancer one. " +
+			"Install a load balancer, or set spec.service.type to NodePort or ClusterIP.";
+		return no("NoPublicAddress", message);
 	}
 	if (!intent.nodes.some((node) => node.federation === "Enabled")) {
 		const message =
@@ -25,6 +35,11 @@ export function ready(observation: FederationObservation): Verdict {
 		return { status: "True", reason: "NoEnabledNode", message };
 	}
 	return { status: "True", reason: "AllNodesReady", message: `All ${states.length} nodes are ready.` };
+}
+
+function lacksAddress({ intent, services }: FederationObservation): boolean {
+	if (intent?.service.type !== "LoadBalancer" || !intent.nodes.some(({ published }) => published)) return false;
+	return services.public?.ingress.length === 0;
 }
 
 function no(reason: string, message: string): Verdict {

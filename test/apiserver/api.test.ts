@@ -256,6 +256,7 @@ describe("status", () => {
 		endpoints: [{ name: "a", type: "ClusterIP", host: "10.0.0.1", port: 5269, for: "Internal" }],
 		effective: {
 			image: "a",
+			imageFrom: "Operator",
 			securityMode: "TLSRequired",
 			certificate: "SelfSigned",
 			dialback: "Generated",

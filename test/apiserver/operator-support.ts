@@ -70,6 +70,8 @@ export function federation(namespace: string, name: string, spec: Record<string,
 		spec: {
 			domain: "example.com",
 			upstream: { host: "xmpp.chat.svc" },
+			// No load balancer is here to give an address.
+			service: { type: "ClusterIP" },
 			nodes: [
 				{ name: "gw-1", federation: "Enabled" },
 				{ name: "gw-2", federation: "Enabled" },

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
-import { configMaps, events, secrets, services } from "../../src/kubernetes/resources.ts";
-import { publicServiceName } from "../../src/model/names.ts";
+import { configMaps, deployments, events, secrets, services } from "../../src/kubernetes/resources.ts";
+import { generatedSecretName, nodeObjectName, publicServiceName } from "../../src/model/names.ts";
 import { base64, certificate, key } from "../unit/fixtures/federation.ts";
 import {
 	condition,
@@ -291,6 +291,72 @@ describe("bad input", () => {
 		const told = async () =>
 			(await client.list(events, { namespace })).items.find(({ reason }) => reason === "ObjectConflict");
 		expect(await eventually(told, "an Event")).toMatchObject({ type: "Warning", regarding: { name: "example" } });
+	});
+
+	test("a node that Kubernetes refuses is told once, not in a loop, and no other node restarts", async () => {
+		const { client, namespace } = await setup();
+		const operator = startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(async () => await revisionOf(client, namespace, "gw-2"), "nodes");
+		for (const node of ["gw-1", "gw-2"]) await playKubelet(client, namespace, node, true);
+		const is = async (type: string, text: string) =>
+			(await condition(client, namespace, "example", type))?.text === text;
+		await eventually(async () => await is("Ready", "True AllNodesReady"), "Ready");
+		const before = await revisionOf(client, namespace, "gw-2");
+		const resources = { requests: { memory: "128Mi" }, limits: { memory: "64Mi" } };
+		const nodes = [
+			{ name: "gw-1", federation: "Enabled", resources },
+			{ name: "gw-2", federation: "Enabled" },
+		];
+		await client.mergePatch(federations, namespace, "example", { spec: { nodes } });
+		await eventually(async () => await is("Degraded", "True ApplyFailed"), "Degraded");
+		expect((await condition(client, namespace, "example", "Degraded"))?.message).toMatch(
+			/must be less than or equal to memory limit/,
+		);
+		await sleep(quiet);
+		const mark = operator.requests.length;
+		await sleep(2 * quiet);
+		expect(operator.requests.slice(mark).filter(({ resource }) => resource !== "events")).toEqual([]);
+		expect(await revisionOf(client, namespace, "gw-2")).toBe(before);
+
+		await client.mergePatch(federations, namespace, "example", { spec: { nodes: [nodes[1]] } });
+		await eventually(async () => await is("Degraded", "False AsExpected"), "repaired");
+	});
+
+	test("a generated Secret that somebody deletes is made again as it was, and nothing restarts", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		const before = await eventually(async () => await revisionOf(client, namespace, "gw-2"), "nodes");
+		const name = generatedSecretName("example");
+		const content = async () => (await client.get(secrets, namespace, name))?.data;
+		const data = await content();
+		expect(Object.keys(data ?? {})).toHaveLength(3);
+		await client.delete(secrets, namespace, name);
+		expect(await eventually(content, "the Secret is back")).toEqual(data);
+		await sleep(quiet);
+		expect(await revisionOf(client, namespace, "gw-2")).toBe(before);
+	});
+
+	test("a node that somebody scales to nothing comes back", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		await client.create(federations, federation(namespace, "example"));
+		await eventually(async () => await revisionOf(client, namespace, "gw-2"), "nodes");
+		const name = nodeObjectName("example", "gw-1");
+		await client.mergePatch(deployments, namespace, name, { spec: { replicas: 0 } });
+		const replicas = async () => (await client.get(deployments, namespace, name))?.spec?.replicas;
+		await eventually(async () => (await replicas()) === 1, "one replica");
+	});
+
+	test("an image that is taken back is taken back", async () => {
+		const { client, namespace } = await setup();
+		startOperator(namespace);
+		await client.create(federations, federation(namespace, "example", { image: "registry.example/typo:9" }));
+		const image = async () => (await client.get(federations, namespace, "example"))?.status?.effective?.image;
+		await eventually(async () => (await image()) === "registry.example/typo:9", "the given image");
+		await client.mergePatch(federations, namespace, "example", { spec: { image: null } });
+		await eventually(async () => (await image()) === "registry.example/gateway:1", "the operator's image");
 	});
 
 	test("a node's files that somebody deletes come back", async () => {

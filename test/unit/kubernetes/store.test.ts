@@ -50,6 +50,16 @@ test("an older version never replaces a newer one", () => {
 	expect(changes).toEqual(["a ->5"]);
 });
 
+test("what a write returned after the object was seen to go is not put back", () => {
+	const { store } = recordingStore();
+	store.upsert(object("a", 5));
+	store.remove(object("a", 7));
+	store.remember(object("a", 6));
+	expect(store.get("ns/a")).toBeUndefined();
+	store.remember(object("a", 8));
+	expect(store.get("ns/a")?.metadata.resourceVersion).toBe("8");
+});
+
 test("what a write returned is seen at once and told when the watch brings it", () => {
 	const { store, changes } = recordingStore();
 	store.upsert(object("a", 1));

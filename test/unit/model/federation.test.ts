@@ -33,8 +33,8 @@ describe("intent", () => {
 		}
 	});
 
-	test("keeps the image that the federation has when the operator gets a newer one", () => {
-		const image = (effectiveImage?: string) => modelled(sample("smallest"), { effectiveImage }).intent.nodes[0]?.image;
+	test("keeps the image that an operator chose when a newer one comes", () => {
+		const image = (chosenImage?: string) => modelled(sample("smallest"), { chosenImage }).intent.nodes[0]?.image;
 		expect(image()).toBe("registry.example/gateway:1");
 		expect(image("registry.example/gateway:0")).toBe("registry.example/gateway:0");
 	});

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type DeploymentView, observeNodes, type PodView } from "../../../src/rollout/observe.ts";
 
+const now = new Date("2026-01-01T00:00:30Z");
 const labels = { "xmppfed.dev/node": "gw-1", "xmppfed.dev/node-federation": "Enabled" };
 const deployment = (
 	revision: string,
@@ -27,6 +28,12 @@ const pod = (
 		conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
 		...more.status,
 	},
+});
+
+/** Should have ended two minutes ago. */
+const lost = (view: PodView): PodView => ({
+	...view,
+	metadata: { ...view.metadata, deletionTimestamp: "2025-12-31T23:58:30Z" },
 });
 
 describe("a node", () => {
@@ -71,13 +78,19 @@ describe("a node", () => {
 			{ ready: true, moving: false },
 		],
 		[
+			"has a pod on a Kubernetes node that is gone",
+			deployment("2"),
+			[lost(pod("a", "2", true)), pod("b", "2", true)],
+			{ ready: true, moving: false },
+		],
+		[
 			"is being removed",
 			deployment("2", { deletionTimestamp: "2026-01-01T00:00:00Z" }),
 			[pod("a", "2", true)],
 			{ ready: false, moving: true },
 		],
 	])("that %s", (_what, object, pods, expected) => {
-		expect(observeNodes([object], pods)).toEqual([
+		expect(observeNodes([object], pods, now)).toEqual([
 			expect.objectContaining({ name: "gw-1", federation: "Enabled", revision: "2", ...expected }),
 		]);
 	});
@@ -87,7 +100,7 @@ describe("a node", () => {
 			...pod("x", "2", true),
 			metadata: { ...pod("x", "2", true).metadata, labels: { "xmppfed.dev/node": "gw-2" } },
 		};
-		expect(observeNodes([deployment("2")], [other])).toEqual([expect.objectContaining({ ready: false })]);
+		expect(observeNodes([deployment("2")], [other], now)).toEqual([expect.objectContaining({ ready: false })]);
 	});
 });
 
@@ -125,13 +138,13 @@ describe("trouble", () => {
 			/^pod a: cannot be scheduled: 0\/3 nodes$/,
 		],
 	])("%s", (_what, status, expected) => {
-		const [node] = observeNodes([deployment("2")], [pod("a", "2", false, { status })]);
+		const [node] = observeNodes([deployment("2")], [pod("a", "2", false, { status })], now);
 		expect(node?.trouble).toMatch(expected);
 	});
 
 	test("a quota that lets no pod be made", () => {
 		const conditions = [{ type: "ReplicaFailure", status: "True", message: "exceeded quota" }];
 		const object = { ...deployment("2"), status: { observedGeneration: 2, conditions } };
-		expect(observeNodes([object], [])[0]?.trouble).toBe("no pod could be made: exceeded quota");
+		expect(observeNodes([object], [], now)[0]?.trouble).toBe("no pod could be made: exceeded quota");
 	});
 });

@@ -67,6 +67,36 @@ describe("plan", () => {
 			["Restart c", "b behind c: AnotherNodeNext", "a behind c: AnotherNodeNext"],
 		],
 		[
+			"Enabled before Disabled: the router of a Disabled node needs an Enabled one with the same domains",
+			[desired("a", "2", "Disabled"), desired("b", "2")],
+			[observed("a", "1", { federation: "Disabled" }), observed("b", "1")],
+			["Restart b", "a behind b: AnotherNodeNext"],
+		],
+		[
+			"no wait for a Disabled node that waits for this one",
+			[desired("a", "2", "Disabled"), desired("b", "2")],
+			[observed("a", "2", { federation: "Disabled", ready: false }), observed("b", "1")],
+			["Restart b"],
+		],
+		[
+			"a wait for a Disabled node that has an Enabled one to link to",
+			[desired("a", "2", "Disabled"), desired("b", "2"), desired("c", "2")],
+			[observed("a", "2", { federation: "Disabled", ready: false }), observed("b", "1"), observed("c", "2")],
+			["b behind a: PreviousNodeNotReady"],
+		],
+		[
+			"a broken node that is not wanted goes first",
+			[desired("b", "2")],
+			[observed("a", "2", { ready: false }), observed("b", "1")],
+			["Remove a", "b behind a: AnotherNodeNext"],
+		],
+		[
+			"what somebody changed is put back, in its turn",
+			[desired("a", "1"), desired("b", "1")],
+			[observed("a", "1", { drifted: true }), observed("b", "1", { drifted: true })],
+			["Restart a", "b behind a: AnotherNodeNext"],
+		],
+		[
 			"removing after restarting",
 			[desired("b", "2")],
 			[observed("a", "1"), observed("b", "1")],
@@ -108,12 +138,13 @@ describe("every plan", () => {
 		);
 	});
 
-	test("takes no ready node while another is not ready or still moving", () => {
+	test("takes no ready node while another one that may serve is not ready or still moving", () => {
 		fc.assert(
 			fc.property(wants, haves, (want, have) => {
 				for (const { kind, node } of plan(want, have).steps) {
 					if (kind === "Create" || !have.find((entry) => entry.name === node)?.ready) continue;
-					expect(have.every((entry) => entry.ready && !entry.moving)).toBe(true);
+					const others = have.filter((entry) => entry.ready || entry.federation === "Enabled");
+					expect(others.every((entry) => entry.ready && !entry.moving)).toBe(true);
 				}
 			}),
 		);
@@ -126,7 +157,7 @@ describe("every plan", () => {
 				for (let round = 0; round < 20; round++) {
 					const { steps } = plan(want, nodes);
 					if (steps.length === 0 && nodes.every((node) => node.ready && !node.moving)) break;
-					nodes = settle(apply(steps, want, nodes));
+					nodes = settle(apply(steps, want, nodes), want);
 				}
 				const view = (list: readonly DesiredNode[]) => list.map((node) => `${node.name}=${node.revision}`).toSorted();
 				expect(view(nodes)).toEqual(view(want));
@@ -143,8 +174,16 @@ describe("every plan", () => {
 		}
 		return result;
 	}
-	/** What is at its intent becomes ready. What is broken stays so. */
-	function settle(nodes: ObservedNode[]): ObservedNode[] {
-		return nodes.map((node) => ({ ...node, ready: true, moving: false }));
+	/** Pods become ready; a Disabled node's only where an Enabled one is at its intent, if any is Enabled. */
+	function settle(nodes: ObservedNode[], want: readonly DesiredNode[]): ObservedNode[] {
+		const enabled = nodes.filter(({ federation: state }) => state === "Enabled");
+		const isCurrent = (node: ObservedNode) =>
+			want.some((target) => target.name === node.name && target.revision === node.revision);
+		const isServed = enabled.length === 0 || enabled.some(isCurrent);
+		return nodes.map((node) => ({
+			...node,
+			ready: node.federation === "Enabled" || node.ready || isServed,
+			moving: false,
+		}));
 	}
 });

@@ -29,6 +29,8 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 		intent,
 		certificate: { ...certificate, selfSigned: false },
 		dialback: "Given",
+		imageFrom: "Operator",
+		acting: false,
 		problems: [],
 		obstacles: [],
 		nodes,
@@ -84,7 +86,7 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 	[
 		"a pod fails",
 		{ nodes: running({ "gw-1": { ready: false, trouble: "pod a: CrashLoopBackOff" } }) },
-		{ Ready: "False NodesNotReady", Degraded: "True NodeFailing" },
+		{ Ready: "False NodesNotReady", Progressing: "False Blocked", Degraded: "True NodeFailing" },
 	],
 	[
 		"the upstream is away",
@@ -119,6 +121,39 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 	],
 ])("conditions when %s", (_what, changes, expected) => {
 	expect(verdicts(changes)).toEqual({ ...well, ...expected });
+});
+
+const unreachable = { upstream: { reachable: false, error: "connection refused" } };
+test.each<[string, Partial<FederationObservation>, string]>([
+	[
+		"no node reaches the upstream",
+		{ nodes: running({ "gw-1": unreachable, "gw-2": unreachable, inside: unreachable }) },
+		"False UpstreamUnreachable",
+	],
+	[
+		"the load balancer has given no address",
+		{ services: { public: { name: "p", clusterIP: "10.0.0.1", ingress: [] } } },
+		"False NoPublicAddress",
+	],
+])("not ready when %s", (_what, changes, expected) => {
+	expect(verdicts(changes)["Ready"]).toBe(expected);
+});
+
+test("Degraded stands until every router has been asked again", () => {
+	const first = federationStatus(observation({ nodes: running({ "gw-1": unreachable }) }), {}, now);
+	const degraded = (nodes: NodeObservation[]) =>
+		federationStatus(observation({ nodes }), first, now).conditions.find(({ type }) => type === "Degraded")?.reason;
+	expect(degraded(running({ "gw-1": { upstream: undefined } }))).toBe("UpstreamUnreachable");
+	expect(degraded(running())).toBe("AsExpected");
+});
+
+test("Ready and Degraded stand while a step is about to be taken", () => {
+	const first = federationStatus(observation({ obstacles: [obstacle] }), {}, now);
+	const nodes = running({ "gw-1": { revision: "old" } });
+	const before = federationStatus(observation({ nodes, plan: plan(desired, nodes), acting: true }), first, now);
+	const after = federationStatus(observation({ nodes, obstacles: [obstacle] }), before, now);
+	expect(before.nodes[0]).toMatchObject({ state: "Restarting", reason: "IntentChanged" });
+	expect(before.conditions).toEqual(after.conditions);
 });
 
 describe("status", () => {
