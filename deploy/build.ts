@@ -11,8 +11,8 @@ export const operatorContext = join(root, "dist/operator");
 /** Leaves out what the operator's base class imports and never uses: docs/decisions/0002-k8s-operator-lifecycle-only.md. */
 const baseImports: Plugin = {
 	name: "operator-base-imports",
-	setup({ onResolve }) {
-		onResolve({ filter: /^(@kubernetes\/client-node|gaxios)$/ }, ({ importer }) =>
+	setup(bundling) {
+		bundling.onResolve({ filter: /^(@kubernetes\/client-node|gaxios)$/ }, ({ importer }) =>
 			importer.includes("@dot-i/k8s-operator")
 				? { path: join(root, "src/kubernetes/operator-base-imports.ts") }
 				: undefined,
