@@ -34,7 +34,10 @@ test("a change of every node restarts one node at a time, and each keeps a ready
 	await federationReady(kubectl, namespace, name);
 	const before = await uids(kubectl, name);
 
-	await apply(kubectl, { ...resource, spec: { ...resource.spec, upstream: { host: "192.0.2.2" } } });
+	await apply(kubectl, {
+		...resource,
+		spec: { ...resource.spec, upstream: { host: "kube-dns.kube-system.svc", port: 53 } },
+	});
 	const restartedAtOnce: string[][] = [];
 	const withoutReadyPod: string[] = [];
 	const watch = new AbortController();

@@ -5,7 +5,10 @@ import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
 
 export type Spec = XmppFederation["spec"];
 
-/** A federation that stands alone: nothing is at its upstream (RFC 5737), and it takes no address outside the cluster. */
+/**
+ * A federation that stands alone and takes no address outside the cluster. Its upstream is no XMPP server, but something
+ * that listens: without that a federation is not ready.
+ */
 export function standAlone(namespace: string, name: string, changes: Partial<Spec> = {}): XmppFederation {
 	return {
 		apiVersion: "xmppfed.dev/v1alpha1",
@@ -13,7 +16,7 @@ export function standAlone(namespace: string, name: string, changes: Partial<Spe
 		metadata: { name, namespace },
 		spec: {
 			domain: `${name}.lab`,
-			upstream: { host: "192.0.2.1" },
+			upstream: { host: "kubernetes.default.svc", port: 443 },
 			nodes: [{ name: "gw-1", federation: "Enabled" }, { name: "gw-2", federation: "Enabled" }, { name: "gw-3" }],
 			service: { type: "ClusterIP" },
 			...changes,
