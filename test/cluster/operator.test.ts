@@ -32,7 +32,10 @@ test("the operator's rights are enough: nothing is forbidden to it in all it doe
 	await apply(kubectl, resource);
 	await federationReady(kubectl, namespace, "rights");
 	// A change, and the removal of what is no longer needed.
-	await apply(kubectl, { ...resource, spec: { ...resource.spec, upstream: { host: "192.0.2.3" }, resolver: {} } });
+	await apply(kubectl, {
+		...resource,
+		spec: { ...resource.spec, upstream: { host: "kube-dns.kube-system.svc", port: 53 }, resolver: {} },
+	});
 	await federationReady(kubectl, namespace, "rights");
 	const selector = `app.kubernetes.io/name=${OPERATOR_DEPLOYMENT}`;
 	const log = await kubectl.run(["logs", "-n", OPERATOR_NAMESPACE, "-l", selector, "--tail=-1"]);
