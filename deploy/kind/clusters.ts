@@ -176,7 +176,7 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 	try {
 		const own = imageStore === undefined ? undefined : await startOwnEngine(files.namespaces, imageStore, signal);
 		const place = (command: readonly string[]) => (own ? inNamespaces(own.namespaces, command) : command);
-		const env = { KIND_EXPERIMENTAL_PROVIDER: own ? "podman" : engine };
+		const env = { KIND_EXPERIMENTAL_PROVIDER: own ? "podman" : engine, ...(own ? withoutProxies : {}) };
 		await step("starting one control plane and two workers", async () => {
 			const create = [kind, "create", "cluster", "--name", name, "--kubeconfig", files.kubeconfig, "--retain"];
 			const image = own ? ["--image", NODE_IMAGE] : [];
@@ -208,6 +208,13 @@ async function createCluster(name: string, files: ClusterFiles, signal: AbortSig
 		throw error;
 	}
 }
+
+/** kind hands these variables on to the nodes, but nodes in namespaces of their own reach no proxy. */
+const withoutProxies = Object.fromEntries(
+	["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
+		.flatMap((name) => [name, name.toLowerCase()])
+		.map((name) => [name, undefined]),
+);
 
 /** A cluster of kind that someone else made under this name is neither used nor removed. */
 async function refuseForeignCluster(
