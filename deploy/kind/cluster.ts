@@ -20,12 +20,26 @@ const usage = `usage: npm run cluster -- COMMAND [--name NAME | --context CONTEX
   --name         name of the cluster (${DEFAULT_NAME})
   --context      an existing cluster of your kubeconfig; it is never created or removed`;
 
+/** Options and words of the command line, or what is wrong with them. */
+function parse(args: readonly string[]) {
+	try {
+		return parseArgs({
+			args: [...args],
+			allowPositionals: true,
+			options: { name: { type: "string" }, context: { type: "string" }, help: { type: "boolean", short: "h" } },
+		});
+	} catch (error) {
+		return error instanceof Error ? error.message : String(error);
+	}
+}
+
 async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
-	const { values, positionals } = parseArgs({
-		args: [...args],
-		allowPositionals: true,
-		options: { name: { type: "string" }, context: { type: "string" }, help: { type: "boolean", short: "h" } },
-	});
+	const parsed = parse(args);
+	if (typeof parsed === "string") {
+		console.error(`${parsed}\n${usage}`);
+		return 2;
+	}
+	const { values, positionals } = parsed;
 	const [command, ...images] = positionals;
 	if (values.help) {
 		console.log(usage);
