@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { clusterDown } from "../deploy/kind/cluster.ts";
 import { passThrough } from "../deploy/lib/pass-through.ts";
 import { runProgram } from "../deploy/lib/program.ts";
 import { note, step } from "../deploy/lib/steps.ts";
@@ -28,6 +29,7 @@ const vitestReport = z.object({
 	numTodoTests: z.int(),
 });
 
+const testCluster = process.env["XMPPFED_TEST_CLUSTER"] ?? "xmppfed-test";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 const staticChecks: Readonly<Record<string, readonly string[]>> = {
@@ -40,11 +42,23 @@ async function main(signal: AbortSignal): Promise<number> {
 	const { chosen, vitestArguments } = parse(process.argv.slice(2));
 	const total: Count = { passed: 0, failed: 0, skipped: 0 };
 	for (const part of chosen) {
-		const count = part === "static" ? await check(signal) : await vitest(part, vitestArguments, signal);
+		const count = await run(part, vitestArguments, signal);
 		for (const key of ["passed", "failed", "skipped"] as const) total[key] += count[key];
 	}
 	console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 	return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+async function run(part: Part, vitestArguments: readonly string[], signal: AbortSignal): Promise<Count> {
+	if (part === "static") return await check(signal);
+	if (part !== "cluster" || process.env["XMPPFED_KEEP_CLUSTER"]) return await vitest(part, vitestArguments, signal);
+	// What a run that was killed has left is removed first, and whatever ends this one, its cluster goes with it.
+	await clusterDown({ name: testCluster });
+	try {
+		return await vitest(part, vitestArguments, signal);
+	} finally {
+		await clusterDown({ name: testCluster });
+	}
 }
 
 function parse(args: readonly string[]): { chosen: readonly Part[]; vitestArguments: readonly string[] } {
