@@ -1,7 +1,10 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildOperator, operatorContext } from "../build.ts";
 import { buildImage, type Cluster, clusterLoad } from "../kind/cluster.ts";
 import { contextKey } from "../kind/images.ts";
+import { cacheDirectory } from "../lib/cache.ts";
+import { withLock } from "../lib/lock.ts";
 
 /** Names with tags of the images that were built from this checkout. */
 export interface ImageNames {
@@ -27,16 +30,16 @@ const contexts = {
  * that pods of changed images are new pods, and those of unchanged ones stay.
  */
 export async function provideImages(cluster: Cluster, signal?: AbortSignal): Promise<ImageNames> {
-	await buildOperator();
 	const provide = async (image: keyof typeof contexts) => {
 		const { name, context } = contexts[image];
 		const tag = `${name}:dev-${await contextKey(context)}`;
 		await clusterLoad(cluster, [await buildImage({ context, tag }, { signal })], { signal });
 		return tag;
 	};
-	return {
-		operator: await provide("operator"),
-		gateway: await provide("gateway"),
-		xmppServer: await provide("xmppServer"),
-	};
+	// Two runs at once must not write the operator's files while one of them reads them.
+	const operator = await withLock(join(cacheDirectory(), "locks", "operator-image"), signal, async () => {
+		await buildOperator();
+		return await provide("operator");
+	});
+	return { operator, gateway: await provide("gateway"), xmppServer: await provide("xmppServer") };
 }

@@ -109,7 +109,7 @@ function container(name: string, image: string) {
 			{ name: "xmpp-server", containerPort: SERVER_PORT },
 		],
 		resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: "512Mi" } },
-		readinessProbe: { tcpSocket: { port: "xmpp-client" }, periodSeconds: 1 },
+		startupProbe: { tcpSocket: { port: "xmpp-client" }, periodSeconds: 1, failureThreshold: 120 },
 		securityContext: {
 			allowPrivilegeEscalation: false,
 			readOnlyRootFilesystem: true,

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Couple, logIn, logOut } from "../../deploy/demo/conversation.ts";
-import { gatewayPods, nodeOf } from "../../deploy/demo/gateway-status.ts";
+import { type GatewayPod, gatewayPods, nodeOf } from "../../deploy/demo/gateway-status.ts";
 import { federationReady } from "../../deploy/demo/stage.ts";
+import { until } from "../../deploy/demo/until.ts";
 import { useScene } from "../lib/cluster/environment.ts";
 import { type Delivery, Traffic } from "../lib/cluster/traffic.ts";
 
@@ -28,21 +30,35 @@ for (const { way, flags } of ways) {
 			const { namespace } = scene.internal;
 			await federationReady(kubectl, namespace, scene.federation);
 			const traffic = Traffic.start(couple, RATE);
-			await traffic.flows();
-
-			const pod = (await gatewayPods(kubectl, namespace, scene.federation)).find((item) => nodeOf(item) === node);
-			expect(pod).toBeDefined();
-			await kubectl.delete("pod", pod?.metadata.name ?? "", namespace, "--wait=false", ...flags);
-			await traffic.flows();
-			await federationReady(kubectl, namespace, scene.federation);
-			await traffic.flows();
-
-			const { outgoing, incoming } = await traffic.stop();
-			report(`pod of ${node} ${way}`, outgoing, incoming);
-			const after = (await gatewayPods(kubectl, namespace, scene.federation)).find((item) => nodeOf(item) === node);
-			expect(after?.metadata.uid).not.toBe(pod?.metadata.uid);
+			try {
+				await traffic.flows();
+				const before = await podOf(node);
+				await kubectl.delete("pod", before.metadata.name, namespace, "--wait=false", ...flags);
+				// While the pod goes, with the other node alone, and with the new pod.
+				await traffic.flows();
+				await kubectl.run(["wait", "--for=delete", `pod/${before.metadata.name}`, "-n", namespace, "--timeout=90s"]);
+				await traffic.flows();
+				await federationReady(kubectl, namespace, scene.federation);
+				// What the death of a process breaks shows within seconds.
+				await sleep(8_000);
+				await traffic.flows();
+				expect((await podOf(node)).metadata.uid).not.toBe(before.metadata.uid);
+			} finally {
+				const { outgoing, incoming } = await traffic.stop();
+				report(`pod of ${node} ${way}`, outgoing, incoming);
+				// A pod that is told to go hands over what it has; one that is killed cannot.
+				if (way === "deleted") expect([outgoing.lost, incoming.lost]).toEqual([0, 0]);
+			}
 		});
 	}
+}
+
+async function podOf(node: string): Promise<GatewayPod> {
+	const { kubectl, scene } = stage;
+	return await until(`a pod of ${node}`, async () => {
+		const pods = await gatewayPods(kubectl, scene.internal.namespace, scene.federation);
+		return pods.find((pod) => nodeOf(pod) === node);
+	});
 }
 
 function report(what: string, outgoing: Delivery, incoming: Delivery): void {
