@@ -5,7 +5,7 @@ import { type Cluster, clusterUp, DEFAULT_NAME, findCluster } from "../kind/clus
 import { succeeds } from "../lib/commands.ts";
 import { runProgram } from "../lib/program.ts";
 import { RemedyError, step } from "../lib/steps.ts";
-import { converse, logIn, logOut } from "./conversation.ts";
+import { type Couple, converse, logIn, logOut } from "./conversation.ts";
 import { gatewayStatuses } from "./gateway-status.ts";
 import { provideImages } from "./images.ts";
 import { Kubectl } from "./kubectl.ts";
@@ -19,23 +19,28 @@ const usage = `usage: npm run demo [-- down] [-- --name NAME]
   --name  name of the cluster (${DEFAULT_NAME})`;
 
 async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
-	const { values, positionals } = parseArgs({
-		args: [...args],
-		allowPositionals: true,
-		options: { name: { type: "string" }, help: { type: "boolean", short: "h" } },
-	});
-	const [command = "up", ...rest] = positionals;
-	if (values.help) {
-		console.log(usage);
-		return 0;
-	}
-	if (rest.length > 0 || (command !== "up" && command !== "down")) {
+	const wanted = parse(args);
+	if (wanted === undefined) {
 		console.error(usage);
 		return 2;
 	}
-	if (command === "down") await down(values.name, signal);
-	else await up(values.name, signal);
+	const { command, name } = wanted;
+	if (command === "help") console.log(usage);
+	else if (command === "down") await down(name, signal);
+	else await up(name, signal);
 	return 0;
+}
+
+function parse(args: readonly string[]): { command: "up" | "down" | "help"; name: string | undefined } | undefined {
+	const options = { name: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
+	try {
+		const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options });
+		const [command = "up", ...rest] = values.help ? ["help"] : positionals;
+		if (rest.length > 0 || (command !== "up" && command !== "down" && command !== "help")) return undefined;
+		return { command, name: values.name };
+	} catch {
+		return undefined;
+	}
 }
 
 async function up(name: string | undefined, signal: AbortSignal): Promise<void> {
@@ -56,9 +61,7 @@ async function up(name: string | undefined, signal: AbortSignal): Promise<void> 
 `);
 	const couple = await logIn(demoScene, addresses, signal);
 	try {
-		await converse(couple, demoScene, ({ from, to, what, milliseconds }) =>
-			console.log(`  ${from} → ${to}: ${what}  (${milliseconds.toFixed(0)} ms)`),
-		);
+		await Promise.race([converseAloud(couple, cluster), aborted(signal)]);
 		console.log(`\nStreams with ${remote.domain}, as the federation connection managers report them:\n`);
 		console.log(indented(await streamTable(kubectl, demoScene)));
 	} finally {
@@ -67,6 +70,29 @@ async function up(name: string | undefined, signal: AbortSignal): Promise<void> 
 	await showObjects(kubectl, demoScene);
 	await sayHowToGoOn(cluster);
 	console.log(`\nEvery message crossed. The demo took ${Math.round((Date.now() - started) / 1000)} s.`);
+}
+
+async function converseAloud(couple: Couple, cluster: Cluster): Promise<void> {
+	try {
+		await converse(couple, demoScene, ({ from, to, what, milliseconds }) =>
+			console.log(`  ${from} → ${to}: ${what}  (${milliseconds.toFixed(0)} ms)`),
+		);
+	} catch (error) {
+		const { internal, federation } = demoScene;
+		const logs = `kubectl logs -n ${internal.namespace} -l ${selector(federation)} --all-containers --tail=50`;
+		throw new RemedyError(
+			error instanceof Error ? error.message : "the conversation broke off",
+			`read what the gateway says: KUBECONFIG=${cluster.kubeconfigPath} ${logs}`,
+			{ cause: error },
+		);
+	}
+}
+
+/** Rejects with the signal's reason. */
+async function aborted(signal: AbortSignal): Promise<never> {
+	return await new Promise((_resolve, reject) => {
+		signal.addEventListener("abort", () => reject(new DOMException("interrupted", "AbortError")), { once: true });
+	});
 }
 
 async function down(name: string | undefined, signal: AbortSignal): Promise<void> {
