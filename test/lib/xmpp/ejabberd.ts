@@ -24,6 +24,8 @@ function configuration(options: ServerOptions) {
 		s2s_use_starttls: options.encryption === "Required" ? "required" : "optional",
 		// Seconds; by default it waits up to five minutes before it tries a server again.
 		s2s_max_retry_delay: 1,
+		// Seconds; by default a stream whose other end vanished while it was being opened is waited for two minutes.
+		negotiation_timeout: 10,
 		auth_method: "internal",
 		auth_password_format: "scram",
 		modules: {
