@@ -20,13 +20,13 @@ afterAll(async () => couple && (await logOut(couple)));
 
 const ways = [
 	// A pod that is told to go hands over what it has.
-	{ way: "deleted", flags: [], mayLose: 0 },
-	// One that is killed takes along what it had, and what comes until everyone has noticed: 5 s of both directions.
-	{ way: "killed", flags: ["--grace-period=0", "--force"], mayLose: 2 * 5 * RATE },
+	{ way: "is deleted", flags: [], mayLose: 0 },
+	// One that is gone at once takes along what it had, and what comes until everyone has noticed: 5 s both ways.
+	{ way: "is deleted by force", flags: ["--grace-period=0", "--force"], mayLose: 2 * 5 * RATE },
 ] as const;
 const cases = ways.flatMap((way) => ["gw-1", "gw-2"].map((node) => ({ ...way, node })));
 
-test.for(cases)("messages go on while the pod of $node is $way", async ({ way, flags, mayLose, node }) => {
+test.for(cases)("messages go on while the pod of $node $way", async ({ way, flags, mayLose, node }) => {
 	const { kubectl, scene } = stage;
 	const { namespace } = scene.internal;
 	await federationReady(kubectl, namespace, scene.federation);
@@ -43,7 +43,7 @@ test.for(cases)("messages go on while the pod of $node is $way", async ({ way, f
 		await sleep(8_000);
 		await traffic.flows();
 	});
-	report(`pod of ${node} ${way}`, outgoing, incoming);
+	report(`The pod of ${node} ${way}`, outgoing, incoming);
 	expect((await podOf(node)).metadata.uid).not.toBe(before.metadata.uid);
 	expect(outgoing.lost + incoming.lost).toBeLessThanOrEqual(mayLose);
 });
