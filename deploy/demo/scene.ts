@@ -22,6 +22,8 @@ export interface Scene {
 	};
 	/** Name of the XmppFederation in the internal namespace. */
 	readonly federation: string;
+	/** Nodes of the federation; those of `federation.yaml` if absent. */
+	readonly nodes?: XmppFederation["spec"]["nodes"];
 }
 
 /** The scene of `npm run demo`. `federation.yaml` has its names. */
@@ -42,7 +44,7 @@ export const demoScene: Scene = {
 };
 
 /** A scene apart from the demo's: `name` is in every namespace and domain. */
-export function sceneNamed(name: string): Scene {
+export function sceneNamed(name: string, nodes?: Scene["nodes"]): Scene {
 	const side = (role: string, domain: string) => ({
 		namespace: `${name}-${role}`,
 		domain,
@@ -53,13 +55,14 @@ export function sceneNamed(name: string): Scene {
 		internal: side("internal", `example-${name}.lab`),
 		remote: side("remote", `remote-${name}.lab`),
 		federation: "example",
+		...(nodes && { nodes }),
 	};
 }
 
 export const federationFile = new URL("federation.yaml", import.meta.url);
 
 /** The federation of `federation.yaml`, with the names of the scene. */
-export async function federationOf({ internal, federation }: Scene): Promise<XmppFederation> {
+export async function federationOf({ internal, federation, nodes }: Scene): Promise<XmppFederation> {
 	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the file is part of this repository; the API server checks it
 	const written = parse(await readFile(federationFile, "utf8")) as XmppFederation;
 	return {
@@ -71,6 +74,7 @@ export async function federationOf({ internal, federation }: Scene): Promise<Xmp
 			additionalDomains: [internal.roomsDomain],
 			upstream: { host: `${INTERNAL_SERVER}.${internal.namespace}.svc` },
 			service: { ...written.spec.service, hostname: internal.hostname },
+			...(nodes && { nodes }),
 		},
 	};
 }

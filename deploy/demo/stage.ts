@@ -41,7 +41,7 @@ export async function setScene(
 	const remoteServer = { name: REMOTE_SERVER, namespace: remote.namespace };
 
 	const certificates = await announce("namespaces, certificates and Services", async () => {
-		await kubectl.apply(...[internal.namespace, remote.namespace].map(restrictedNamespace));
+		for (const { namespace } of [internal, remote]) await makeNamespace(kubectl, namespace);
 		await kubectl.apply(...xmppServerServices(internalServer), ...xmppServerServices(remoteServer));
 		return {
 			internal: await certificate(kubectl, internal.namespace, [internal.domain, internal.roomsDomain]),
@@ -101,9 +101,14 @@ export async function strikeScene(kubectl: Kubectl, scene: Scene, ...flags: read
 	}
 }
 
-export function restrictedNamespace(name: string): KubernetesObject {
+/** Makes a namespace that enforces the restricted Pod Security Standard, where it is not there. */
+export async function makeNamespace(kubectl: Kubectl, name: string): Promise<void> {
+	const there = await kubectl.find("namespace", name);
+	if (there?.metadata.deletionTimestamp !== undefined) {
+		await kubectl.run(["wait", "--for=delete", `namespace/${name}`, "--timeout=120s"]);
+	}
 	const labels = { "pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/part-of": "xmppfed-demo" };
-	return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } };
+	await kubectl.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } });
 }
 
 /** A self-signed certificate, made once for each namespace: a new one would restart the nodes. Chain and key, PEM. */

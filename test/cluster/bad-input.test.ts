@@ -83,35 +83,62 @@ test("a Secret that holds no certificate, while others go on; what ran still run
 	await federationReady(kubectl, namespace, other);
 });
 
-test("a Service and a ConfigMap of our names that belong to somebody else are not touched", async () => {
+test("a Service of our name that belongs to somebody else is not touched; without it all is well", async () => {
 	const { kubectl, namespace } = stage;
 	const name = "conflict";
-	const service = {
+	const foreign = {
 		apiVersion: "v1",
 		kind: "Service",
 		metadata: { name: publicServiceName(name), namespace, labels: { team: "others" } },
 		spec: { selector: { app: "others" }, ports: [{ name: "http", port: 80 }] },
 	};
-	await apply(kubectl, service);
-	const foreign = async () =>
-		await kubectl.find<KubernetesObject & { spec: object }>("service", publicServiceName(name), namespace);
-	const before = await foreign();
+	await apply(kubectl, foreign);
+	const before = await kubectl.find("service", foreign.metadata.name, namespace);
 	await apply(kubectl, standAlone(namespace, name, oneNode));
-	const { message } = await condition(kubectl, { namespace, name }, "Degraded", {
-		status: "True",
-		reason: "ObjectConflict",
-	});
-	expect(message).toContain(publicServiceName(name));
-	expect(message).toMatch(/rename|remove|delete/i);
-	const after = await foreign();
-	expect(after?.spec).toEqual(before?.spec);
-	expect(after?.metadata).toEqual(before?.metadata);
+	await conflictWith(name, foreign.metadata.name);
+	expect(await kubectl.find("service", foreign.metadata.name, namespace)).toEqual(before);
 
 	// The remedy works.
-	await kubectl.delete("service", publicServiceName(name), namespace);
+	await kubectl.delete("service", foreign.metadata.name, namespace);
 	await federationReady(kubectl, namespace, name);
-	expect((await foreign())?.metadata.ownerReferences?.[0]).toMatchObject({ kind: "XmppFederation", name });
+	const after = await kubectl.find("service", foreign.metadata.name, namespace);
+	expect(after?.metadata.ownerReferences?.[0]).toMatchObject({ kind: "XmppFederation", name });
 });
+
+test("a ConfigMap of our name that belongs to somebody else is not touched", async () => {
+	const { kubectl, namespace } = stage;
+	const name = "conflict-2";
+	const resource = standAlone(namespace, name, { ...oneNode, resolver: { enabled: true } });
+	await apply(kubectl, resource);
+	await federationReady(kubectl, namespace, name);
+	// The resolver's configuration is named by its content, so the next federation of that name wants the same one.
+	const selector = `xmppfed.dev/federation=${name},xmppfed.dev/role=resolver`;
+	const [configuration] = await kubectl.list("configmaps", namespace, selector);
+	const configMap = configuration?.metadata.name ?? "";
+	await kubectl.delete("xmppfederation", name, namespace, "--cascade=foreground");
+	const foreign = {
+		apiVersion: "v1",
+		kind: "ConfigMap",
+		metadata: { name: configMap, namespace },
+		data: { its: "own" },
+	};
+	await apply(kubectl, foreign);
+	const before = await kubectl.find("configmap", configMap, namespace);
+	expect(before).toBeDefined();
+
+	await apply(kubectl, resource);
+	await conflictWith(name, configMap);
+	expect(await kubectl.find("configmap", configMap, namespace)).toEqual(before);
+});
+
+/** Waits until a federation says that an object of that name is not its own, and what to do. */
+async function conflictWith(federation: string, object: string): Promise<void> {
+	const { kubectl, namespace } = stage;
+	const wanted = { status: "True", reason: "ObjectConflict" };
+	const { message } = await condition(kubectl, { namespace, name: federation }, "Degraded", wanted);
+	expect(message).toContain(object);
+	expect(message).toMatch(/rename|remove|delete/i);
+}
 
 function tlsSecret(name: string, data: Readonly<Record<string, string>>): KubernetesObject {
 	const metadata = { name, namespace: stage.namespace };

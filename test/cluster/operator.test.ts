@@ -44,6 +44,14 @@ test("the operator's rights are enough: nothing is forbidden to it in all it doe
 	expect(log.split("\n").filter((line) => /forbidden: User|cannot \w+ resource/.test(line))).toEqual([]);
 });
 
+test("all of this runs where the restricted Pod Security Standard is enforced", async () => {
+	const { kubectl, namespace } = stage;
+	for (const enforcing of [namespace, OPERATOR_NAMESPACE]) {
+		const privileged = ["run", "privileged", "--image=none", "--privileged", "--dry-run=server", "-n", enforcing];
+		await expect(kubectl.run(privileged)).rejects.toThrow(/violates PodSecurity "restricted:/);
+	}
+});
+
 /** Name of the pod that leads. */
 async function leaderOf(kubectl: Kubectl): Promise<string> {
 	return await until("a leader", async () => {

@@ -3,7 +3,7 @@ import type { ClientAddresses } from "../../../deploy/demo/conversation.ts";
 import type { ImageNames } from "../../../deploy/demo/images.ts";
 import { Kubectl } from "../../../deploy/demo/kubectl.ts";
 import { type Scene, sceneNamed } from "../../../deploy/demo/scene.ts";
-import { type Announce, restrictedNamespace, setScene, strikeScene } from "../../../deploy/demo/stage.ts";
+import { type Announce, makeNamespace, setScene, strikeScene } from "../../../deploy/demo/stage.ts";
 import { findCluster } from "../../../deploy/kind/cluster.ts";
 
 /** What the global set-up of the cluster tests hands to every test file. */
@@ -36,7 +36,7 @@ export function useNamespace(name: string): { readonly namespace: string; readon
 	beforeAll(async () => {
 		kubectl = await connect();
 		await kubectl.delete("namespace", name);
-		await kubectl.apply(restrictedNamespace(name));
+		await makeNamespace(kubectl, name);
 	});
 	afterAll(async () => await kubectl?.delete("namespace", name, undefined, "--wait=false"));
 	return {
@@ -48,12 +48,15 @@ export function useNamespace(name: string): { readonly namespace: string; readon
 }
 
 /** A scene of one test file: the demo's federation and servers under names of their own. */
-export function useScene(name: string): {
+export function useScene(
+	name: string,
+	nodes?: Scene["nodes"],
+): {
 	readonly scene: Scene;
 	readonly kubectl: Kubectl;
 	readonly addresses: ClientAddresses;
 } {
-	const scene = sceneNamed(name);
+	const scene = sceneNamed(name, nodes);
 	let kubectl: Kubectl | undefined;
 	let addresses: ClientAddresses | undefined;
 	beforeAll(async () => {
