@@ -98,7 +98,8 @@ async function aborted(signal: AbortSignal): Promise<never> {
 async function down(name: string | undefined, signal: AbortSignal): Promise<void> {
 	const cluster = await findCluster({ name, signal });
 	if (!cluster) {
-		throw new RemedyError(`cluster ${name ?? DEFAULT_NAME} is not up.`, "there is nothing to remove.");
+		console.log(`Nothing to remove: cluster ${name ?? DEFAULT_NAME} is not up.`);
+		return;
 	}
 	const kubectl = new Kubectl(cluster, signal);
 	await step("removing the federation and the XMPP servers", () => strikeScene(kubectl, demoScene));
