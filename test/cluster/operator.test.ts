@@ -4,7 +4,7 @@ import { OPERATOR_DEPLOYMENT, OPERATOR_NAMESPACE } from "../../deploy/demo/opera
 import { federationReady } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
 import { useNamespace } from "../lib/cluster/environment.ts";
-import { apply, standAlone, standIns } from "../lib/cluster/federation.ts";
+import { apply, standAlone } from "../lib/cluster/federation.ts";
 
 const stage = useNamespace("operator");
 const oneNode = { nodes: [{ name: "gw-1", federation: "Enabled" as const }] };

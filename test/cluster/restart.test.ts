@@ -3,7 +3,7 @@ import { type GatewayPod, gatewayPods, nodeOf } from "../../deploy/demo/gateway-
 import type { Kubectl } from "../../deploy/demo/kubectl.ts";
 import { federationReady, type LiveFederation } from "../../deploy/demo/stage.ts";
 import { useNamespace } from "../lib/cluster/environment.ts";
-import { apply, standAlone, standIns } from "../lib/cluster/federation.ts";
+import { apply, standAlone } from "../lib/cluster/federation.ts";
 
 const stage = useNamespace("restart");
 
