@@ -78,8 +78,10 @@ export async function setScene(
 				},
 			];
 			await kubectl.apply(...servers.flatMap(xmppServerObjects));
-			const remoteService = await kubectl.find<Service>("service", REMOTE_SERVER, remote.namespace);
-			await publishRecords(kubectl, scene, { internal: addresses.public, remote: remoteService?.spec.clusterIP ?? "" });
+			await publishRecords(kubectl, scene, {
+				internal: addresses.public,
+				remote: await clusterAddress(kubectl, remote.namespace, REMOTE_SERVER),
+			});
 			for (const { name, namespace } of servers) await rolledOut(kubectl, namespace, name);
 			return {
 				internal: await externalAddress(kubectl, internal.namespace, `${INTERNAL_SERVER}-clients`, signal),
@@ -198,6 +200,12 @@ async function describeFederation(kubectl: Kubectl, namespace: string, federatio
 
 async function rolledOut(kubectl: Kubectl, namespace: string, deployment: string): Promise<void> {
 	await kubectl.run(["rollout", "status", `deployment/${deployment}`, "-n", namespace, "--timeout=120s"]);
+}
+
+async function clusterAddress(kubectl: Kubectl, namespace: string, service: string): Promise<string> {
+	const address = (await kubectl.find<Service>("service", service, namespace))?.spec.clusterIP;
+	if (address === undefined) throw new Error(`Service ${namespace}/${service} has no address`);
+	return address;
 }
 
 async function externalAddress(
