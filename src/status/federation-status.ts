@@ -32,9 +32,10 @@ export function federationStatus(observation: FederationObservation, previous: P
 		observedGeneration: generation,
 		conditions: Object.entries(verdicts).map(([type, verdict]) => {
 			const earlier = before.find((entry) => entry.type === type);
-			// Before an act nobody knows yet what will hinder it: the last word on that stands until it is done.
+			// Before an act nobody knows yet what will hinder it: the last word on that stands, with the generation that it
+			// was said of. With the new one, a reader would take it for the outcome.
 			const isOpen = observation.acting && (type === "Ready" || type === "Degraded");
-			return condition(type, isOpen && earlier ? earlier : verdict(observation, earlier), generation, before, now);
+			return isOpen && earlier ? earlier : condition(type, verdict(observation, earlier), generation, before, now);
 		}),
 		readyNodes: `${nodes.filter((node) => node.ready).length}/${nodes.length}`,
 		enabledNodes: nodes.filter((node) => node.federation === "Enabled").length,

@@ -156,6 +156,21 @@ test("Ready and Degraded stand while a step is about to be taken", () => {
 	expect(before.conditions).toEqual(after.conditions);
 });
 
+test("before a step nothing is said to be Ready for a generation that nothing has been done for", () => {
+	const first = federationStatus(observation({ generation: 1 }), {}, now);
+	const nodes = running({ "gw-1": { revision: "old" } });
+	const changed = { generation: 2, nodes, plan: plan(desired, nodes) };
+	const generations = (changes: Partial<FederationObservation>) =>
+		Object.fromEntries(
+			federationStatus(observation({ ...changed, ...changes }), first, now).conditions.map((entry) => [
+				entry.type,
+				entry.observedGeneration,
+			]),
+		);
+	expect(generations({ acting: true })).toMatchObject({ Accepted: 2, Progressing: 2, Ready: 1, Degraded: 1 });
+	expect(generations({ acting: false })).toMatchObject({ Ready: 2, Degraded: 2 });
+});
+
 describe("status", () => {
 	test("of the full sample", async () => {
 		const status = federationStatus(observation(), {}, now);
