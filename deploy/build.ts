@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, realpath } from "node:fs/promises";
+import { chmod, copyFile, mkdir, realpath, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
@@ -42,8 +42,11 @@ export async function buildOperator(): Promise<number> {
 		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 	});
 	const node = join(operatorContext, "node");
-	await copyFile(await realpath(process.execPath), node);
-	await chmod(node, 0o755);
+	// Under another name first: the file that is there may be in use, by this very process or another build.
+	const copy = `${node}.${process.pid}`;
+	await copyFile(await realpath(process.execPath), copy);
+	await chmod(copy, 0o755);
+	await rename(copy, node);
 	await copyFile(join(root, "deploy/operator/Containerfile"), join(operatorContext, "Containerfile"));
 	return Object.values(result.metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -17,7 +17,7 @@ import { nodeConfigurationName } from "../objects/node-configuration.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
 import type { Caches } from "./caches.ts";
-import { FederationWriter } from "./federation-writer.ts";
+import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { observe } from "./observe.ts";
@@ -87,9 +87,15 @@ export class FederationReconciler {
 			const problems = parsed.errors.map(({ field, message }) => ({ reason: "InvalidSpec" as const, field, message }));
 			return await this.#save(key, object, { problems }, log, signal);
 		}
-		return await new FederationRun(this.#parts, key, object, parsed.value, log, signal).carryOut(
-			async (facts) => await this.#save(key, object, facts, log, signal),
-		);
+		try {
+			return await new FederationRun(this.#parts, key, object, parsed.value, log, signal).carryOut(
+				async (facts) => await this.#save(key, object, facts, log, signal),
+			);
+		} catch (error) {
+			// The federation goes with its namespace: there is nobody to tell and nothing to mend.
+			if (error instanceof NamespaceTerminatingError) return again.afterObstacle;
+			throw error;
+		}
 	}
 
 	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {

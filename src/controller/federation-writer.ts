@@ -6,6 +6,11 @@ import type { ConfigMap, Deployment, PodDisruptionBudget, Secret, Service } from
 import type { Problem } from "../model/problem.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 
+/** The namespace is being deleted: nothing can be made in it, and what is there goes. */
+export class NamespaceTerminatingError extends Error {
+	override readonly name = "NamespaceTerminatingError";
+}
+
 type Mutable = Deployment | PodDisruptionBudget | Service;
 type MutableKind = "Deployment" | "PodDisruptionBudget" | "Service";
 
@@ -99,6 +104,9 @@ export class FederationWriter {
 function obstacleOf({ kind, metadata }: KubernetesObject, error: unknown): Problem {
 	if (error instanceof ForeignObjectError) return { reason: "ObjectConflict", field: "", message: `${error.message}.` };
 	if (!(error instanceof ApiError)) throw error;
+	if (error.details.causes?.some(({ reason }) => reason === "NamespaceTerminating")) {
+		throw new NamespaceTerminatingError(`namespace ${metadata.namespace} is being deleted`, { cause: error });
+	}
 	if (error.status === 403) {
 		const message = `The operator may not ${error.call.verb} ${error.call.resource} here, or a quota forbids it: ${error.message}.`;
 		return { reason: "Forbidden", field: "", message };

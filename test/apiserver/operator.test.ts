@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
-import { configMaps, deployments, events, secrets, services } from "../../src/kubernetes/resources.ts";
+import { configMaps, deployments, events, namespaces, secrets, services } from "../../src/kubernetes/resources.ts";
 import { generatedSecretName, nodeObjectName, publicServiceName } from "../../src/model/names.ts";
 import { base64, certificate, key } from "../unit/fixtures/federation.ts";
 import {
@@ -358,6 +358,18 @@ describe("bad input", () => {
 		await eventually(async () => (await image()) === "registry.example/typo:9", "the given image");
 		await client.mergePatch(federations, namespace, "example", { spec: { image: null } });
 		expect(await eventually(async () => (await image()) === defaults.gatewayImage, "the operator's image")).toBe(true);
+	});
+
+	test("a namespace that is being deleted is left alone", async () => {
+		const { client, namespace } = await setup();
+		await client.create(federations, federation(namespace, "example"));
+		// No controller is here that would end the deletion.
+		await client.delete(namespaces, undefined, namespace);
+		const operator = startOperator(namespace);
+		await eventually(() => operator.requests.some(({ status }) => status === 403), "a refused request");
+		await sleep(quiet);
+		expect((await client.get(federations, namespace, "example"))?.status).toBeUndefined();
+		expect(operator.records.filter(({ level }) => Number(level) >= 40)).toEqual([]);
 	});
 
 	test("a node's files that somebody deletes come back", async () => {
