@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { clusterDown } from "../deploy/kind/cluster.ts";
+import { CommandError } from "../deploy/lib/commands.ts";
 import { passThrough } from "../deploy/lib/pass-through.ts";
 import { runProgram } from "../deploy/lib/program.ts";
-import { note, step } from "../deploy/lib/steps.ts";
+import { reportError, step } from "../deploy/lib/steps.ts";
 
 /**
  * `npm test`: all set-up and every test. `npm test -- unit gateway` runs these parts only; what follows `--` goes to
@@ -80,11 +81,25 @@ function isPart(name: string): name is Part {
 async function check(signal: AbortSignal): Promise<Count> {
 	const count: Count = { passed: 0, failed: 0, skipped: 0 };
 	for (const [title, command] of Object.entries(staticChecks)) {
-		const code = await step(title, () => passThrough(command, { cwd: root, signal }));
-		if (code === 0) count.passed++;
+		if (await succeeds(title, command, signal)) count.passed++;
 		else count.failed++;
 	}
 	return count;
+}
+
+/** Runs a command as a step, whose end shows how it went. */
+async function succeeds(title: string, command: readonly string[], signal: AbortSignal): Promise<boolean> {
+	try {
+		await step(title, async () => {
+			const code = await passThrough(command, { cwd: root, signal });
+			if (code !== 0) throw new CommandError(command, `exit code ${code}`, { code });
+		});
+		return true;
+	} catch (error) {
+		signal.throwIfAborted();
+		reportError(error);
+		return false;
+	}
 }
 
 /** Runs one vitest project. One that ends without a report counts as a failure: nothing is known of its tests. */
@@ -94,12 +109,10 @@ async function vitest(project: Part, more: readonly string[], signal: AbortSigna
 	try {
 		const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
 		const command = ["vitest", "run", "--project", project, ...reporters, ...more];
-		const code = await step(`${project} tests`, () => passThrough(command, { cwd: root, signal }));
+		const good = await succeeds(`${project} tests`, command, signal);
 		const count = await readReport(report);
-		if (code !== 0 && count.failed === 0) {
-			note(`✗ ${project} tests: vitest ended with exit code ${code}`);
-			count.failed++;
-		}
+		// vitest itself failed, as in its global set-up: no test says so.
+		if (!good && count.failed === 0) count.failed++;
 		return count;
 	} finally {
 		await rm(directory, { recursive: true, force: true });
