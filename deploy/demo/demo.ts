@@ -11,7 +11,7 @@ import { provideImages } from "./images.ts";
 import { Kubectl } from "./kubectl.ts";
 import { installOperator, OPERATOR_NAMESPACE, removeOperator } from "./operator.ts";
 import { demoScene, REMOTE_SERVER, type Scene } from "./scene.ts";
-import { setScene, strikeScene } from "./stage.ts";
+import { federationReady, setScene, strikeScene } from "./stage.ts";
 import { table } from "./table.ts";
 
 const usage = `usage: npm run demo [-- down] [-- --name NAME]
@@ -67,6 +67,8 @@ async function up(name: string | undefined, signal: AbortSignal): Promise<void> 
 	} finally {
 		await logOut(couple);
 	}
+	// The routers came before ejabberd; what status says of it is some seconds old.
+	await federationReady(kubectl, internal.namespace, demoScene.federation, signal);
 	await showObjects(kubectl, demoScene);
 	await sayHowToGoOn(cluster);
 	console.log(`\nEvery message crossed. The demo took ${Math.round((Date.now() - started) / 1000)} s.`);

@@ -15,8 +15,9 @@ export interface RouterReport {
 	readonly error?: string | undefined;
 }
 
-/** Milliseconds between two questions to a router. */
+/** Milliseconds between two questions to a router that reaches its upstream, and to one that does not or did not answer. */
 const interval = 10_000;
+const impatientInterval = 2_000;
 const timeout = 3_000;
 /** Questions at once: 300 federations are asked in a second or two, without a burst. */
 const concurrency = 16;
@@ -24,6 +25,8 @@ const concurrency = 16;
 interface Target {
 	readonly url: string;
 	report: RouterReport | undefined;
+	/** Milliseconds of the monotonic clock. */
+	askedAt: number;
 }
 
 /**
@@ -52,7 +55,7 @@ export class RouterReports {
 				targets.set(node, known);
 				continue;
 			}
-			const target = { url, report: undefined };
+			const target = { url, report: undefined, askedAt: 0 };
 			targets.set(node, target);
 			// A new router is asked at once: what is known of it decides conditions.
 			void this.#ask(federationKey, target);
@@ -70,14 +73,14 @@ export class RouterReports {
 		try {
 			while (!signal.aborted) {
 				const round = [...this.#targets].flatMap(([key, targets]) =>
-					[...targets.values()].map((target) => ({ key, target })),
+					[...targets.values()].filter(isDue).map((target) => ({ key, target })),
 				);
 				const worker = async () => {
 					for (let next = round.pop(); next && !signal.aborted; next = round.pop())
 						await this.#ask(next.key, next.target);
 				};
 				await Promise.all(Array.from({ length: concurrency }, worker));
-				await sleep(interval, undefined, { signal }).catch(() => {});
+				await sleep(impatientInterval, undefined, { signal }).catch(() => {});
 			}
 		} finally {
 			await this.#agent.destroy();
@@ -85,6 +88,7 @@ export class RouterReports {
 	}
 
 	async #ask(federationKey: string, target: Target): Promise<void> {
+		target.askedAt = performance.now();
 		const report = await this.#fetch(target.url);
 		// No answer is no news: what the router said last stands until its pod is another one.
 		if (!report) return;
@@ -106,6 +110,10 @@ export class RouterReports {
 			return undefined;
 		}
 	}
+}
+
+function isDue({ report, askedAt }: Target): boolean {
+	return performance.now() - askedAt >= (report?.reachable ? interval : impatientInterval);
 }
 
 /** A status with the streams of some thousand peers. */

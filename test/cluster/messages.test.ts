@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type Crossing, converse, logIn, logOut } from "../../deploy/demo/conversation.ts";
 import { gatewayStatuses } from "../../deploy/demo/gateway-status.ts";
+import { federationReady } from "../../deploy/demo/stage.ts";
 import { useScene } from "../lib/cluster/environment.ts";
 
 const stage = useScene("messages");
@@ -57,6 +58,8 @@ test("every stream with the peer is encrypted and authenticated", async () => {
 
 test("kubectl get xf tells the truth at a glance", async () => {
 	const { scene, kubectl } = stage;
+	// The routers came before their upstream, and what they say of it is some seconds old.
+	await federationReady(kubectl, scene.internal.namespace, scene.federation);
 	const [head, row] = (await kubectl.run(["get", "xf", "-n", scene.internal.namespace])).trim().split("\n");
 	expect(head?.split(/\s+/)).toEqual(["NAME", "DOMAIN", "NODES", "ENABLED", "READY", "REASON", "AGE"]);
 	expect(row?.split(/\s+/).slice(0, -1)).toEqual([
