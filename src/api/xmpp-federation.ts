@@ -8,7 +8,6 @@ import { xmppFederationStatus } from "./xmpp-federation-status.ts";
 export type XmppFederationSpec = z.infer<typeof xmppFederationSpec>;
 export type XmppFederationNode = XmppFederationSpec["nodes"][number];
 export type XmppFederationStatus = z.infer<typeof xmppFederationStatus>;
-export type XmppFederationNodeStatus = NonNullable<XmppFederationStatus["nodes"]>[number];
 
 /** The parts of metadata that the operator reads. Others are kept. */
 const metadata = z.looseObject({

@@ -11,9 +11,10 @@ import { nodeObjectName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { revisionAnnotation } from "../objects/annotations.ts";
-import { nodeObjects, sharedObjects } from "../objects/federation-objects.ts";
+import { nodeObjects, type SharedObjects, sharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName } from "../objects/node-configuration.ts";
+import { nodeDeployment } from "../objects/node-deployment.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
 import type { Caches } from "./caches.ts";
@@ -141,9 +142,7 @@ class FederationRun {
 
 		const { intent, secrets } = model;
 		const { security, image } = this.#federation.spec;
-		const drifted = new Set(
-			intent.nodes.filter((node) => this.#hasDrifted(intent, node, secrets)).map(({ name }) => name),
-		);
+		const drifted = new Set(intent.nodes.filter((node) => this.#hasDrifted(intent, node)).map(({ name }) => name));
 		const facts = () => ({
 			intent,
 			drifted,
@@ -152,13 +151,14 @@ class FederationRun {
 			imageFrom: image === undefined ? ("Operator" as const) : ("Spec" as const),
 			obstacles: writer.obstacles,
 		});
-		await this.#writeShared(intent);
+		const shared = sharedObjects(intent);
+		await this.#writeShared(shared);
 		const { plan: planned } = observation(this.#parts, this.#key, this.#object, facts());
 		// Before the act: nobody has to guess why a node went away.
 		if (planned.steps.some(({ kind }) => kind !== "Create")) await save({ ...facts(), acting: true });
 		for (const step of planned.steps) await this.#take(step, intent, secrets);
 		await this.#restoreNodeFiles(intent, secrets);
-		await removeUnused(this.#key, intent, caches, writer);
+		await removeUnused(this.#key, intent, shared, caches, writer);
 		return await save(facts());
 	}
 
@@ -166,8 +166,8 @@ class FederationRun {
 	 * Whether somebody changed a node's Deployment by hand. What a newer operator would write differently is no drift: it
 	 * waits for the next change of the intent.
 	 */
-	#hasDrifted(intent: FederationIntent, node: NodeIntent, secrets: NodeSecrets): boolean {
-		return this.#isAtIntent(intent, node) && this.#writer.hasDrifted(nodeObjects(intent, node, secrets).deployment);
+	#hasDrifted(intent: FederationIntent, node: NodeIntent): boolean {
+		return this.#isAtIntent(intent, node) && this.#writer.hasDrifted(nodeDeployment(intent, node));
 	}
 
 	#isAtIntent(intent: FederationIntent, node: NodeIntent): boolean {
@@ -176,8 +176,7 @@ class FederationRun {
 		return deployment?.metadata.annotations?.[revisionAnnotation] === nodeRevision(node);
 	}
 
-	async #writeShared(intent: FederationIntent): Promise<void> {
-		const { configMaps, mutable } = sharedObjects(intent);
+	async #writeShared({ configMaps, mutable }: SharedObjects): Promise<void> {
 		for (const object of configMaps) await this.#writer.createConfigMap(object);
 		for (const object of mutable) await this.#writer.apply(object);
 	}

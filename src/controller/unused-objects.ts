@@ -2,7 +2,7 @@ import type { KubernetesObject, Observed, Resource } from "../kubernetes/object.
 import { configMaps, deployments, podDisruptionBudgets, secrets, services } from "../kubernetes/resources.ts";
 import type { FederationIntent } from "../model/intent.ts";
 import { generatedSecretName, selfSignedSecretName } from "../model/names.ts";
-import { sharedObjects } from "../objects/federation-objects.ts";
+import type { SharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName } from "../objects/node-configuration.ts";
 import type { Caches } from "./caches.ts";
@@ -16,10 +16,10 @@ import type { FederationWriter } from "./federation-writer.ts";
 export async function removeUnused(
 	key: string,
 	intent: FederationIntent,
+	shared: SharedObjects,
 	caches: Caches,
 	writer: FederationWriter,
 ): Promise<void> {
-	const shared = sharedObjects(intent);
 	const names = new Set(
 		[...shared.configMaps, ...shared.mutable].map(({ kind, metadata }) => `${kind}/${metadata.name}`),
 	);

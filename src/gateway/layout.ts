@@ -1,3 +1,5 @@
+import { linkPort } from "../model/ports.ts";
+
 /**
  * Where things are in a gateway pod: ports, files, mount points. The one place that the Containerfile, the objects and
  * the configuration agree on. Tests that run Prosody outside Kubernetes pass a layout of their own.
@@ -26,7 +28,7 @@ export interface GatewayLayout {
 export const podLayout: GatewayLayout = {
 	interfaces: ["*", "::"],
 	federationPort: 5269,
-	linkPort: 5275,
+	linkPort,
 	federationHttpPort: 9269,
 	routerPort: 5270,
 	routerHttpPort: 9270,

@@ -2,7 +2,6 @@ import type {
 	EventsV1Event,
 	V1ConfigMap,
 	V1Deployment,
-	V1EndpointSlice,
 	V1Lease,
 	V1Namespace,
 	V1Pod,
@@ -29,7 +28,6 @@ export type WireObject<T> = KubernetesObject & Omit<Wire<T>, "apiVersion" | "kin
 
 export type ConfigMap = WireObject<V1ConfigMap>;
 export type Deployment = WireObject<V1Deployment>;
-export type EndpointSlice = WireObject<V1EndpointSlice>;
 export type Event = WireObject<EventsV1Event>;
 export type Lease = WireObject<V1Lease>;
 export type Namespace = WireObject<V1Namespace>;
@@ -48,12 +46,6 @@ export const deployments: Resource<Deployment> = {
 	apiVersion: "apps/v1",
 	kind: "Deployment",
 	plural: "deployments",
-	namespaced: true,
-};
-export const endpointSlices: Resource<EndpointSlice> = {
-	apiVersion: "discovery.k8s.io/v1",
-	kind: "EndpointSlice",
-	plural: "endpointslices",
 	namespaced: true,
 };
 export const events: Resource<Event> = {

@@ -26,6 +26,8 @@ export function sharedObjects(federation: FederationIntent) {
 	};
 }
 
+export type SharedObjects = ReturnType<typeof sharedObjects>;
+
 /** Objects of one node at one revision, in the order in which they have to exist. */
 export function nodeObjects(federation: FederationIntent, node: NodeIntent, secrets: NodeSecrets) {
 	return {
