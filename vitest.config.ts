@@ -1,36 +1,42 @@
 import { defineConfig } from "vitest/config";
+import { isLong } from "./test/lib/scale.ts";
+
+/** What takes longer than `npm test` may is in files of its own, which only `npm run test:long` runs. */
+const include = (part: string) => [`test/${part}/**/*.test.ts`, ...(isLong ? [] : [`!test/${part}/**/*.long.test.ts`])];
+/** A whole matrix takes longer than a part of it. */
+const timeout = (milliseconds: number) => (isLong ? 10 : 1) * milliseconds;
 
 /** Projects from fast to slow. `test/run.ts` prepares what each needs and runs them in this order. */
 export default defineConfig({
 	test: {
 		projects: [
-			{ test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+			{ test: { name: "unit", include: include("unit") } },
 			{
 				test: {
 					name: "apiserver",
-					include: ["test/apiserver/**/*.test.ts"],
+					include: include("apiserver"),
 					globalSetup: ["test/apiserver/global-setup.ts"],
-					testTimeout: 60_000,
-					hookTimeout: 120_000,
+					testTimeout: timeout(60_000),
+					hookTimeout: timeout(120_000),
 				},
 			},
 			{
 				test: {
 					name: "gateway",
-					include: ["test/gateway/**/*.test.ts"],
+					include: include("gateway"),
 					fileParallelism: false,
-					testTimeout: 120_000,
-					hookTimeout: 300_000,
+					testTimeout: timeout(120_000),
+					hookTimeout: timeout(300_000),
 				},
 			},
 			{
 				test: {
 					name: "cluster",
-					include: ["test/cluster/**/*.test.ts"],
+					include: include("cluster"),
 					globalSetup: ["test/cluster/global-setup.ts"],
 					fileParallelism: false,
-					testTimeout: 300_000,
-					hookTimeout: 600_000,
+					testTimeout: timeout(300_000),
+					hookTimeout: timeout(600_000),
 				},
 			},
 		],

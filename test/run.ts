@@ -11,7 +11,8 @@ import { reportError, step } from "../deploy/lib/steps.ts";
 
 /**
  * `npm test`: all set-up and every test. `npm test -- unit gateway` runs these parts only; what follows `--` goes to
- * vitest. Parts run from fast to slow, so that a mistake shows early; all run, so that one run shows all.
+ * vitest. `npm run test:long` (`--long`) runs whole matrices where `npm test` runs a part of them. Parts run from fast to
+ * slow, so that a mistake shows early; all run, so that one run shows all.
  */
 const parts = ["static", "unit", "apiserver", "gateway", "cluster"] as const;
 type Part = (typeof parts)[number];
@@ -40,7 +41,8 @@ const staticChecks: Readonly<Record<string, readonly string[]>> = {
 };
 
 async function main(signal: AbortSignal): Promise<number> {
-	const { chosen, vitestArguments } = parse(process.argv.slice(2));
+	const { chosen, vitestArguments, long } = parse(process.argv.slice(2));
+	if (long) process.env["XMPPFED_TEST_SCALE"] = "long";
 	const total: Count = { passed: 0, failed: 0, skipped: 0 };
 	for (const part of chosen) {
 		const count = await run(part, vitestArguments, signal);
@@ -62,15 +64,21 @@ async function run(part: Part, vitestArguments: readonly string[], signal: Abort
 	}
 }
 
-function parse(args: readonly string[]): { chosen: readonly Part[]; vitestArguments: readonly string[] } {
+function parse(args: readonly string[]): {
+	chosen: readonly Part[];
+	vitestArguments: readonly string[];
+	long: boolean;
+} {
 	const split = args.indexOf("--");
-	const names = split < 0 ? args : args.slice(0, split);
+	const own = split < 0 ? args : args.slice(0, split);
+	const names = own.filter((argument) => argument !== "--long");
 	const unknown = names.filter((name) => !isPart(name));
 	if (unknown.length > 0)
 		throw new Error(`no part of the tests is named ${unknown.join(", ")}. There are: ${parts.join(", ")}`);
 	return {
 		chosen: names.length === 0 ? parts : parts.filter((part) => names.includes(part)),
 		vitestArguments: split < 0 ? [] : args.slice(split + 1),
+		long: names.length < own.length,
 	};
 }
 
