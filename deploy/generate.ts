@@ -5,18 +5,20 @@ import { stringify } from "yaml";
 import { customResourceDefinition, type Kind } from "../src/api/crd.ts";
 import { referenceSection } from "../src/api/reference.ts";
 import { xmppFederationKind } from "../src/api/xmpp-federation.ts";
+import { restartsDocument } from "../src/rollout/restarts-document.ts";
 
-/** Files that are made from the zod schemas of `src/api`: `npm run generate` writes them, a unit test compares them. */
+/** Files that are made from the zod schemas of `src/api` and the restart table: `npm run generate` writes them, a unit test compares them. */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const kinds: readonly Kind[] = [xmppFederationKind];
+export const kinds: readonly Kind[] = [xmppFederationKind];
 
 /** Path below the repository's root -> content. */
 export function generatedFiles(): ReadonlyMap<string, string> {
 	return new Map([
 		...kinds.map((kind): [string, string] => [`crds/${kind.plural}.${kind.group}.yaml`, definitionFile(kind)]),
 		["docs/reference.md", referenceFile()],
+		["docs/restarts.md", restartsDocument()],
 	]);
 }
 

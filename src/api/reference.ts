@@ -68,7 +68,8 @@ function typeName(schema: StructuralSchema): string {
 	return schema.type === "string" ? "text" : (schema.type ?? "any");
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table in Markdown. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
 	return [header, header.map(() => "---"), ...rows]
 		.map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
 		.join("\n");

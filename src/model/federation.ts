@@ -64,6 +64,13 @@ export function isPublished(node: XmppFederationNode): boolean {
 	return node.federation === "Enabled" && (node.published ?? true);
 }
 
+function enabledNodes(nodes: readonly XmppFederationNode[]): readonly string[] {
+	return nodes
+		.filter((node) => (node.federation ?? fieldDefaults.federation) === "Enabled")
+		.map(({ name }) => name)
+		.toSorted();
+}
+
 function federationIntent(
 	federation: StoredFederation,
 	inputs: FederationInputs,
@@ -75,6 +82,7 @@ function federationIntent(
 	const common = {
 		namespace: metadata.namespace,
 		federationName: metadata.name,
+		enabledNodes: enabledNodes(spec.nodes),
 		domains,
 		links: {
 			host: serviceHost(linksServiceName(metadata.name), metadata.namespace, clusterDomain),
@@ -100,6 +108,7 @@ function federationIntent(
 		uid: metadata.uid,
 		domains,
 		nodes,
+		ownUpstreams: spec.nodes.filter((node) => node.upstream).map(({ name }) => name),
 		service: service(spec.service ?? {}),
 		...((spec.resolver?.enabled ?? fieldDefaults.resolverEnabled)
 			? { resolver: resolver(common, upstream, inputs) }

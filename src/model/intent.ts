@@ -44,6 +44,11 @@ export interface NodeIntent {
 	readonly federation: FederationSwitch;
 	/** Whether peers are sent to this node (R8). Always false on a Disabled node. */
 	readonly published: boolean;
+	/**
+	 * Names of all Enabled nodes of the federation, sorted. They are in no file of the node: they stand here so that
+	 * enabling, disabling, adding or removing an Enabled node changes every node's intent and restarts every router (R16).
+	 */
+	readonly enabledNodes: readonly string[];
 	/** Local XMPP domains in ASCII (A-label) lower case, `spec.domain` first. Never empty. */
 	readonly domains: readonly string[];
 	/** The internal server as this node reaches it. */
@@ -84,6 +89,8 @@ export interface FederationIntent {
 	readonly uid: string;
 	readonly domains: readonly string[];
 	readonly nodes: readonly NodeIntent[];
+	/** Names of the nodes whose upstream is their own, not the federation's: to name the right field where it changes. */
+	readonly ownUpstreams: readonly string[];
 	readonly service: ServiceIntent;
 	/** Absent: no resolver. */
 	readonly resolver?: ResolverIntent;

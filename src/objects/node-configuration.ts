@@ -13,7 +13,12 @@ import { metadata } from "./metadata.ts";
 export const intentKey = "intent.json";
 
 export function nodeConfigurationName(node: NodeIntent): string {
-	return `${nodeObjectName(node.federationName, node.name)}-${nodeRevision(node)}`;
+	return revisionedName(nodeObjectName(node.federationName, node.name), nodeRevision(node));
+}
+
+/** Name of the ConfigMap and the Secret of one revision of a node. @param nodeName the name of its Deployment */
+export function revisionedName(nodeName: string, revision: string): string {
+	return `${nodeName}-${revision}`;
 }
 
 /**

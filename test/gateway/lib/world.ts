@@ -226,6 +226,8 @@ function nodeIntent(name: string, federation: "Enabled" | "Disabled"): NodeInten
 		name,
 		federation,
 		published: federation === "Enabled",
+		// In no file: only what decides about restarts.
+		enabledNodes: [],
 		domains: [local.domain, local.rooms],
 		upstream: { host: names.upstream, port: 5269 },
 		links: { host: names.links, port: podLayout.linkPort },

@@ -7,6 +7,7 @@ export const node: NodeIntent = {
 	name: "gw-1",
 	federation: "Enabled",
 	published: true,
+	enabledNodes: ["gw-1"],
 	domains: ["example.lab", "conference.example.lab"],
 	upstream: { host: "ejabberd.corp.svc.cluster.local", port: 5269 },
 	links: { host: "federation-links.corp.svc.cluster.local", port: 5275 },

@@ -1,0 +1,215 @@
+import { canonicalJson } from "../model/canonical-json.ts";
+import type { FederationIntent, NodeIntent } from "../model/intent.ts";
+import { nodeRevision } from "../model/revision.ts";
+import { intentFields, secretFields } from "./intent-fields.ts";
+import { type RestartReason, type Rule, restartReasons, type Scope } from "./reasons.ts";
+
+/**
+ * Why nodes have to restart, start or stop: what changed between what they run and what they should run.
+ *
+ * Invariant: a node that the plan restarts, makes beside others or removes has a cause; one that it leaves alone has none.
+ */
+export interface Cause {
+	readonly rule: Rule;
+	readonly reason: RestartReason;
+	/** What changed: a field of the resource where there is one. */
+	readonly field: string;
+	/** Old and new value, where they are no secret; absent where there was or is none. Cut at `valueLimit`. */
+	readonly from?: string;
+	readonly to?: string;
+	readonly scope: Scope;
+	/** Nodes that restart for it, in the order of `spec.nodes`, removed ones last. */
+	readonly nodes: readonly string[];
+}
+
+/** What is known of what a node runs. */
+export interface AppliedNode {
+	readonly name: string;
+	readonly federation: "Enabled" | "Disabled";
+	/** Revision that its Deployment asks for. */
+	readonly revision: string;
+	/** The intent of that revision, as it was recorded (`intent.json`); undefined where that is gone or not JSON. */
+	readonly applied?: unknown;
+	readonly drifted?: boolean | undefined;
+}
+
+/** Longest value shown, in characters. */
+export const valueLimit = 256;
+
+type Entry = Omit<Cause, "nodes" | "rule">;
+
+/**
+ * @param earlier causes of the roll-out that is under way: they tell a node that was enabled from one that was added as
+ *   Enabled, where its own restart is over
+ */
+export function causes(
+	intent: FederationIntent,
+	applied: readonly AppliedNode[],
+	earlier: readonly Cause[] = [],
+): readonly Cause[] {
+	// A new federation restarts nothing.
+	if (applied.length === 0) return [];
+	const change = new Change(intent, applied, earlier);
+	const found = new Map<string, { entry: Entry; nodes: Set<string> }>();
+	const add = (node: string, entries: readonly Entry[]) => {
+		for (const entry of entries) {
+			const key = canonicalJson(entry);
+			const known = found.get(key);
+			if (known) known.nodes.add(node);
+			else found.set(key, { entry, nodes: new Set([node]) });
+		}
+	};
+	for (const node of intent.nodes) add(node.name, change.ofWanted(node));
+	for (const node of applied) if (!change.isWanted(node.name)) add(node.name, [change.removal(node)]);
+	return [...found.values()].map(({ entry, nodes }) => ({
+		rule: restartReasons[entry.reason].rule,
+		...entry,
+		nodes: [...nodes],
+	}));
+}
+
+/** Sentence without its end: `spec.upstream.port changed from 5269 to 5270`. */
+export function describeCause({ reason, field, from, to }: Cause): string {
+	const meaning = restartReasons[reason].meaning.replace(/\.$/, "");
+	if (from === undefined && to === undefined) return field ? `${field}: ${meaning}` : meaning;
+	if (from === undefined) return `${field} was set to ${to}`;
+	return to === undefined ? `${field} was removed (it was ${from})` : `${field} changed from ${from} to ${to}`;
+}
+
+class Change {
+	readonly #intent: FederationIntent;
+	readonly #applied: ReadonlyMap<string, AppliedNode>;
+	readonly #wanted: ReadonlySet<string>;
+	readonly #earlier: readonly Cause[];
+
+	constructor(intent: FederationIntent, applied: readonly AppliedNode[], earlier: readonly Cause[]) {
+		this.#intent = intent;
+		this.#applied = new Map(applied.map((node) => [node.name, node]));
+		this.#wanted = new Set(intent.nodes.map(({ name }) => name));
+		this.#earlier = earlier;
+	}
+
+	isWanted(node: string): boolean {
+		return this.#wanted.has(node);
+	}
+
+	ofWanted(node: NodeIntent): readonly Entry[] {
+		const before = this.#applied.get(node.name);
+		if (!before) {
+			const reason = node.federation === "Enabled" ? "EnabledNodeAdded" : "NodeAdded";
+			return [entryOf(reason, `spec.nodes[${node.name}]`)];
+		}
+		if (before.revision === nodeRevision(node)) {
+			return before.drifted ? [entryOf("Drifted", `Deployment of node ${node.name}`)] : [];
+		}
+		const entries = isRecord(before.applied) ? this.#differences(before.applied, node) : [];
+		return entries.length > 0 ? entries : [entryOf("OperatorChanged", `record of node ${node.name}`)];
+	}
+
+	removal({ name, federation }: AppliedNode): Entry {
+		return entryOf(federation === "Enabled" ? "EnabledNodeRemoved" : "NodeRemoved", `spec.nodes[${name}]`);
+	}
+
+	#differences(before: Readonly<Record<string, unknown>>, node: NodeIntent): readonly Entry[] {
+		const now: Readonly<Record<string, unknown>> = { ...node };
+		const names = [...new Set([...Object.keys(intentFields), ...Object.keys(before), ...Object.keys(now)])];
+		const changed = names.filter((name) => !isEqual(before[name], now[name]));
+		// A node that is enabled is published by that alone.
+		const toggled = changed.includes("federation");
+		const entries = changed.flatMap((name): readonly Entry[] => {
+			if (name === "enabledNodes") return this.#enabledNodes(before[name], node.enabledNodes);
+			if (name === "secrets") return secrets(before[name], node.secrets);
+			if (name === "published" && toggled) return [];
+			const known = knownField(name);
+			if (!known) return [entryOf("OperatorChanged", `${name} of node ${node.name}`)];
+			const { shown = (value: unknown) => value } = known;
+			return [narrowed(known.reason, known.field(node, this.#intent), shown(before[name]), shown(now[name]))];
+		});
+		return unique(entries);
+	}
+
+	/** R16, one entry for each node that came into the set of Enabled nodes or left it. */
+	#enabledNodes(before: unknown, now: readonly string[]): readonly Entry[] {
+		if (!Array.isArray(before)) return [entryOf("OperatorChanged", "list of Enabled nodes")];
+		const known = new Set(before.filter((name) => typeof name === "string"));
+		const added = now.filter((name) => !known.has(name));
+		const removed = [...known].filter((name) => !now.includes(name));
+		return [
+			...added.map((name) =>
+				this.#wasToggled(name) ? toggle(name, "Enabled") : entryOf("EnabledNodeAdded", `spec.nodes[${name}]`),
+			),
+			...removed.map((name) =>
+				this.isWanted(name) ? toggle(name, "Disabled") : entryOf("EnabledNodeRemoved", `spec.nodes[${name}]`),
+			),
+		];
+	}
+
+	/** Whether a node that is new among the Enabled ones ran before, as a Disabled one. */
+	#wasToggled(name: string): boolean {
+		const node = this.#applied.get(name);
+		if (node?.federation === "Disabled") return true;
+		const { field } = toggle(name, "Enabled");
+		return this.#earlier.some((cause) => cause.reason === "FederationToggled" && cause.field === field);
+	}
+}
+
+function toggle(name: string, to: "Enabled" | "Disabled"): Entry {
+	const from = to === "Enabled" ? "Disabled" : "Enabled";
+	return { ...entryOf("FederationToggled", `spec.nodes[${name}].federation`), from, to };
+}
+
+function secrets(before: unknown, now: object): readonly Entry[] {
+	const [old, current] = [isRecord(before) ? before : {}, new Map<string, unknown>(Object.entries(now))];
+	const names = [...new Set([...Object.keys(old), ...current.keys()])];
+	return names
+		.filter((name) => !isEqual(old[name], current.get(name)))
+		.map((name) => {
+			const known = new Map(Object.entries(secretFields)).get(name);
+			return known ? entryOf(known.reason, known.field) : entryOf("OperatorChanged", `secret ${name}`);
+		});
+}
+
+function entryOf(reason: RestartReason, field: string): Entry {
+	const { scope } = restartReasons[reason];
+	return { reason, field, scope };
+}
+
+/** Tells a change by the smallest part that has all of it. */
+function narrowed(reason: RestartReason, field: string, from: unknown, to: unknown): Entry {
+	if (isRecord(from) && isRecord(to)) {
+		const differing = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter(
+			(name) => !isEqual(from[name], to[name]),
+		);
+		const [only, ...others] = differing;
+		if (only !== undefined && others.length === 0) {
+			const part = /^[A-Za-z][\w-]*$/.test(only) ? `.${only}` : `[${JSON.stringify(only)}]`;
+			return narrowed(reason, field + part, from[only], to[only]);
+		}
+	}
+	return {
+		...entryOf(reason, field),
+		...(from !== undefined && { from: shownValue(from) }),
+		...(to !== undefined && { to: shownValue(to) }),
+	};
+}
+
+function shownValue(value: unknown): string {
+	const text = typeof value === "string" ? value : canonicalJson(value);
+	return text.length > valueLimit ? `${text.slice(0, valueLimit - 1)}…` : text;
+}
+
+function knownField(name: string) {
+	return new Map(Object.entries(intentFields)).get(name);
+}
+
+function unique(entries: readonly Entry[]): readonly Entry[] {
+	return [...new Map(entries.map((entry) => [canonicalJson(entry), entry])).values()];
+}
+
+function isEqual(a: unknown, b: unknown): boolean {
+	return canonicalJson({ value: a }) === canonicalJson({ value: b });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+	return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,48 @@
+import type { FederationIntent, NodeIntent, SecretDigests } from "../model/intent.ts";
+import type { RestartReason } from "./reasons.ts";
+
+/** How a change of a part of the intent is told. */
+interface IntentField {
+	readonly reason: RestartReason;
+	/** Where a user finds what changed: a field of the resource, or words. */
+	readonly field: (node: NodeIntent, federation: FederationIntent) => string;
+	/** What is shown of a value; by default all of it. */
+	readonly shown?: (value: unknown) => unknown;
+}
+
+const ofNode = (part: string) => (node: NodeIntent) => `spec.nodes[${node.name}].${part}`;
+const operators = (name: string) => ({ reason: "OperatorChanged" as const, field: () => name });
+
+/**
+ * Every field of a node's intent but its secrets and the Enabled nodes, which `causes.ts` takes apart. A field that has no
+ * entry here does not compile, so that no restart goes unexplained.
+ */
+export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" | "enabledNodes">, IntentField>> = {
+	// These name the node: they never differ between what it runs and what it should run.
+	namespace: operators("metadata.namespace"),
+	federationName: operators("metadata.name"),
+	name: operators("spec.nodes[].name"),
+	// Set by the operator's --cluster-domain.
+	links: operators("address of the links Service"),
+	federation: { reason: "FederationToggled", field: ofNode("federation") },
+	published: { reason: "PublishedChanged", field: ofNode("published") },
+	domains: {
+		reason: "DomainsChanged",
+		field: () => "spec.additionalDomains",
+		shown: (domains) => (Array.isArray(domains) ? domains.slice(1) : domains),
+	},
+	upstream: {
+		reason: "UpstreamChanged",
+		field: (node, { ownUpstreams }) =>
+			ownUpstreams.includes(node.name) ? `spec.nodes[${node.name}].upstream` : "spec.upstream",
+	},
+	image: { reason: "ImageChanged", field: () => "spec.image" },
+	placement: { reason: "PlacementChanged", field: ({ name }) => `spec.nodes[${name}]` },
+};
+
+/** Digests of secrets: that they changed is told, never what they are. */
+export const secretFields: Readonly<Record<keyof SecretDigests, { reason: RestartReason; field: string }>> = {
+	certificate: { reason: "CertificateChanged", field: "spec.security.certificate" },
+	dialback: { reason: "DialbackSecretChanged", field: "spec.security.dialback" },
+	link: { reason: "LinkSecretChanged", field: "generated link secret" },
+};

@@ -1,0 +1,76 @@
+import type { RestartReason } from "./reasons.ts";
+
+/**
+ * What a change of a field restarts. `docs/restarts.md` is made from it; a test compares it with the schemas (a field
+ * without a row fails) and with the causes that changes of the fields have (`causes.ts`).
+ */
+export interface RestartRow {
+	/** Path below spec, such as `nodes[].published`. With `.*` at its end: the field and everything below it. */
+	readonly field: string;
+	/** Empty: nothing restarts. */
+	readonly reasons: readonly RestartReason[];
+	/** What a reader should know besides; where nothing restarts: what happens instead. */
+	readonly note: string;
+}
+
+const serviceAtOnce = "The Service is changed at once.";
+const toPod = "Copied to the pod.";
+
+/** Rows of each kind, by its name. */
+export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
+	XmppFederation: [
+		{ field: "domain", reasons: [], note: "It cannot be changed." },
+		{ field: "additionalDomains", reasons: ["DomainsChanged"], note: "" },
+		{
+			field: "upstream.host",
+			reasons: ["UpstreamChanged"],
+			note: "Nodes with an upstream of their own do not restart.",
+		},
+		{
+			field: "upstream.port",
+			reasons: ["UpstreamChanged"],
+			note: "Nodes with an upstream of their own do not restart.",
+		},
+		{
+			field: "nodes[].name",
+			reasons: ["EnabledNodeAdded", "EnabledNodeRemoved", "NodeAdded", "NodeRemoved"],
+			note: "Adding and removing nodes. Another name is another node.",
+		},
+		{ field: "nodes[].federation", reasons: ["FederationToggled"], note: "Enabling comes before disabling." },
+		{ field: "nodes[].published", reasons: ["PublishedChanged"], note: "" },
+		{ field: "nodes[].upstream.host", reasons: ["UpstreamChanged"], note: "" },
+		{ field: "nodes[].upstream.port", reasons: ["UpstreamChanged"], note: "" },
+		{ field: "nodes[].resources.*", reasons: ["PlacementChanged"], note: toPod },
+		{ field: "nodes[].nodeSelector", reasons: ["PlacementChanged"], note: toPod },
+		{ field: "nodes[].tolerations.*", reasons: ["PlacementChanged"], note: toPod },
+		{ field: "nodes[].affinity.*", reasons: ["PlacementChanged"], note: toPod },
+		{ field: "nodes[].priorityClassName", reasons: ["PlacementChanged"], note: toPod },
+		{
+			field: "security.certificate.secretName",
+			reasons: ["CertificateChanged"],
+			note: "Its content counts, not its name; a new content restarts as well.",
+		},
+		{
+			field: "security.dialback.secretRef.name",
+			reasons: ["DialbackSecretChanged"],
+			note: "Its content counts, not its name; a new content restarts as well.",
+		},
+		{ field: "service.type", reasons: [], note: serviceAtOnce },
+		{ field: "service.hostname", reasons: [], note: "status.dnsRecords shows the new records to publish." },
+		{ field: "service.annotations", reasons: [], note: serviceAtOnce },
+		{ field: "service.labels", reasons: [], note: serviceAtOnce },
+		{ field: "service.loadBalancerClass", reasons: [], note: serviceAtOnce },
+		{ field: "service.externalTrafficPolicy", reasons: [], note: serviceAtOnce },
+		{ field: "service.ipFamilyPolicy", reasons: [], note: serviceAtOnce },
+		{ field: "service.sourceRanges", reasons: [], note: serviceAtOnce },
+		{ field: "resolver.enabled", reasons: [], note: "The resolver is made or removed." },
+		{ field: "image", reasons: ["ImageChanged"], note: "A newer operator keeps the image that an older one chose." },
+	],
+};
+
+/** Whether a row is about a field, or about one that it is below. */
+export function covers(row: RestartRow, field: string): boolean {
+	if (!row.field.endsWith(".*")) return row.field === field;
+	const base = row.field.slice(0, -2);
+	return field === base || field.startsWith(`${base}.`) || field.startsWith(`${base}[]`);
+}

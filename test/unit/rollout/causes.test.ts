@@ -1,0 +1,294 @@
+import { describe, expect, test } from "vitest";
+import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
+import type { FederationInputs } from "../../../src/model/federation-inputs.ts";
+import type { FederationIntent } from "../../../src/model/intent.ts";
+import { nodeRevision } from "../../../src/model/revision.ts";
+import { type AppliedNode, type Cause, causes, describeCause, valueLimit } from "../../../src/rollout/causes.ts";
+import { intentFields, secretFields } from "../../../src/rollout/intent-fields.ts";
+import { restartReasons } from "../../../src/rollout/reasons.ts";
+import { covers, restartTable } from "../../../src/rollout/restart-table.ts";
+import { base64, givenSecrets, inputs, modelled, sample } from "../fixtures/federation.ts";
+
+type Change = (spec: XmppFederation["spec"]) => void;
+
+const intentOf = (change: Change = () => {}, more: Partial<FederationInputs> = {}) =>
+	modelled(sample("full", change), { ...givenSecrets, ...more }).intent;
+/** What runs when the intent has been carried out, as its record says. */
+const running = (intent: FederationIntent): AppliedNode[] =>
+	intent.nodes.map((node) => ({
+		name: node.name,
+		federation: node.federation,
+		revision: nodeRevision(node),
+		applied: JSON.parse(JSON.stringify(node)) as unknown,
+	}));
+const words = ({ rule, reason, field, from, to, scope, nodes }: Cause) =>
+	`${rule} ${reason} ${field}${from === undefined ? "" : ` from ${from}`}${to === undefined ? "" : ` to ${to}`} ${scope}: ${nodes.join(" ")}`;
+const found = (change?: Change, more?: Partial<FederationInputs>) =>
+	causes(intentOf(change, more), running(intentOf())).map(words);
+const node = (spec: XmppFederation["spec"], index: number) => {
+	const entry = spec.nodes[index];
+	if (!entry) throw new Error(`the sample has no node ${index}`);
+	return entry;
+};
+
+/** What is changed: field of the table (or `-`), change, other inputs, causes. */
+const cases: readonly (readonly [string, Change, Partial<FederationInputs>, readonly string[]])[] = [
+	["-", () => {}, {}, []],
+	[
+		"additionalDomains",
+		(spec) => void spec.additionalDomains?.push("more.example.com"),
+		{},
+		[
+			'R17 DomainsChanged spec.additionalDomains from ["conference.example.com","xn--bcher-kva.example"] to ' +
+				'["conference.example.com","xn--bcher-kva.example","more.example.com"] Node: gw-1 gw-2 inside',
+		],
+	],
+	[
+		"upstream.host",
+		(spec) => void (spec.upstream.host = "other.chat.svc"),
+		{},
+		[
+			"R17 UpstreamChanged spec.upstream.host from xmpp.chat.svc.cluster.local to other.chat.svc.cluster.local Node: gw-1 gw-2",
+		],
+	],
+	[
+		"upstream.port",
+		(spec) => void (spec.upstream.port = 5300),
+		{},
+		["R17 UpstreamChanged spec.upstream.port from 5269 to 5300 Node: gw-1 gw-2"],
+	],
+	[
+		"nodes[].name",
+		(spec) => void spec.nodes.push({ name: "gw-3", federation: "Enabled" }),
+		{},
+		["R16 EnabledNodeAdded spec.nodes[gw-3] AllNodes: gw-1 gw-2 inside gw-3"],
+	],
+	[
+		"nodes[].name",
+		(spec) => void spec.nodes.splice(1, 1),
+		{},
+		["R16 EnabledNodeRemoved spec.nodes[gw-2] AllNodes: gw-1 inside gw-2"],
+	],
+	["nodes[].name", (spec) => void spec.nodes.push({ name: "in-2" }), {}, ["R17 NodeAdded spec.nodes[in-2] Node: in-2"]],
+	["nodes[].name", (spec) => void spec.nodes.pop(), {}, ["R17 NodeRemoved spec.nodes[inside] Node: inside"]],
+	[
+		"nodes[].federation",
+		(spec) => void (node(spec, 2).federation = "Enabled"),
+		{},
+		["R16 FederationToggled spec.nodes[inside].federation from Disabled to Enabled AllNodes: gw-1 gw-2 inside"],
+	],
+	[
+		"nodes[].federation",
+		(spec) => void (node(spec, 1).federation = "Disabled"),
+		{},
+		["R16 FederationToggled spec.nodes[gw-2].federation from Enabled to Disabled AllNodes: gw-1 gw-2 inside"],
+	],
+	[
+		"nodes[].published",
+		(spec) => void (node(spec, 1).published = true),
+		{},
+		["R17 PublishedChanged spec.nodes[gw-2].published from false to true Node: gw-2"],
+	],
+	[
+		"nodes[].upstream.host",
+		(spec) => void (node(spec, 2).upstream = { host: "10.0.3.8", port: 5269 }),
+		{},
+		["R17 UpstreamChanged spec.nodes[inside].upstream.host from 10.0.3.7 to 10.0.3.8 Node: inside"],
+	],
+	[
+		"nodes[].upstream.port",
+		(spec) => void (node(spec, 2).upstream = { host: "10.0.3.7", port: 5270 }),
+		{},
+		["R17 UpstreamChanged spec.nodes[inside].upstream.port from 5269 to 5270 Node: inside"],
+	],
+	[
+		"nodes[].resources.limits.memory",
+		(spec) => void (node(spec, 0).resources = { ...node(spec, 0).resources, limits: { cpu: 2, memory: "512Mi" } }),
+		{},
+		[
+			'R17 PlacementChanged spec.nodes[gw-1].resources.limits from {"cpu":2,"ephemeral-storage":"1Gi","memory":"256Mi"} ' +
+				'to {"cpu":2,"memory":"512Mi"} Node: gw-1',
+		],
+	],
+	[
+		"nodes[].nodeSelector",
+		(spec) => void (node(spec, 0).nodeSelector = { "topology.kubernetes.io/zone": "zone-b" }),
+		{},
+		[
+			'R17 PlacementChanged spec.nodes[gw-1].nodeSelector["topology.kubernetes.io/zone"] from zone-a to zone-b Node: gw-1',
+		],
+	],
+	[
+		"nodes[].tolerations",
+		(spec) => void (node(spec, 1).tolerations = [{ operator: "Exists" }]),
+		{},
+		['R17 PlacementChanged spec.nodes[gw-2].tolerations to [{"operator":"Exists"}] Node: gw-2'],
+	],
+	[
+		"nodes[].affinity.nodeAffinity",
+		(spec) => void delete node(spec, 1).affinity?.nodeAffinity,
+		{},
+		[
+			"R17 PlacementChanged spec.nodes[gw-2].affinity.nodeAffinity from " +
+				'{"preferredDuringSchedulingIgnoredDuringExecution":[{"preference":{"matchExpressions":[{"key":' +
+				'"topology.kubernetes.io/zone","operator":"In","values":["zone-b"]}]},"weight":1}]} Node: gw-2',
+		],
+	],
+	[
+		"nodes[].priorityClassName",
+		(spec) => void delete node(spec, 0).priorityClassName,
+		{},
+		["R17 PlacementChanged spec.nodes[gw-1].priorityClassName from edge Node: gw-1"],
+	],
+	[
+		"security.certificate.secretName",
+		(spec) => void delete spec.security?.certificate,
+		{ generated: { ...inputs.generated, selfSigned: certificateOfOthers() } },
+		["R17 CertificateChanged spec.security.certificate Node: gw-1 gw-2 inside"],
+	],
+	[
+		"security.dialback.secretRef.name",
+		() => {},
+		{ dialback: { data: { secret: base64("another dialback secret") } } },
+		["R17 DialbackSecretChanged spec.security.dialback Node: gw-1 gw-2 inside"],
+	],
+	[
+		"-",
+		() => {},
+		{ generated: { ...inputs.generated, link: base64("x".repeat(64)) } },
+		["R17 LinkSecretChanged generated link secret Node: gw-1 gw-2 inside"],
+	],
+	["service.type", (spec) => void (spec.service = { type: "NodePort" }), {}, []],
+	["service.hostname", (spec) => void (spec.service = { hostname: "other.example.com" }), {}, []],
+	["resolver.enabled", (spec) => void (spec.resolver = { enabled: false }), {}, []],
+	[
+		"image",
+		(spec) => void (spec.image = "registry.example.com/xmppfed/gateway:0.2.0"),
+		{},
+		[
+			"R17 ImageChanged spec.image from registry.example.com/xmppfed/gateway:0.1.0 to " +
+				"registry.example.com/xmppfed/gateway:0.2.0 Node: gw-1 gw-2 inside",
+		],
+	],
+	[
+		"-",
+		() => {},
+		{ defaults: { ...inputs.defaults, clusterDomain: "other.local" } },
+		[
+			"R15 OperatorChanged address of the links Service.host from example-full-links-43af1995.chat.svc.cluster.local to " +
+				"example-full-links-43af1995.chat.svc.other.local Node: gw-1 gw-2 inside",
+			"R17 UpstreamChanged spec.upstream.host from xmpp.chat.svc.cluster.local to xmpp.chat.svc.other.local Node: gw-1 gw-2",
+		],
+	],
+];
+
+/** The fixture's certificate with another end of line: another content. */
+function certificateOfOthers() {
+	const { selfSigned } = inputs.generated;
+	if (!selfSigned) throw new Error("no certificate");
+	const text = Buffer.from(selfSigned.certificate, "base64").toString("utf8");
+	return { ...selfSigned, certificate: base64(`${text}\n`) };
+}
+
+describe("a change of", () => {
+	test.each(cases)("%s", (_field, change, more, expected) => {
+		expect(found(change, more).toSorted()).toEqual([...expected].toSorted());
+	});
+});
+
+test("every row of the table that restarts has a change above, which is told by a reason of the row", () => {
+	const rows = restartTable["XmppFederation"] ?? [];
+	for (const row of rows) {
+		const changes = cases.filter(([field]) => covers(row, field));
+		const told = new Set(
+			changes.flatMap(([, change, more]) =>
+				causes(intentOf(change, more), running(intentOf())).map(({ reason }) => reason),
+			),
+		);
+		expect([row.field, [...told].toSorted()]).toEqual([row.field, [...row.reasons].toSorted()]);
+	}
+});
+
+test("every reason is that of a field, of a secret or of what happened to a node", () => {
+	const others = ["EnabledNodeAdded", "EnabledNodeRemoved", "NodeAdded", "NodeRemoved", "Drifted"];
+	const used = [...Object.values(intentFields), ...Object.values(secretFields)].map(({ reason }) => reason);
+	expect([...new Set([...others, ...used])].toSorted()).toEqual(Object.keys(restartReasons).toSorted());
+});
+
+test("every part of a node's intent has a reason of its own", () => {
+	const known = new Set([...Object.keys(intentFields), "secrets", "enabledNodes"]);
+	for (const entry of intentOf().nodes) {
+		const forgotten = Object.keys(entry).filter((name) => !known.has(name));
+		expect(forgotten.map((name) => `NodeIntent.${name}: give it an entry in src/rollout/intent-fields.ts`)).toEqual([]);
+		expect(Object.keys(entry.secrets).filter((name) => !(name in secretFields))).toEqual([]);
+	}
+});
+
+describe("causes", () => {
+	test("a new federation has none", () => {
+		expect(causes(intentOf(), [])).toEqual([]);
+	});
+	test("what an operator of another form recorded is told as that, beside what can be compared", () => {
+		const older = running(intentOf()).map((entry) => {
+			const { enabledNodes: _none, ...record } = entry.applied as Record<string, unknown>;
+			return { ...entry, revision: "older", applied: { ...record, retired: 1 } };
+		});
+		const changed = causes(
+			intentOf((spec) => void (spec.upstream.port = 5300)),
+			older,
+		);
+		expect(changed.map(words).toSorted()).toEqual([
+			"R15 OperatorChanged list of Enabled nodes Node: gw-1 gw-2 inside",
+			"R15 OperatorChanged retired of node gw-1 Node: gw-1",
+			"R15 OperatorChanged retired of node gw-2 Node: gw-2",
+			"R15 OperatorChanged retired of node inside Node: inside",
+			"R17 UpstreamChanged spec.upstream.port from 5269 to 5300 Node: gw-1 gw-2",
+		]);
+	});
+	test.each([[undefined], ["text"], [{}], [[]]])("a node with the record %j has a cause all the same", (applied) => {
+		const nodes = running(intentOf()).map((entry) => ({ ...entry, revision: "older", applied }));
+		const told = new Set(causes(intentOf(), nodes).flatMap(({ nodes: names }) => names));
+		expect([...told]).toEqual(["gw-1", "gw-2", "inside"]);
+	});
+	test("a node whose record says the same and whose revision is another has a cause all the same", () => {
+		const nodes = running(intentOf()).map((entry) => ({ ...entry, revision: "older" }));
+		expect(causes(intentOf(), nodes).map(({ reason }) => reason)).toEqual(Array(3).fill("OperatorChanged"));
+	});
+	test("a node that was enabled stays one that was enabled after its own restart", () => {
+		const enable: Change = (spec) => void (node(spec, 2).federation = "Enabled");
+		const earlier = causes(intentOf(enable), running(intentOf()));
+		const half = running(intentOf()).map((entry) =>
+			entry.name === "inside" ? (running(intentOf(enable))[2] ?? entry) : entry,
+		);
+		expect(causes(intentOf(enable), half, earlier).map(words)).toEqual([
+			"R16 FederationToggled spec.nodes[inside].federation from Disabled to Enabled AllNodes: gw-1 gw-2",
+		]);
+	});
+	test("what somebody changed by hand", () => {
+		const nodes = running(intentOf()).map((entry) => ({ ...entry, drifted: entry.name === "gw-2" }));
+		expect(causes(intentOf(), nodes).map(words)).toEqual(["R15 Drifted Deployment of node gw-2 Node: gw-2"]);
+	});
+	test("values are bounded, and secrets are not shown", () => {
+		const long = intentOf((spec) => void (node(spec, 0).nodeSelector = { key: "x".repeat(1000) }));
+		const [cause] = causes(long, running(intentOf()));
+		expect(cause?.to).toHaveLength(valueLimit);
+		const secret = found(undefined, { dialback: { data: { secret: base64("another dialback secret") } } }).join();
+		for (const { secrets } of intentOf().nodes) expect(secret).not.toContain(secrets.dialback);
+	});
+	test.each<[Partial<Cause>, string]>([
+		[{ from: "a", to: "b" }, "spec.upstream.host changed from a to b"],
+		[{ to: "b" }, "spec.upstream.host was set to b"],
+		[{ from: "a" }, "spec.upstream.host was removed (it was a)"],
+		[{}, "spec.upstream.host: The address of the internal server, as the node reaches it, changed"],
+	])("in words: %j", (values, expected) => {
+		const cause: Cause = {
+			rule: "R17",
+			reason: "UpstreamChanged",
+			field: "spec.upstream.host",
+			scope: "Node",
+			nodes: ["gw-1"],
+			...values,
+		};
+		expect(describeCause(cause)).toBe(expected);
+	});
+});
