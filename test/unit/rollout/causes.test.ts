@@ -229,8 +229,8 @@ describe("causes", () => {
 		expect(causes(intentOf(), [])).toEqual([]);
 	});
 	test("what an operator of another form recorded is told as that, beside what can be compared", () => {
-		const older = running(intentOf()).map((entry) => {
-			const { enabledNodes: _none, ...record } = entry.applied as Record<string, unknown>;
+		const older = intentOf().nodes.map((entry) => {
+			const { enabledNodes: _none, ...record } = entry;
 			return { ...entry, revision: "older", applied: { ...record, retired: 1 } };
 		});
 		const changed = causes(
