@@ -26,7 +26,12 @@ export const peers = {
 } as const;
 
 const numbers = { dns: 2, resolver: 3, internal: 10, prosody: 20, ejabberd: 21, firstNode: 30 } as const;
-const names = { upstream: "xmpp.internal.lab", links: "links.gateway.lab", router: "router.gateway.lab" } as const;
+/** Names that nodes know: of the internal server, of the links, and of the routers. */
+export const names = {
+	upstream: "xmpp.internal.lab",
+	links: "links.gateway.lab",
+	router: "router.gateway.lab",
+} as const;
 const clientPort = 5222;
 const serverDirectory = "/var/lib/xmpp-test";
 export const password = "secret";
@@ -219,7 +224,7 @@ export class World implements AsyncDisposable {
 	}
 }
 
-function nodeIntent(name: string, federation: "Enabled" | "Disabled"): NodeIntent {
+export function nodeIntent(name: string, federation: "Enabled" | "Disabled"): NodeIntent {
 	return {
 		namespace: "test",
 		federationName: "federation",
@@ -238,7 +243,7 @@ function nodeIntent(name: string, federation: "Enabled" | "Disabled"): NodeInten
 }
 
 /** Adds the tests' authority to the system's root certificates, as a file and in the directory. */
-async function trust(machine: Machine, authority: Authority): Promise<void> {
+export async function trust(machine: Machine, authority: Authority): Promise<void> {
 	await machine.write("/etc/ssl/certs/test.pem", `${authority.certificate}\n`);
 	const link = "ln -s test.pem /etc/ssl/certs/$(openssl x509 -hash -noout -in /etc/ssl/certs/test.pem).0";
 	await machine.exec(["sh", "-c", `cat /etc/ssl/certs/test.pem >>/etc/ssl/certs/ca-certificates.crt && ${link}`]);
