@@ -60,6 +60,23 @@ export function isNetwork(value: string): boolean {
 	return address.every((byte, index) => (byte & hostBits(Number(length) - index * 8)) === 0);
 }
 
+/** Whether `inner` lies in `outer`; both ADDRESS/LENGTH as {@link isNetwork} takes them, of one family. False for others. */
+export function containsNetwork(outer: string, inner: string): boolean {
+	if (!isNetwork(outer) || !isNetwork(inner)) return false;
+	const [outerAddress, outerLength] = parts(outer);
+	const [innerAddress, innerLength] = parts(inner);
+	if (outerAddress.length !== innerAddress.length || innerLength < outerLength) return false;
+	return innerAddress.every((byte, index) => {
+		const inside = 0xff & ~hostBits(outerLength - index * 8);
+		return (byte & inside) === ((outerAddress[index] ?? 0) & inside);
+	});
+}
+
+function parts(network: string): [IpAddress, number] {
+	const slash = network.lastIndexOf("/");
+	return [parseIp(network.slice(0, slash)) ?? [], Number(network.slice(slash + 1))];
+}
+
 /** The bits of one byte that lie behind the network's part, of which `bits` reach this byte or further. */
 function hostBits(bits: number): number {
 	return bits >= 8 ? 0 : 0xff >> Math.max(bits, 0);

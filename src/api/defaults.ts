@@ -10,5 +10,7 @@ export const defaults = {
 	serviceType: "LoadBalancer",
 	/** Keeps the peers' own addresses visible. Only where the Service's type has the field. */
 	externalTrafficPolicy: "Local",
+	internalServiceType: "ClusterIP",
 	resolverEnabled: false,
+	networkPolicyEnabled: true,
 } as const;

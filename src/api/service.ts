@@ -6,6 +6,8 @@ import { ruled } from "./rules.ts";
 import { text } from "./text.ts";
 
 export const serviceTypes = ["LoadBalancer", "NodePort", "ClusterIP"] as const;
+/** No NodePort: the internal server asks for DNS on port 53, and a port of an SRV record would need the machines' names. */
+const internalServiceTypes = ["ClusterIP", "LoadBalancer"] as const;
 
 const labels = ruled(keyed(labelValue), {
 	cel: "self.all(key, !key.startsWith('app.kubernetes.io/') && !key.startsWith('xmppfed.dev/'))",
@@ -84,6 +86,37 @@ export const service = ruled(
 	{
 		cel: "!has(self.sourceRanges) || !has(self.type) || self.type == 'LoadBalancer'",
 		holds: ({ sourceRanges, type }) => sourceRanges === undefined || type === undefined || type === "LoadBalancer",
+		message: "sourceRanges has an effect with type: LoadBalancer only: set that type or leave sourceRanges out",
+		field: "sourceRanges",
+	},
+);
+
+/** The Services that the internal server uses: of the routers and of the resolver. */
+export const internalService = ruled(
+	z.object({
+		type: z
+			.enum(internalServiceTypes)
+			.meta({
+				description:
+					"LoadBalancer: for an internal server outside the Kubernetes cluster. The resolver then answers with the " +
+					"address that the load balancer gives.",
+				defaultsTo: defaults.internalServiceType,
+			})
+			.exactOptional(),
+		annotations: annotations
+			.meta({ description: "Annotations of both Services, such as those that ask a cloud for an internal address." })
+			.exactOptional(),
+		sourceRanges: setOf(network, 64)
+			.meta({
+				description:
+					"Address blocks that may connect, such as 192.0.2.0/24. Set it, unless the load balancer's address is private. " +
+					"Absent: all. Only with type LoadBalancer.",
+			})
+			.exactOptional(),
+	}),
+	{
+		cel: "!has(self.sourceRanges) || (has(self.type) && self.type == 'LoadBalancer')",
+		holds: ({ sourceRanges, type }) => sourceRanges === undefined || type === "LoadBalancer",
 		message: "sourceRanges has an effect with type: LoadBalancer only: set that type or leave sourceRanges out",
 		field: "sourceRanges",
 	},

@@ -2,9 +2,10 @@ import { z } from "zod";
 import { defaults } from "./defaults.ts";
 import { mapByName, setOf } from "./lists.ts";
 import { dnsLabel, domainName, host, objectName, port } from "./names.ts";
+import { networkPolicy } from "./network-policy.ts";
 import { affinity, nodeSelector, priorityClassName, resources, tolerations } from "./placement.ts";
 import { matching, ruled } from "./rules.ts";
-import { service } from "./service.ts";
+import { internalService, service } from "./service.ts";
 import { text } from "./text.ts";
 
 const upstream = z.object({
@@ -122,6 +123,12 @@ export const xmppFederationSpec = ruled(
 		nodes: nodes.meta({ description: "Gateway nodes. Each is one pod." }),
 		security: security.meta({ description: "How the gateway proves who it is." }).exactOptional(),
 		service: service.meta({ description: "The Service on port 5269 that peers connect to." }).exactOptional(),
+		internalService: internalService
+			.meta({
+				description:
+					"The Services that the internal server uses: routers on port 5269, and the resolver on port 53 (UDP and TCP).",
+			})
+			.exactOptional(),
 		resolver: z
 			.object({
 				enabled: z
@@ -133,6 +140,11 @@ export const xmppFederationSpec = ruled(
 				description:
 					"A DNS server for the internal server: it sends look-ups of other XMPP servers to the gateway, so that the " +
 					"internal server needs no other change.",
+			})
+			.exactOptional(),
+		networkPolicy: networkPolicy
+			.meta({
+				description: "Who may connect to the pods of the federation, where the cluster enforces NetworkPolicies.",
 			})
 			.exactOptional(),
 		image: image.meta({ description: "Gateway image.", defaultsTo: "the operator's" }).exactOptional(),

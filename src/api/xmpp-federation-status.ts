@@ -69,6 +69,14 @@ const effective = z.object({
 				.exactOptional(),
 		})
 		.meta({ description: "The Service that peers connect to." }),
+	internalService: z
+		.object({ type: z.enum(serviceTypes).meta({ description: "Type of the Services." }) })
+		.meta({ description: "The Services that the internal server uses." })
+		.exactOptional(),
+	networkPolicy: z
+		.object({ enabled: z.boolean().meta({ description: "Whether NetworkPolicies are made." }) })
+		.meta({ description: "Who may connect to the pods of the federation." })
+		.exactOptional(),
 	resolver: z
 		.object({ enabled: z.boolean().meta({ description: "Whether it runs." }) })
 		.meta({ description: "The DNS server for the internal server." }),

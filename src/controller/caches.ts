@@ -3,7 +3,15 @@ import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { controllerOf, type KubernetesObject, type Observed, objectKey, type Resource } from "../kubernetes/object.ts";
 import { Reflector } from "../kubernetes/reflector.ts";
-import { configMaps, deployments, podDisruptionBudgets, pods, secrets, services } from "../kubernetes/resources.ts";
+import {
+	configMaps,
+	deployments,
+	networkPolicies,
+	podDisruptionBudgets,
+	pods,
+	secrets,
+	services,
+} from "../kubernetes/resources.ts";
 import { federationLabel, managedSelector } from "../objects/labels.ts";
 
 export interface CacheOptions {
@@ -48,6 +56,7 @@ export function makeCaches({ client, log, namespace, onChange }: CacheOptions) {
 		secrets: owned(secrets),
 		deployments: owned(deployments),
 		disruptionBudgets: owned(podDisruptionBudgets),
+		networkPolicies: owned(networkPolicies),
 		// Pods belong to ReplicaSets; the label leads to their federation.
 		pods: owned(pods, labelledKey),
 	};

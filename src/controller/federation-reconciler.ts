@@ -21,7 +21,7 @@ import type { Caches } from "./caches.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import type { OperatorMetrics } from "./metrics.ts";
-import { observe } from "./observe.ts";
+import { observe, observeServices } from "./observe.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 import type { RouterReports } from "./router-reports.ts";
 import type { SecretWatches } from "./secret-watches.ts";
@@ -137,7 +137,8 @@ class FederationRun {
 		const writer = this.#writer;
 		const inputs = await gatherInputs(this.#key, this.#federation, this.#parts, writer);
 		if (!inputs) return await save({ obstacles: writer.obstacles });
-		const model = modelFederation(this.#federation, { ...inputs, defaults }, now());
+		const internalAddresses = observeServices(this.#key, caches).internal?.ingress;
+		const model = modelFederation(this.#federation, { ...inputs, defaults, internalAddresses }, now());
 		if (!model.ok) return await save({ problems: model.problems });
 
 		const { intent, secrets } = model;

@@ -2,7 +2,14 @@ import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError } from "../kubernetes/errors.ts";
 import { controllerOf, type KubernetesObject, type Observed, type Resource } from "../kubernetes/object.ts";
 import { ForeignObjectError, type OwnedObjects } from "../kubernetes/owned.ts";
-import type { ConfigMap, Deployment, PodDisruptionBudget, Secret, Service } from "../kubernetes/resources.ts";
+import type {
+	ConfigMap,
+	Deployment,
+	NetworkPolicy,
+	PodDisruptionBudget,
+	Secret,
+	Service,
+} from "../kubernetes/resources.ts";
 import type { Problem } from "../model/problem.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 
@@ -11,8 +18,8 @@ export class NamespaceTerminatingError extends Error {
 	override readonly name = "NamespaceTerminatingError";
 }
 
-type Mutable = Deployment | PodDisruptionBudget | Service;
-type MutableKind = "Deployment" | "PodDisruptionBudget" | "Service";
+type Mutable = Deployment | NetworkPolicy | PodDisruptionBudget | Service;
+type MutableKind = "Deployment" | "NetworkPolicy" | "PodDisruptionBudget" | "Service";
 
 /**
  * Writes the objects of one federation during one reconcile. What an object's name, its content or missing rights stand

@@ -31,7 +31,7 @@ function statusUrl(podIP: string): string {
 	return `http://${host}:${podLayout.routerHttpPort}/status`;
 }
 
-function observeServices(key: string, caches: Caches): FederationObservation["services"] {
+export function observeServices(key: string, caches: Caches): FederationObservation["services"] {
 	const [namespace = "", federation = ""] = key.split("/");
 	const find = (name: string) => {
 		const service = caches.services.store.get(objectKey(namespace, name));

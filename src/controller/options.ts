@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { OperatorPods } from "../model/federation-inputs.ts";
 
 /** How the operator was started. */
 export interface OperatorSettings {
@@ -9,6 +10,8 @@ export interface OperatorSettings {
 	readonly gatewayImage: string;
 	readonly resolverImage: string;
 	readonly clusterDomain: string;
+	/** The operator's own pods; undefined outside a Kubernetes cluster. */
+	readonly operatorPods: OperatorPods | undefined;
 	readonly leaderElectionNamespace: string;
 	readonly httpPort: number;
 	readonly concurrency: number;
@@ -24,6 +27,10 @@ const options = {
 	"gateway-image": { type: "string" },
 	"resolver-image": { type: "string", default: "registry.k8s.io/coredns/coredns:v1.14.2" },
 	"cluster-domain": { type: "string", default: "cluster.local" },
+	"pod-labels": {
+		type: "string",
+		default: "app.kubernetes.io/name=xmpp-federation-operator,app.kubernetes.io/component=operator",
+	},
 	"leader-election-namespace": { type: "string" },
 	"http-port": { type: "string", default: "8080" },
 	concurrency: { type: "string", default: "8" },
@@ -47,12 +54,23 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
 		gatewayImage: values["gateway-image"],
 		resolverImage: values["resolver-image"],
 		clusterDomain: values["cluster-domain"],
+		operatorPods: operatorPods(values["pod-labels"], environment["POD_NAMESPACE"]),
 		leaderElectionNamespace,
 		httpPort: integer("http-port", values["http-port"], 0, 65_535),
 		concurrency: integer("concurrency", values.concurrency, 1, 64),
 		logLevel: values["log-level"],
 		identity: environment["POD_NAME"] ?? environment["HOSTNAME"] ?? "operator",
 	};
+}
+
+/** `KEY=VALUE,...`: what selects the operator's pods in NetworkPolicies. */
+function operatorPods(text: string, namespace: string | undefined): OperatorPods | undefined {
+	const pairs = text.split(",").map((pair) => /^([^=]+)=([^=]*)$/.exec(pair));
+	if (pairs.includes(null)) {
+		throw new Error(`--pod-labels must be labels such as app=operator,tier=control, not ${JSON.stringify(text)}`);
+	}
+	const labels = Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]));
+	return namespace ? { namespace, labels } : undefined;
 }
 
 function integer(name: string, text: string, least: number, most: number): number {

@@ -42,12 +42,12 @@ export async function runOperator(
 		controller: "xmppfed.dev/operator",
 		instance: settings.identity,
 	});
-	const { gatewayImage, resolverImage, clusterDomain, namespace, concurrency } = settings;
+	const { gatewayImage, resolverImage, clusterDomain, operatorPods, namespace, concurrency } = settings;
 	try {
 		await leader.run(signal, async (lost) => {
 			metrics.leader(true);
 			try {
-				const defaults = { gatewayImage, resolverImage, clusterDomain };
+				const defaults = { gatewayImage, resolverImage, clusterDomain, operatorPods };
 				const onSynced = () => void (synced = true);
 				const stop = AbortSignal.any([signal, lost]);
 				await operate({ client, events, log, metrics, defaults, namespace, concurrency, onSynced }, stop, lost);

@@ -1,5 +1,12 @@
 import type { KubernetesObject, Observed, Resource } from "../kubernetes/object.ts";
-import { configMaps, deployments, podDisruptionBudgets, secrets, services } from "../kubernetes/resources.ts";
+import {
+	configMaps,
+	deployments,
+	networkPolicies,
+	podDisruptionBudgets,
+	secrets,
+	services,
+} from "../kubernetes/resources.ts";
 import type { FederationIntent } from "../model/intent.ts";
 import { generatedSecretName, selfSignedSecretName } from "../model/names.ts";
 import type { SharedObjects } from "../objects/federation-objects.ts";
@@ -9,7 +16,7 @@ import type { Caches } from "./caches.ts";
 import type { FederationWriter } from "./federation-writer.ts";
 
 /**
- * Removes objects of the federation that nothing needs any more: those of a resolver that was turned off, files of
+ * Removes objects of the federation that nothing needs any more: those of a resolver or of NetworkPolicies that were turned off, files of
  * revisions that no Deployment and no pod refers to, certificates for other domains. Nodes' Deployments are left alone:
  * the plan removes them.
  */
@@ -41,6 +48,7 @@ export async function removeUnused(
 	const isNode = ({ metadata }: KubernetesObject) => metadata.labels?.[nodeLabel] !== undefined;
 	await removeFrom(services, caches.services.store.byIndex(key), isShared);
 	await removeFrom(podDisruptionBudgets, caches.disruptionBudgets.store.byIndex(key), isShared);
+	await removeFrom(networkPolicies, caches.networkPolicies.store.byIndex(key), isShared);
 	await removeFrom(deployments, caches.deployments.store.byIndex(key), (object) => isShared(object) || isNode(object));
 	await removeFrom(
 		configMaps,

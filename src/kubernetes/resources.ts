@@ -4,6 +4,7 @@ import type {
 	V1Deployment,
 	V1Lease,
 	V1Namespace,
+	V1NetworkPolicy,
 	V1Pod,
 	V1PodDisruptionBudget,
 	V1Secret,
@@ -31,6 +32,7 @@ export type Deployment = WireObject<V1Deployment>;
 export type Event = WireObject<EventsV1Event>;
 export type Lease = WireObject<V1Lease>;
 export type Namespace = WireObject<V1Namespace>;
+export type NetworkPolicy = WireObject<V1NetworkPolicy>;
 export type Pod = WireObject<V1Pod>;
 export type PodDisruptionBudget = WireObject<V1PodDisruptionBudget>;
 export type Secret = WireObject<V1Secret>;
@@ -65,6 +67,12 @@ export const namespaces: Resource<Namespace> = {
 	kind: "Namespace",
 	plural: "namespaces",
 	namespaced: false,
+};
+export const networkPolicies: Resource<NetworkPolicy> = {
+	apiVersion: "networking.k8s.io/v1",
+	kind: "NetworkPolicy",
+	plural: "networkpolicies",
+	namespaced: true,
 };
 export const pods: Resource<Pod> = { apiVersion: "v1", kind: "Pod", plural: "pods", namespaced: true };
 export const podDisruptionBudgets: Resource<PodDisruptionBudget> = {

@@ -9,6 +9,8 @@ export interface FederationInputs {
 	readonly certificate?: SecretContent | undefined;
 	/** The Secret that `spec.security.dialback.secretRef` names; undefined while it does not exist. */
 	readonly dialback?: SecretContent | undefined;
+	/** Addresses or names that a load balancer gave the internal Service. */
+	readonly internalAddresses?: readonly string[] | undefined;
 	/** `status.effective.image` where an operator chose it (`imageFrom`). */
 	readonly chosenImage?: string | undefined;
 }
@@ -34,6 +36,13 @@ export interface OperatorDefaults {
 	readonly resolverImage: string;
 	/** DNS suffix of the Kubernetes cluster, for example `cluster.local`. */
 	readonly clusterDomain: string;
+	/** Where the operator's own pods are; undefined where it runs outside the Kubernetes cluster. */
+	readonly operatorPods?: OperatorPods | undefined;
+}
+
+export interface OperatorPods {
+	readonly namespace: string;
+	readonly labels: Readonly<Record<string, string>>;
 }
 
 /** What a node's pod carries of secrets; base64. Stands apart from the intent, which holds digests only. */

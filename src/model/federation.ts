@@ -5,6 +5,8 @@ import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
 import type {
 	FederationIntent,
 	HostPort,
+	InternalServiceIntent,
+	NetworkPolicyIntent,
 	NodeIntent,
 	PlacementIntent,
 	ResolverIntent,
@@ -110,8 +112,12 @@ function federationIntent(
 		nodes,
 		ownUpstreams: spec.nodes.filter((node) => node.upstream).map(({ name }) => name),
 		service: service(spec.service ?? {}),
+		internalService: internalService(spec.internalService ?? {}),
+		...((spec.networkPolicy?.enabled ?? fieldDefaults.networkPolicyEnabled)
+			? { networkPolicy: networkPolicy(spec.networkPolicy ?? {}, inputs) }
+			: {}),
 		...((spec.resolver?.enabled ?? fieldDefaults.resolverEnabled)
-			? { resolver: resolver(common, upstream, inputs) }
+			? { resolver: resolver(common, upstream, spec, inputs) }
 			: {}),
 	};
 }
@@ -152,17 +158,39 @@ function service(spec: NonNullable<XmppFederation["spec"]["service"]>): ServiceI
 	};
 }
 
+function internalService(spec: NonNullable<XmppFederation["spec"]["internalService"]>): InternalServiceIntent {
+	return {
+		type: spec.type ?? fieldDefaults.internalServiceType,
+		annotations: spec.annotations ?? {},
+		sourceRanges: spec.sourceRanges ?? [],
+	};
+}
+
+function networkPolicy(
+	{ internal, monitoring = [] }: NonNullable<XmppFederation["spec"]["networkPolicy"]>,
+	{ defaults: { operatorPods } }: FederationInputs,
+): NetworkPolicyIntent {
+	const operator = operatorPods && {
+		namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": operatorPods.namespace } },
+		podSelector: { matchLabels: operatorPods.labels },
+	};
+	return { ...(internal && { internal }), monitoring: [...(operator ? [operator] : []), ...monitoring] };
+}
+
 function resolver(
 	common: Pick<NodeIntent, "federationName" | "namespace" | "domains">,
 	upstream: HostPort,
-	{ defaults }: FederationInputs,
+	spec: XmppFederation["spec"],
+	{ defaults, internalAddresses = [] }: FederationInputs,
 ): ResolverIntent {
+	const inCluster = serviceHost(internalServiceName(common.federationName), common.namespace, defaults.clusterDomain);
+	const { type } = internalService(spec.internalService ?? {});
+	// A server outside the cluster does not reach what the name in the cluster leads to. The name stands until the load
+	// balancer has given an address; then the resolver gets a new configuration. In one order, whatever came first.
+	const [given] = type === "LoadBalancer" ? internalAddresses.toSorted() : [];
 	return {
 		image: defaults.resolverImage,
-		router: {
-			host: serviceHost(internalServiceName(common.federationName), common.namespace, defaults.clusterDomain),
-			port: xmppServerPort,
-		},
+		router: { host: given?.toLowerCase() ?? inCluster, port: xmppServerPort },
 		local: common.domains.map((domain) => ({ domain, upstream })),
 	};
 }

@@ -73,10 +73,27 @@ export interface ServiceIntent {
 	readonly sourceRanges: readonly string[];
 }
 
+/** Of the Services that the internal server uses. */
+export interface InternalServiceIntent {
+	readonly type: "LoadBalancer" | "ClusterIP";
+	readonly annotations: Readonly<Record<string, string>>;
+	readonly sourceRanges: readonly string[];
+}
+
+export interface NetworkPolicyIntent {
+	/** NetworkPolicyPeers of the internal server. Absent: all. */
+	readonly internal?: readonly object[];
+	/** NetworkPolicyPeers that may read status and metrics, the operator first. Empty: nobody. */
+	readonly monitoring: readonly object[];
+}
+
 export interface ResolverIntent {
 	/** CoreDNS image. */
 	readonly image: string;
-	/** The internal Service that has the address of every router: SRV target for every domain that is not ours. */
+	/**
+	 * The internal Service that has the address of every router: SRV target for every domain that is not ours. Its name in
+	 * the cluster, or what its load balancer gave it.
+	 */
 	readonly router: HostPort;
 	/** Our own domains and the internal server that has them. */
 	readonly local: readonly { readonly domain: string; readonly upstream: HostPort }[];
@@ -92,6 +109,9 @@ export interface FederationIntent {
 	/** Names of the nodes whose upstream is their own, not the federation's: to name the right field where it changes. */
 	readonly ownUpstreams: readonly string[];
 	readonly service: ServiceIntent;
+	readonly internalService: InternalServiceIntent;
+	/** Absent: no NetworkPolicies. */
+	readonly networkPolicy?: NetworkPolicyIntent;
 	/** Absent: no resolver. */
 	readonly resolver?: ResolverIntent;
 }

@@ -15,6 +15,7 @@ export const publicServiceName = (federation: string) => objectName(federation, 
 export const internalServiceName = (federation: string) => objectName(federation, "internal");
 export const linksServiceName = (federation: string) => objectName(federation, "links");
 export const disruptionBudgetName = (federation: string) => objectName(federation, "enabled-nodes");
+export const gatewayNetworkPolicyName = (federation: string) => objectName(federation, "gateway");
 export const resolverName = (federation: string) => objectName(federation, "resolver");
 export const nodeObjectName = (federation: string, node: string) => objectName(federation, `node-${node}`);
 export const generatedSecretName = (federation: string) => objectName(federation, "generated");

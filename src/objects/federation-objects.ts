@@ -3,6 +3,7 @@ import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { disruptionBudget } from "./disruption-budget.ts";
 import { internalService } from "./internal-service.ts";
 import { linksService } from "./links-service.ts";
+import { networkPolicies } from "./network-policies.ts";
 import { nodeConfiguration } from "./node-configuration.ts";
 import { nodeDeployment } from "./node-deployment.ts";
 import { nodeSecret } from "./node-secret.ts";
@@ -21,6 +22,7 @@ export function sharedObjects(federation: FederationIntent) {
 			internalService(federation),
 			linksService(federation),
 			disruptionBudget(federation),
+			...networkPolicies(federation),
 			...(resolver ? [resolver.service, resolver.deployment] : []),
 		],
 	};

@@ -1,14 +1,12 @@
-import { resolverConfiguration } from "../gateway/resolver.ts";
+import { resolverConfiguration, resolverPorts } from "../gateway/resolver.ts";
 import type { FederationIntent, ResolverIntent } from "../model/intent.ts";
 import { resolverName } from "../model/names.ts";
 import { shortHash } from "../model/revision.ts";
+import { reachedFrom } from "./internal-service.ts";
 import { objectLabels, roleLabel, roleSelector } from "./labels.ts";
 import { metadata } from "./metadata.ts";
 import { containerSecurityContext, podSecurityContext } from "./pod-security.ts";
 
-const dnsPort = 5353;
-const healthPort = 8080;
-const readyPort = 8181;
 /** The user of the CoreDNS image. */
 const resolverUser = 65532;
 
@@ -61,14 +59,14 @@ function deployment(federation: FederationIntent, resolver: ResolverIntent, conf
 							imagePullPolicy: "IfNotPresent",
 							args: ["-conf", "/etc/coredns/Corefile"],
 							ports: [
-								{ name: "dns", containerPort: dnsPort, protocol: "UDP" },
-								{ name: "dns-tcp", containerPort: dnsPort, protocol: "TCP" },
+								{ name: "dns", containerPort: resolverPorts.dns, protocol: "UDP" },
+								{ name: "dns-tcp", containerPort: resolverPorts.dns, protocol: "TCP" },
 							],
 							resources: { requests: { cpu: "10m", memory: "32Mi" }, limits: { memory: "128Mi" } },
 							// The stock image's binary carries this capability and does not start where it may not have it.
 							securityContext: containerSecurityContext(["NET_BIND_SERVICE"]),
-							livenessProbe: { ...probe("/health", healthPort), periodSeconds: 10, failureThreshold: 5 },
-							readinessProbe: { ...probe("/ready", readyPort), periodSeconds: 2, failureThreshold: 2 },
+							livenessProbe: { ...probe("/health", resolverPorts.health), periodSeconds: 10, failureThreshold: 5 },
+							readinessProbe: { ...probe("/ready", resolverPorts.ready), periodSeconds: 2, failureThreshold: 2 },
 							volumeMounts: [{ name: "configuration", mountPath: "/etc/coredns", readOnly: true }],
 						},
 					],
@@ -89,12 +87,13 @@ function probe(path: string, port: number) {
 }
 
 function service(federation: FederationIntent) {
+	const { annotations } = federation.internalService;
 	return {
 		apiVersion: "v1" as const,
 		kind: "Service" as const,
-		metadata: metadata(federation, resolverName(federation.name), labels(federation)),
+		metadata: metadata(federation, resolverName(federation.name), labels(federation), { ...annotations }),
 		spec: {
-			type: "ClusterIP" as const,
+			...reachedFrom(federation.internalService),
 			selector: roleSelector(federation.name, "resolver"),
 			ports: [
 				{ name: "dns", port: 53, protocol: "UDP", targetPort: "dns" },

@@ -14,6 +14,8 @@ export interface RestartRow {
 }
 
 const serviceAtOnce = "The Service is changed at once.";
+const internalServices =
+	"The Services of routers and resolver are changed at once; the resolver follows new addresses.";
 const toPod = "Copied to the pod.";
 
 /** Rows of each kind, by its name. */
@@ -63,6 +65,10 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "service.externalTrafficPolicy", reasons: [], note: serviceAtOnce },
 		{ field: "service.ipFamilyPolicy", reasons: [], note: serviceAtOnce },
 		{ field: "service.sourceRanges", reasons: [], note: serviceAtOnce },
+		{ field: "internalService.type", reasons: [], note: internalServices },
+		{ field: "internalService.annotations", reasons: [], note: internalServices },
+		{ field: "internalService.sourceRanges", reasons: [], note: internalServices },
+		{ field: "networkPolicy.*", reasons: [], note: "The NetworkPolicies are changed, made or removed at once." },
 		{ field: "resolver.enabled", reasons: [], note: "The resolver is made or removed." },
 		{ field: "image", reasons: ["ImageChanged"], note: "A newer operator keeps the image that an older one chose." },
 	],

@@ -24,6 +24,9 @@ function publicEndpoints(service: ServiceObservation | undefined): Endpoint[] {
 	return service.ingress.map((host) => ({ for: "Public", host, port: xmppServerPort, name: service.name }));
 }
 
+/** What a load balancer gave comes first: an internal server outside the cluster reaches nothing else. */
 function inside(purpose: Endpoint["for"], service: ServiceObservation | undefined, port: number): Endpoint[] {
-	return service?.clusterIP ? [{ for: purpose, host: service.clusterIP, port, name: service.name }] : [];
+	if (!service) return [];
+	const hosts = [...service.ingress, ...(service.clusterIP ? [service.clusterIP] : [])];
+	return hosts.map((host) => ({ for: purpose, host, port, name: service.name }));
 }

@@ -63,7 +63,9 @@ function effective(
 			type: intent.service.type,
 			...(intent.service.externalTrafficPolicy && { externalTrafficPolicy: intent.service.externalTrafficPolicy }),
 		},
+		internalService: { type: intent.internalService.type },
 		resolver: { enabled: intent.resolver !== undefined },
+		networkPolicy: { enabled: intent.networkPolicy !== undefined },
 		nodes: intent.nodes.map(({ name, federation, published, upstream }) => ({ name, federation, published, upstream })),
 	};
 }

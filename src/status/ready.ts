@@ -29,6 +29,12 @@ export function ready(observation: FederationObservation): Verdict {
 			"Install a load balancer, or set spec.service.type to NodePort or ClusterIP.";
 		return no("NoPublicAddress", message);
 	}
+	if (lacksInternalAddress(observation)) {
+		const message =
+			"A Service for the internal server has no address yet: nothing in this Kubernetes cluster has given its " +
+			"LoadBalancer one. Install a load balancer, or set spec.internalService.type to ClusterIP.";
+		return no("NoInternalAddress", message);
+	}
 	if (!intent.nodes.some((node) => node.federation === "Enabled")) {
 		const message =
 			"All routers are ready, but no node has federation Enabled: nothing goes to peers or comes from them.";
@@ -40,6 +46,11 @@ export function ready(observation: FederationObservation): Verdict {
 function lacksAddress({ intent, services }: FederationObservation): boolean {
 	if (intent?.service.type !== "LoadBalancer" || !intent.nodes.some(({ published }) => published)) return false;
 	return services.public?.ingress.length === 0;
+}
+
+function lacksInternalAddress({ intent, services }: FederationObservation): boolean {
+	if (intent?.internalService.type !== "LoadBalancer") return false;
+	return [services.internal, services.resolver].some((service) => service?.ingress.length === 0);
 }
 
 function no(reason: string, message: string): Verdict {

@@ -8,6 +8,7 @@ import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts"
 import {
 	configMaps,
 	deployments,
+	networkPolicies,
 	podDisruptionBudgets,
 	pods,
 	secrets,
@@ -59,8 +60,18 @@ export function startOperator(namespace: string, more: Partial<typeof defaults> 
 		await events.stop();
 	};
 	onTestFinished(stop);
-	return { requests, writes, records, stop };
+	return { requests, writes, records, stop, connections: () => client.connections };
 }
+
+/** Kinds of the objects that federations are made of. */
+export const ownedKinds: readonly Resource[] = [
+	services,
+	configMaps,
+	secrets,
+	deployments,
+	networkPolicies,
+	podDisruptionBudgets,
+];
 
 export function federation(namespace: string, name: string, spec: Record<string, unknown> = {}): FederationObject {
 	return {
@@ -90,8 +101,7 @@ export async function condition(client: KubernetesClient, namespace: string, nam
 
 /** Names of all objects that the federation of this name owns, `Kind/name`. */
 export async function ownedObjects(client: KubernetesClient, namespace: string, name: string): Promise<string[]> {
-	const kinds: Resource[] = [services, configMaps, secrets, deployments, podDisruptionBudgets];
-	const lists = await Promise.all(kinds.map(async (kind) => (await client.list(kind, { namespace })).items));
+	const lists = await Promise.all(ownedKinds.map(async (kind) => (await client.list(kind, { namespace })).items));
 	return lists
 		.flat()
 		.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.name === name))

@@ -42,6 +42,7 @@ describe("a new federation", () => {
 			"ConfigMap/example-node-gw-2",
 			"Deployment/example-node-gw-1",
 			"Deployment/example-node-gw-2",
+			"NetworkPolicy/example-gateway",
 			"PodDisruptionBudget/example-enabled-nodes",
 			"Secret/example-generated",
 			"Secret/example-node-gw-1",
@@ -55,7 +56,7 @@ describe("a new federation", () => {
 		const status = made.filter(({ resource }) => resource === "xmppfederations/status");
 		expect(made.length - status.length).toBe(owned.length);
 		expect(status.length).toBeLessThanOrEqual(2);
-		// Reads: the list and the watch of each of seven kinds, and nothing for the federation itself.
+		// Reads: the list and the watch of each of eight kinds, and nothing for the federation itself.
 		const reads = operator.requests.filter(({ verb }) => verb === "get");
 		expect(reads).toEqual([]);
 	});
@@ -64,7 +65,7 @@ describe("a new federation", () => {
 		const { client, namespace } = await setup();
 		const operator = startOperator(namespace);
 		await client.create(federations, federation(namespace, "example"));
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "all objects");
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 13, "all objects");
 		await sleep(quiet);
 		const before = operator.requests.length;
 		await client.mergePatch(federations, namespace, "example", { metadata: { annotations: { note: "hello" } } });
@@ -76,7 +77,7 @@ describe("a new federation", () => {
 		const { client, namespace } = await setup();
 		const first = startOperator(namespace);
 		await client.create(federations, federation(namespace, "example"));
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "all objects");
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 13, "all objects");
 		await sleep(quiet);
 		await first.stop();
 		const second = startOperator(namespace, { gatewayImage: "registry.example/gateway:2" });
@@ -152,10 +153,10 @@ describe("a change", () => {
 		const { client, namespace } = await setup();
 		startOperator(namespace);
 		await client.create(federations, federation(namespace, "example", { resolver: { enabled: true } }));
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 15, "all objects");
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 17, "all objects");
 		const before = await revisionOf(client, namespace, "gw-1");
 		await client.mergePatch(federations, namespace, "example", { spec: { resolver: null } });
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "no resolver");
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 13, "no resolver");
 		expect(await revisionOf(client, namespace, "gw-1")).toBe(before);
 	});
 
@@ -192,7 +193,7 @@ describe("a change", () => {
 		const { client, namespace } = await setup();
 		startOperator(namespace);
 		await client.create(federations, federation(namespace, "example"));
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "all objects");
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 13, "all objects");
 		const name = publicServiceName("example");
 		await client.mergePatch(services, namespace, name, { spec: { selector: { app: "mine" } } });
 		const selector = async () => (await client.get(services, namespace, name))?.spec?.selector;
@@ -225,7 +226,7 @@ describe("bad input", () => {
 			/spec\.security\.certificate\.secretName: Secret "tls" does not exist .* kubernetes\.io\/tls/,
 		);
 		await eventually(
-			async () => (await ownedObjects(client, namespace, "works")).length === 12,
+			async () => (await ownedObjects(client, namespace, "works")).length === 13,
 			"the other federation",
 		);
 		expect((await ownedObjects(client, namespace, "waits")).filter((name) => !name.startsWith("Secret/"))).toEqual([]);
@@ -287,7 +288,7 @@ describe("bad input", () => {
 			"Degraded",
 		);
 		expect((await condition(client, namespace, "example", "Degraded"))?.message).toContain(name);
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 11, "all others");
+		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "all others");
 		expect(await rawObject(services, namespace, name)).toBe(before);
 		const told = async () =>
 			(await client.list(events, { namespace })).items.find(({ reason }) => reason === "ObjectConflict");
@@ -378,7 +379,7 @@ describe("bad input", () => {
 		await client.create(federations, federation(namespace, "example"));
 		const owned = await eventually(async () => {
 			const names = await ownedObjects(client, namespace, "example");
-			return names.length === 12 && names;
+			return names.length === 13 && names;
 		}, "all objects");
 		const files = owned.find((name) => name.startsWith("ConfigMap/"))?.split("/")[1] ?? "";
 		await client.delete(configMaps, namespace, files);

@@ -21,6 +21,9 @@ export const withToleration = (fields: Fields) => withNode({ tolerations: [field
 export const withLimits = (fields: Fields) => withNode({ resources: { limits: fields } });
 export const withRequests = (fields: Fields) => withNode({ resources: { requests: fields } });
 export const withService = (service: Fields) => federation({ service });
+export const withInternalService = (internalService: Fields) => federation({ internalService });
+export const withPeer = (list: "internal" | "monitoring", peer: Fields) =>
+	federation({ networkPolicy: { [list]: [peer] } });
 export const withHost = (host: unknown) => federation({ upstream: { host } });
 
 /** A domain of the given length. */

@@ -1,4 +1,4 @@
-import { federation, withService } from "./builders.ts";
+import { federation, withInternalService, withService } from "./builders.ts";
 import type { InvalidCase } from "./cases.ts";
 import { hostileTexts, longestAnnotation } from "./hostile-texts.ts";
 import { invalid, notAHostName, notAKey, notALabelValue, notANetwork, notOf, notOneOf, tooLong } from "./refusals.ts";
@@ -96,5 +96,37 @@ export const invalidServices: readonly InvalidCase[] = [
 		withService({ sourceRanges: ["10.0.0.0/8", "10.0.0.0/8"] }),
 		"spec.service.sourceRanges[1]",
 		{ zod: "stands here a second time", apiserver: "Duplicate value" },
+	),
+	invalid(
+		"internal service: text",
+		federation({ internalService: "LoadBalancer" }),
+		"spec.internalService",
+		notOf("object"),
+	),
+	invalid(
+		"internal service: NodePort",
+		withInternalService({ type: "NodePort" }),
+		"spec.internalService.type",
+		notOneOf,
+	),
+	invalid(
+		"internal service: annotation of the operator",
+		withInternalService({ annotations: { "xmppfed.dev/applied": "x" } }),
+		"spec.internalService.annotations",
+		"are set by the operator",
+	),
+	invalid(
+		"internal service: range",
+		withInternalService({ type: "LoadBalancer", sourceRanges: ["10.0.0.1/8"] }),
+		"spec.internalService.sourceRanges[0]",
+		notANetwork,
+	),
+	...[{}, { type: "ClusterIP" }].map((type) =>
+		invalid(
+			`internal service: ranges with ${JSON.stringify(type)}`,
+			withInternalService({ ...type, sourceRanges: ["10.0.0.0/8"] }),
+			"spec.internalService.sourceRanges",
+			"with type: LoadBalancer only",
+		),
 	),
 ];

@@ -6,8 +6,10 @@ import {
 	federation,
 	longName,
 	withHost,
+	withInternalService,
 	withLimits,
 	withNode,
+	withPeer,
 	withRequests,
 	withService,
 	withToleration,
@@ -93,6 +95,38 @@ export const validCases: readonly ValidCase[] = [
 		name: "service: annotation of 16,384 emoji",
 		resource: withService({ annotations: { a: longestAnnotation } }),
 	},
+	{ name: "empty internal service", resource: withInternalService({}) },
+	{
+		name: "internal service: ClusterIP",
+		resource: withInternalService({ type: "ClusterIP", annotations: { a: "b" } }),
+	},
+	{
+		name: "internal service: ranges",
+		resource: withInternalService({ type: "LoadBalancer", sourceRanges: ["10.0.3.0/24", "fd00::/8"] }),
+	},
+	{ name: "network policy: off", resource: federation({ networkPolicy: { enabled: false } }) },
+	...(["internal", "monitoring"] as const).flatMap((list) => [
+		{
+			name: `network policy: ${list}: all pods`,
+			resource: withPeer(list, { podSelector: {}, namespaceSelector: {} }),
+		},
+		{
+			name: `network policy: ${list}: block`,
+			resource: withPeer(list, { ipBlock: { cidr: "10.0.0.0/8", except: ["10.1.0.0/16", "10.0.0.0/9"] } }),
+		},
+		...["podSelector", "namespaceSelector"].map((selector) => ({
+			name: `network policy: ${list}: ${selector}`,
+			resource: withPeer(list, {
+				[selector]: {
+					matchLabels: { "example.com/a": "" },
+					matchExpressions: [
+						{ key: "a", operator: "NotIn", values: ["b", ""] },
+						{ key: "example.com/c", operator: "DoesNotExist" },
+					],
+				},
+			}),
+		})),
+	]),
 	{ name: "empty resolver", resource: federation({ resolver: {} }) },
 	{ name: "resolver off", resource: federation({ resolver: { enabled: false } }) },
 	{ name: "image: short name", resource: federation({ image: "gateway" }) },

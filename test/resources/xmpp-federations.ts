@@ -1,6 +1,7 @@
 import type { InvalidCase } from "./cases.ts";
 import { hostileFederations } from "./hostile-federations.ts";
 import { invalidFederations } from "./invalid-federations.ts";
+import { invalidNetworkPolicies } from "./invalid-network-policies.ts";
 import { invalidNodes } from "./invalid-nodes.ts";
 import { invalidServices } from "./invalid-services.ts";
 
@@ -9,6 +10,7 @@ export { validCases } from "./valid-federations.ts";
 export const invalidCases: readonly InvalidCase[] = [
 	...invalidFederations,
 	...invalidNodes,
+	...invalidNetworkPolicies,
 	...invalidServices,
 	...hostileFederations,
 ];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isGlobalUnicast, isNetwork, parseIp } from "../../../src/api/addresses.ts";
+import { containsNetwork, isGlobalUnicast, isNetwork, parseIp } from "../../../src/api/addresses.ts";
 
 // That these agree with the API server on random values is tested in test/apiserver/api.test.ts.
 
@@ -63,4 +63,20 @@ test.each([
 	["10.0.0.0/ 8", false],
 ])("%s is a network: %s", (value, expected) => {
 	expect(isNetwork(value)).toBe(expected);
+});
+
+test.each([
+	["10.0.0.0/8", "10.1.0.0/16", true],
+	["10.0.0.0/8", "10.0.0.0/8", true],
+	["10.0.0.0/8", "10.0.0.0/7", false],
+	["10.0.0.0/8", "11.0.0.0/16", false],
+	["10.128.0.0/9", "10.0.0.0/10", false],
+	["10.128.0.0/9", "10.192.0.0/10", true],
+	["0.0.0.0/0", "192.0.2.1/32", true],
+	["0.0.0.0/0", "::/0", false],
+	["::/0", "2001:db8::/32", true],
+	["2001:db8::/32", "2001:db9::/48", false],
+	["a", "10.0.0.0/8", false],
+])("%s contains %s: %s", (outer, inner, expected) => {
+	expect(containsNetwork(outer, inner)).toBe(expected);
 });

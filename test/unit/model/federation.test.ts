@@ -45,6 +45,30 @@ describe("intent", () => {
 	});
 });
 
+describe("the router's address in the resolver", () => {
+	const host = (type: "ClusterIP" | "LoadBalancer", internalAddresses?: string[]) =>
+		modelled(
+			sample("smallest", (spec) => Object.assign(spec, { resolver: { enabled: true }, internalService: { type } })),
+			{ internalAddresses },
+		).intent.resolver?.router.host;
+	const inCluster = /^example-internal-[0-9a-f]{8}\.chat\.svc\.cluster\.local$/;
+
+	test("is the Service's name in the cluster", () => {
+		expect(host("ClusterIP")).toMatch(inCluster);
+		// A load balancer that was there before.
+		expect(host("ClusterIP", ["192.0.2.9"])).toMatch(inCluster);
+	});
+	test("is what the load balancer gave, as soon as it did", () => {
+		expect(host("LoadBalancer")).toMatch(inCluster);
+		expect(host("LoadBalancer", [])).toMatch(inCluster);
+		expect(host("LoadBalancer", ["192.0.2.9"])).toBe("192.0.2.9");
+		expect(host("LoadBalancer", ["LB-1.Example.net"])).toBe("lb-1.example.net");
+	});
+	test("does not change with the order of several", () => {
+		expect(host("LoadBalancer", ["192.0.2.9", "192.0.2.10"])).toBe(host("LoadBalancer", ["192.0.2.10", "192.0.2.9"]));
+	});
+});
+
 describe("revision of a node", () => {
 	const revisions = (change?: Parameters<typeof sample>[1], more: Partial<FederationInputs> = {}) =>
 		modelled(sample("full", change), { ...givenSecrets, ...more }).intent.nodes.map(nodeRevision);
@@ -75,8 +99,12 @@ describe("revision of a node", () => {
 	])("changes for all nodes with %s", (_what, change, more) => {
 		expect(changed(revisions(change, more))).toEqual([true, true, true]);
 	});
-	test("does not change with the Service", () => {
-		expect(changed(revisions((spec) => void (spec.service = { type: "NodePort" })))).toEqual([false, false, false]);
+	test.each<Parameters<typeof sample>[1]>([
+		(spec) => void (spec.service = { type: "NodePort" }),
+		(spec) => void (spec.internalService = { type: "ClusterIP" }),
+		(spec) => void (spec.networkPolicy = { enabled: false }),
+	])("does not change with Services and NetworkPolicies", (change) => {
+		expect(changed(revisions(change))).toEqual([false, false, false]);
 	});
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { nodeObjects, sharedObjects } from "../../../src/objects/federation-objects.ts";
-import { givenSecrets, modelled, sample } from "../fixtures/federation.ts";
+import { networkPolicies } from "../../../src/objects/network-policies.ts";
+import { givenSecrets, inputs, modelled, sample } from "../fixtures/federation.ts";
 
 const yaml = (objects: readonly object[]) =>
 	objects.map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 120 })).join("---\n");
@@ -51,5 +52,50 @@ describe.each([
 			expect(others).not.toContain(secret);
 			expect(others).not.toContain(Buffer.from(secret, "base64").toString("utf8").trim());
 		}
+	});
+});
+
+describe("NetworkPolicies", () => {
+	type Change = Parameters<typeof sample>[1];
+	const policies = (change?: Change, more: Parameters<typeof modelled>[1] = {}) =>
+		networkPolicies(modelled(sample("smallest", change), more).intent);
+	const rulesFor = (port: number, ...given: Parameters<typeof policies>) =>
+		policies(...given)[0]?.spec.ingress.filter((rule) => JSON.stringify(rule).includes(`"port":${port}`));
+
+	test("are one for gateways, one for the resolver where it runs, none where they are off", () => {
+		expect(policies()).toHaveLength(1);
+		expect(policies((spec) => void (spec.resolver = { enabled: true }))).toHaveLength(2);
+		expect(policies((spec) => void (spec.networkPolicy = { enabled: false }))).toEqual([]);
+	});
+
+	test("let only the federation's own gateways link", () => {
+		const [rule] = rulesFor(5275) ?? [];
+		const matchLabels = { "xmppfed.dev/federation": "example", "xmppfed.dev/role": "gateway" };
+		expect(rule).toMatchObject({ from: [{ podSelector: { matchLabels } }] });
+	});
+
+	test("let the operator read status, whoever else may", () => {
+		const operator = {
+			namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "xmppfed-system" } },
+			podSelector: { matchLabels: { "app.kubernetes.io/component": "operator" } },
+		};
+		const monitoring = [{ podSelector: { matchLabels: { app: "prometheus" } } }];
+		expect(rulesFor(9270)).toMatchObject([{ from: [operator] }]);
+		expect(rulesFor(9269, (spec) => void (spec.networkPolicy = { monitoring }))).toMatchObject([
+			{ from: [operator, ...monitoring] },
+		]);
+	});
+
+	test("let nobody read status where the operator is outside the cluster: a rule without a peer is for all", () => {
+		const defaults = { ...inputs.defaults, operatorPods: undefined };
+		expect(rulesFor(9269, undefined, { defaults })).toEqual([]);
+	});
+
+	test("let the internal server in from anywhere, or from where it is said to be", () => {
+		const internal = [{ ipBlock: { cidr: "10.0.3.0/24" } }];
+		const change: Change = (spec) => Object.assign(spec, { resolver: { enabled: true }, networkPolicy: { internal } });
+		expect(rulesFor(5270)?.[0]).not.toHaveProperty("from");
+		expect(rulesFor(5270, change)).toMatchObject([{ from: internal }]);
+		expect(policies(change)[1]?.spec.ingress).toMatchObject([{ from: internal }]);
 	});
 });

@@ -37,7 +37,7 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 		plan: plan(desired, nodes),
 		services: {
 			public: { name: "p", clusterIP: "10.0.0.1", ingress: ["192.0.2.5"] },
-			internal: { name: "i", clusterIP: "10.0.0.2", ingress: [] },
+			internal: { name: "i", clusterIP: "10.0.0.2", ingress: ["192.0.2.6"] },
 		},
 		...changes,
 	};
@@ -134,6 +134,27 @@ test.each<[string, Partial<FederationObservation>, string]>([
 		"the load balancer has given no address",
 		{ services: { public: { name: "p", clusterIP: "10.0.0.1", ingress: [] } } },
 		"False NoPublicAddress",
+	],
+	[
+		"the load balancer has given no address to the routers",
+		{
+			services: {
+				public: { name: "p", ingress: ["192.0.2.5"] },
+				internal: { name: "i", clusterIP: "10.0.0.2", ingress: [] },
+			},
+		},
+		"False NoInternalAddress",
+	],
+	[
+		"the load balancer has given no address to the resolver",
+		{
+			services: {
+				public: { name: "p", ingress: ["192.0.2.5"] },
+				internal: { name: "i", ingress: ["192.0.2.6"] },
+				resolver: { name: "r", clusterIP: "10.0.0.3", ingress: [] },
+			},
+		},
+		"False NoInternalAddress",
 	],
 ])("not ready when %s", (_what, changes, expected) => {
 	expect(verdicts(changes)["Ready"]).toBe(expected);
