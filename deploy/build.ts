@@ -21,15 +21,14 @@ const baseImports: Plugin = {
 };
 
 /**
- * Makes dist/operator: the bundle, the Node to run it, and the Containerfile.
+ * Makes the operator's one file.
  *
- * @returns size of the bundle in bytes
+ * @returns its size in bytes
  */
-export async function buildOperator(): Promise<number> {
-	await mkdir(operatorContext, { recursive: true });
+export async function bundleOperator(outfile: string): Promise<number> {
 	const result = await build({
 		entryPoints: [join(root, "src/main.ts")],
-		outfile: join(operatorContext, "operator.mjs"),
+		outfile,
 		bundle: true,
 		platform: "node",
 		target: "node24",
@@ -41,6 +40,17 @@ export async function buildOperator(): Promise<number> {
 		// CommonJS packages inside the bundle call require() for Node's own modules.
 		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 	});
+	return Object.values(result.metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/**
+ * Makes dist/operator: the bundle, the Node to run it, and the Containerfile.
+ *
+ * @returns size of the bundle in bytes
+ */
+export async function buildOperator(): Promise<number> {
+	await mkdir(operatorContext, { recursive: true });
+	const bytes = await bundleOperator(join(operatorContext, "operator.mjs"));
 	const node = join(operatorContext, "node");
 	// Under another name first: the file that is there may be in use, by this very process or another build.
 	const copy = `${node}.${process.pid}`;
@@ -48,7 +58,7 @@ export async function buildOperator(): Promise<number> {
 	await chmod(copy, 0o755);
 	await rename(copy, node);
 	await copyFile(join(root, "deploy/operator/Containerfile"), join(operatorContext, "Containerfile"));
-	return Object.values(result.metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0);
+	return bytes;
 }
 
 if (import.meta.main) {

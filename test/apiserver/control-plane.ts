@@ -34,8 +34,16 @@ export interface ControlPlane {
 	stop(): Promise<void>;
 }
 
+export interface ControlPlaneOptions {
+	/** Bytes that etcd may hold; its default is 2 GiB. */
+	readonly etcdQuota?: number;
+}
+
 /** A real etcd and a real kube-apiserver on loopback, RBAC on, nothing else: no controllers, no kubelet. */
-export async function startControlPlane(binaries: Binaries): Promise<ControlPlane> {
+export async function startControlPlane(
+	binaries: Binaries,
+	{ etcdQuota }: ControlPlaneOptions = {},
+): Promise<ControlPlane> {
 	await removeLeftovers();
 	const directory = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
 	const file = (name: string) => join(directory, name);
@@ -64,6 +72,7 @@ export async function startControlPlane(binaries: Binaries): Promise<ControlPlan
 		`--initial-cluster=default=${peerUrl}`,
 		// The data lives as long as the test run.
 		"--unsafe-no-fsync",
+		...(etcdQuota === undefined ? [] : [`--quota-backend-bytes=${etcdQuota}`]),
 	]);
 	const apiserverArguments = [
 		`--etcd-servers=${etcdUrl}`,
