@@ -1,5 +1,5 @@
-import { chmod, copyFile, mkdir, realpath, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, copyFile, mkdir, realpath, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 
@@ -61,7 +61,58 @@ export async function buildOperator(): Promise<number> {
 	return bytes;
 }
 
+/** The plugin of kubectl: one file, which kubectl finds on the PATH by its name. */
+export const kubectlPlugin = join(root, "dist/cli/kubectl-xmppfed");
+
+/** The oldest Node that @kubernetes/client-node runs on. */
+const leastNode = [22, 19] as const;
+
+/**
+ * Runs before anything that an older Node lacks. `require` of Node's own modules comes from here, so that the file runs
+ * the same whether Node takes it for a script or, below a package.json that says so, for a module: its name has no ending
+ * to tell by.
+ */
+const pluginStart = `#!/usr/bin/env node
+{
+	const [major, minor] = process.versions.node.split(".").map(Number);
+	if (major < ${leastNode[0]} || (major === ${leastNode[0]} && minor < ${leastNode[1]})) {
+		console.error("error: kubectl-xmppfed needs Node ${leastNode.join(".")} or newer, and the node on the PATH is " + process.version + "\\nInstall a newer one: https://nodejs.org/en/download");
+		process.exit(1);
+	}
+}
+var require = process.getBuiltinModule("node:module").createRequire(process.argv[1]);`;
+
+/**
+ * Makes dist/cli/kubectl-xmppfed.
+ *
+ * @returns its size in bytes
+ */
+export async function buildKubectlPlugin(): Promise<number> {
+	const result = await build({
+		entryPoints: [join(root, "src/cli/main.ts")],
+		outfile: kubectlPlugin,
+		write: false,
+		bundle: true,
+		platform: "node",
+		// Syntax that even Node 16 can read, so that it comes as far as saying that it is too old.
+		target: "node16.11",
+		format: "iife",
+		minify: true,
+		logLevel: "warning",
+		banner: { js: pluginStart },
+	});
+	const [file] = result.outputFiles;
+	if (!file) throw new Error("esbuild gave no file");
+	await mkdir(dirname(kubectlPlugin), { recursive: true });
+	// Under another name first: the file that is there may be running.
+	const partial = `${kubectlPlugin}.${process.pid}`;
+	await writeFile(partial, file.contents, { mode: 0o755 });
+	await rename(partial, kubectlPlugin);
+	return file.contents.byteLength;
+}
+
 if (import.meta.main) {
-	const bytes = await buildOperator();
-	console.log(`dist/operator: bundle of ${(bytes / 1e6).toFixed(2)} MB`);
+	const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
+	console.log(`dist/operator: bundle of ${megabytes(await buildOperator())}`);
+	console.log(`dist/cli/kubectl-xmppfed: ${megabytes(await buildKubectlPlugin())}`);
 }

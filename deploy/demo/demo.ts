@@ -1,6 +1,7 @@
 // `npm run demo`: two organizations, an ejabberd and a Prosody, talk through a federation on a cluster that this makes.
 // `npm run demo -- down` removes it all but the cluster.
 import { parseArgs } from "node:util";
+import { table } from "../../src/cli/table.ts";
 import { type Cluster, clusterUp, DEFAULT_NAME, findCluster } from "../kind/cluster.ts";
 import { succeeds } from "../lib/commands.ts";
 import { runProgram } from "../lib/program.ts";
@@ -12,7 +13,6 @@ import { Kubectl } from "./kubectl.ts";
 import { installOperator, OPERATOR_NAMESPACE, removeOperator } from "./operator.ts";
 import { demoScene, REMOTE_SERVER, type Scene } from "./scene.ts";
 import { federationReady, setScene, strikeScene } from "./stage.ts";
-import { table } from "./table.ts";
 
 const usage = `usage: npm run demo [-- down] [-- --name NAME]
   down    remove what the demo made, but not the cluster

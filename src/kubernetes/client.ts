@@ -34,12 +34,26 @@ export interface ClientOptions {
 	readonly onRequest?: (record: RequestRecord) => void;
 	/** Called before each request that changes something; throws where that must not happen, as without leadership. */
 	readonly beforeWrite?: () => void;
+	/** Owner of the fields that are set; {@link fieldManager} if absent. */
+	readonly fieldManager?: string;
 }
 
 export interface CallOptions {
 	readonly signal?: AbortSignal | undefined;
 	/** ms, for the call with its repetitions; 30,000 if absent. */
 	readonly timeout?: number;
+}
+
+export interface GetOptions extends CallOptions {
+	/** Keeps `metadata.managedFields`, which tells who set what. */
+	readonly managedFields?: boolean;
+}
+
+export interface WriteOptions extends CallOptions {
+	/** The answer is what would be; nothing is written. */
+	readonly dryRun?: boolean;
+	/** Strict: a field that the API server does not know is an error, as kubectl has it. Absent: it is dropped. */
+	readonly fieldValidation?: "Strict";
 }
 
 export interface ListOptions extends CallOptions {
@@ -59,14 +73,13 @@ export interface ObjectList<T extends KubernetesObject> {
 	readonly continue?: string;
 }
 
-export interface ApplyOptions extends CallOptions {
+export interface ApplyOptions extends WriteOptions {
 	/** Takes fields that another manager owns. Without it these give an ApiError of reason Conflict. */
 	readonly force: boolean;
 	readonly subresource?: "status";
-	readonly dryRun?: boolean;
 }
 
-export interface PatchOptions extends CallOptions {
+export interface PatchOptions extends WriteOptions {
 	readonly subresource?: "status";
 }
 
@@ -127,13 +140,14 @@ export class KubernetesClient {
 		resource: Resource<T>,
 		namespace: string | undefined,
 		name: string,
-		options: CallOptions = {},
+		options: GetOptions = {},
 	): Promise<Observed<T> | undefined> {
 		try {
 			const path = resourcePath(resource, namespace, name);
 			return observed(
 				resource,
 				await this.#call(callOf("get", resource, namespace, name), { method: "GET", path }, options),
+				options.managedFields,
 			);
 		} catch (error) {
 			if (isMissingObject(error)) return undefined;
@@ -159,16 +173,16 @@ export class KubernetesClient {
 	async create<T extends KubernetesObject>(
 		resource: Resource<T>,
 		object: T,
-		options: CallOptions = {},
+		options: WriteOptions = {},
 	): Promise<Observed<T>> {
 		const { namespace, name } = object.metadata;
 		const path = resourcePath(resource, namespace);
-		const send = { method: "POST", path, query: { fieldManager }, body: object } as const;
+		const send = { method: "POST", path, query: this.#writeQuery(options), body: object } as const;
 		return observed(resource, await this.#call(callOf("create", resource, namespace, name), send, options));
 	}
 
 	/**
-	 * Server-side apply under {@link fieldManager}: makes the object, or brings the given fields of it to the given
+	 * Server-side apply under the client's field manager: makes the object, or brings the given fields of it to the given
 	 * values and removes those that an earlier apply had and this one has not. With `metadata.uid` only that object is
 	 * touched, with `metadata.resourceVersion` only that version of it.
 	 */
@@ -178,9 +192,9 @@ export class KubernetesClient {
 		options: ApplyOptions,
 	): Promise<Observed<T>> {
 		const { namespace, name } = object.metadata;
-		const { force, subresource, dryRun } = options;
+		const { force, subresource } = options;
 		const path = resourcePath(resource, namespace, name, subresource);
-		const query = { fieldManager, force: force || undefined, dryRun: dryRun ? "All" : undefined };
+		const query = { ...this.#writeQuery(options), force: force || undefined };
 		const call = callOf("apply", resource, namespace, name, subresource);
 		const contentType = "application/apply-patch+yaml";
 		return observed(
@@ -200,7 +214,7 @@ export class KubernetesClient {
 		const path = resourcePath(resource, namespace, name, options.subresource);
 		const call = callOf("patch", resource, namespace, name, options.subresource);
 		const contentType = "application/merge-patch+json";
-		const send = { method: "PATCH", path, query: { fieldManager }, body: patch, contentType } as const;
+		const send = { method: "PATCH", path, query: this.#writeQuery(options), body: patch, contentType } as const;
 		return observed(resource, await this.#call(call, send, options));
 	}
 
@@ -213,7 +227,7 @@ export class KubernetesClient {
 		const { namespace, name } = object.metadata;
 		const path = resourcePath(resource, namespace, name, options.subresource);
 		const call = callOf("update", resource, namespace, name, options.subresource);
-		const send = { method: "PUT", path, query: { fieldManager }, body: object } as const;
+		const send = { method: "PUT", path, query: this.#writeQuery(options), body: object } as const;
 		return observed(resource, await this.#call(call, send, options));
 	}
 
@@ -278,6 +292,11 @@ export class KubernetesClient {
 			deadline.clear();
 			response?.body.on("error", () => {}).destroy();
 		}
+	}
+
+	#writeQuery({ dryRun, fieldValidation }: WriteOptions) {
+		const manager = this.#options.fieldManager ?? fieldManager;
+		return { fieldManager: manager, dryRun: dryRun ? "All" : undefined, fieldValidation };
 	}
 
 	/** Sends a request, again where the server asks for it, and gives the JSON of the answer. */
@@ -346,11 +365,15 @@ function callOf(verb: Verb, resource: Resource, namespace?: string, name?: strin
 	return { verb, resource: plural, namespace, name };
 }
 
-/** Items of a list have neither apiVersion nor kind; managedFields are as long as the rest and nothing reads them. */
-function observed<T extends KubernetesObject>(resource: Resource<T>, body: unknown): Observed<T> {
+/** Items of a list have neither apiVersion nor kind; managedFields are as long as the rest and hardly anything reads them. */
+function observed<T extends KubernetesObject>(
+	resource: Resource<T>,
+	body: unknown,
+	managedFields = false,
+): Observed<T> {
 	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the API server's word for it
 	const object = body as Observed<T>;
-	if ("managedFields" in object.metadata) delete object.metadata["managedFields"];
+	if ("managedFields" in object.metadata && !managedFields) delete object.metadata["managedFields"];
 	return Object.assign(object, { apiVersion: resource.apiVersion, kind: resource.kind });
 }
 

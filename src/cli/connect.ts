@@ -1,0 +1,46 @@
+import { KubernetesClient } from "../kubernetes/client.ts";
+import { loadKubeConfig } from "../kubernetes/connection.ts";
+import { Failure } from "./failure.ts";
+
+/** Owner of the annotations that this program sets. */
+export const cliFieldManager = "kubectl-xmppfed";
+
+export interface ConnectionSettings {
+	readonly namespace?: string | undefined;
+	readonly context?: string | undefined;
+	readonly kubeconfig?: string | undefined;
+}
+
+export interface ClusterAccess {
+	readonly client: KubernetesClient;
+	readonly namespace: string;
+	/** Whether the namespace was asked for by `-n`, not taken from the context. */
+	readonly namespaceGiven: boolean;
+}
+
+/** Runs `work` with the cluster and namespace that kubectl would use. */
+export async function withCluster<Result>(
+	settings: ConnectionSettings,
+	work: (access: ClusterAccess) => Promise<Result>,
+): Promise<Result> {
+	const config = kubeConfig(settings);
+	const ofContext = config.getContextObject(config.getCurrentContext())?.namespace;
+	const client = new KubernetesClient(config, { userAgent: cliFieldManager, fieldManager: cliFieldManager });
+	try {
+		return await work({
+			client,
+			namespace: settings.namespace ?? ofContext ?? "default",
+			namespaceGiven: settings.namespace !== undefined,
+		});
+	} finally {
+		await client.close();
+	}
+}
+
+function kubeConfig(settings: ConnectionSettings) {
+	try {
+		return loadKubeConfig(settings);
+	} catch (error) {
+		throw new Failure(`no cluster to talk to: ${error instanceof Error ? error.message : String(error)}`);
+	}
+}
