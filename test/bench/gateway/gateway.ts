@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { table } from "../../../deploy/demo/table.ts";
 import { step } from "../../../deploy/lib/steps.ts";
+import { table } from "../../../src/cli/table.ts";
 import { waitFor } from "../../lib/xmpp/wait.ts";
 import type { ServerModules } from "./debian-prosody.ts";
 import { type Flow, fullLoad, latencies, openStreams, quantile, type Shape, steadyLoad } from "./load.ts";

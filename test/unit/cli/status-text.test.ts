@@ -11,7 +11,8 @@ const object = (status: unknown, more: { annotations?: Record<string, string>; g
 	spec: { domain: "example.com", additionalDomains: ["conference.example.com"] },
 	status,
 });
-const golden: unknown = JSON.parse(readFileSync("test/unit/status/golden/full.status.json", "utf8"));
+/** As an operator wrote it. */
+const full: unknown = JSON.parse(readFileSync(new URL("status.json", import.meta.url), "utf8"));
 const brackets: Paint = (colour, words) => `<${colour}>${words}</>`;
 
 const rollout = {
@@ -80,7 +81,7 @@ const underWay = {
 };
 
 test("everything that an operator says", async () => {
-	await expect(detailsText(viewOf(object(golden)), plain)).toMatchFileSnapshot("golden/full.status.txt");
+	await expect(detailsText(viewOf(object(full)), plain)).toMatchFileSnapshot("golden/full.status.txt");
 });
 
 test("a roll-out that is under way, paused, of an older generation", async () => {
