@@ -20,6 +20,7 @@ import type { FederationObservation } from "../status/federation-observation.ts"
 import type { Caches } from "./caches.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
+import { ensureLinkCertificates } from "./link-certificates.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { observe, observeServices } from "./observe.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
@@ -136,7 +137,9 @@ class FederationRun {
 		const { defaults, now, caches } = this.#parts;
 		const writer = this.#writer;
 		const inputs = await gatherInputs(this.#key, this.#federation, this.#parts, writer);
-		if (!inputs) return await save({ obstacles: writer.obstacles });
+		// Also where the resource is not accepted: what runs must not come to a stand by a certificate that expires.
+		const linked = await ensureLinkCertificates(this.#federation.metadata, this.#parts, writer, this.#log);
+		if (!inputs || !linked) return await save({ obstacles: writer.obstacles });
 		const internalAddresses = observeServices(this.#key, caches).internal?.ingress;
 		const model = modelFederation(this.#federation, { ...inputs, defaults, internalAddresses }, now());
 		if (!model.ok) return await save({ problems: model.problems });

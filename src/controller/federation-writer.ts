@@ -59,6 +59,11 @@ export class FederationWriter {
 		return await this.#try(object, this.#kinds.Secret.create(object, this.#signal));
 	}
 
+	/** Brings a mutable Secret to what is wanted. @returns as it is now; undefined where an obstacle is in the way */
+	async applySecret(object: Secret): Promise<Observed<Secret> | undefined> {
+		return await this.#try(object, this.#kinds.Secret.apply(object, this.#signal));
+	}
+
 	/** Brings a mutable object to what is wanted. */
 	async apply(object: Mutable & { readonly kind: MutableKind }): Promise<void> {
 		await this.#try<Mutable>(object, this.#kindOf(object).apply(object, this.#signal));

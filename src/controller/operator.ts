@@ -23,6 +23,7 @@ export interface OperatorOptions {
 	/** Federations reconciled at once. */
 	readonly concurrency: number;
 	readonly onSynced?: () => void;
+	readonly now?: () => Date;
 }
 
 /**
@@ -30,7 +31,7 @@ export interface OperatorOptions {
  * lost: somebody else acts then.
  */
 export async function operate(options: OperatorOptions, signal: AbortSignal, lost: AbortSignal): Promise<void> {
-	const { client, events, log, metrics, defaults, namespace, concurrency, onSynced } = options;
+	const { client, events, log, metrics, defaults, namespace, concurrency, onSynced, now = () => new Date() } = options;
 	// Watches fill the caches before anything is done: half a view would look like missing objects.
 	const early = new Set<string>();
 	let add = (key: string): void => void early.add(key);
@@ -38,7 +39,6 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 
 	const caches = makeCaches({ client, log, namespace, onChange });
 	const routerReports = new RouterReports({ log, onChange });
-	const now = () => new Date();
 	const reconciler = new FederationReconciler({
 		client,
 		caches,

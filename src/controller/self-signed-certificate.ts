@@ -1,18 +1,15 @@
 import "reflect-metadata";
-import { webcrypto } from "node:crypto";
 import {
 	BasicConstraintsExtension,
-	cryptoProvider,
 	ExtendedKeyUsage,
 	ExtendedKeyUsageExtension,
 	KeyUsageFlags,
 	KeyUsagesExtension,
-	PemConverter,
 	SubjectAlternativeNameExtension,
 	X509CertificateGenerator,
 } from "@peculiar/x509";
+import { inBase64, makePair, type PemPair, signingAlgorithm, validity } from "./certificate-pair.ts";
 
-const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 /** Nobody verifies it, so nothing is won by renewing it: 10 years. */
 const validDays = 3650;
 
@@ -22,32 +19,21 @@ const validDays = 3650;
  *
  * @returns PEM in base64, as `Secret.data` takes it
  */
-export async function makeSelfSignedCertificate(
-	domains: readonly string[],
-	now: Date,
-): Promise<{ certificate: string; key: string }> {
-	cryptoProvider.set(webcrypto);
-	const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-	const day = 24 * 60 * 60 * 1000;
-	const certificate = await X509CertificateGenerator.createSelfSigned({
-		// A common name is limited to 64 characters; the names that count are in subjectAltName.
-		name: "CN=XMPP federation (self-signed)",
-		// Peers' clocks may be behind.
-		notBefore: new Date(now.getTime() - day),
-		notAfter: new Date(now.getTime() + validDays * day),
-		signingAlgorithm: algorithm,
-		keys,
-		extensions: [
-			new BasicConstraintsExtension(false, undefined, true),
-			new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-			new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-			new SubjectAlternativeNameExtension(domains.map((value) => ({ type: "dns", value }))),
-		],
-	});
-	const key = PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY");
-	return { certificate: base64(`${certificate.toString("pem")}\n`), key: base64(`${key}\n`) };
-}
-
-function base64(text: string): string {
-	return Buffer.from(text, "utf8").toString("base64");
+export async function makeSelfSignedCertificate(domains: readonly string[], now: Date): Promise<PemPair> {
+	const pair = await makePair((keys) =>
+		X509CertificateGenerator.createSelfSigned({
+			// A common name is limited to 64 characters; the names that count are in subjectAltName.
+			name: "CN=XMPP federation (self-signed)",
+			...validity(now, validDays),
+			signingAlgorithm,
+			keys,
+			extensions: [
+				new BasicConstraintsExtension(false, undefined, true),
+				new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+				new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+				new SubjectAlternativeNameExtension(domains.map((value) => ({ type: "dns", value }))),
+			],
+		}),
+	);
+	return inBase64(pair);
 }

@@ -8,7 +8,12 @@ import {
 	services,
 } from "../kubernetes/resources.ts";
 import type { FederationIntent } from "../model/intent.ts";
-import { generatedSecretName, selfSignedSecretName } from "../model/names.ts";
+import {
+	generatedSecretName,
+	linkAuthoritySecretName,
+	linkCertificateSecretName,
+	selfSignedSecretName,
+} from "../model/names.ts";
 import type { SharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName } from "../objects/node-configuration.ts";
@@ -35,6 +40,8 @@ export async function removeUnused(
 		...files,
 		generatedSecretName(intent.name),
 		selfSignedSecretName(intent.name, intent.domains),
+		linkAuthoritySecretName(intent.name),
+		linkCertificateSecretName(intent.name),
 	]);
 
 	const removeFrom = async <T extends KubernetesObject>(

@@ -61,6 +61,7 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		assignment("s2s_close_timeout", drain.limitSeconds),
 		assignment("s2s_stanza_size_limit", STANZA_BYTES),
 		assignment("certificates", layout.certificateDirectory),
+		assignment("xmppfed_link_tls", { directory: layout.linkDirectory, name: node.links.tlsName }),
 		assignment("ssl", { certificate: certificateFile(layout), key: `${layout.certificateDirectory}/tls.key` }),
 	];
 }

@@ -19,6 +19,8 @@ export interface GatewayLayout {
 	readonly routerHttpPort: number;
 	/** Directory with tls.crt and tls.key. */
 	readonly certificateDirectory: string;
+	/** Directory with tls.crt, tls.key and ca.crt of the links. It changes while the processes run. */
+	readonly linkDirectory: string;
 	/** Writable directory for Prosody's data and pid file. */
 	readonly dataDirectory: string;
 	/** Directory of the project's Lua modules. */
@@ -33,6 +35,7 @@ export const podLayout: GatewayLayout = {
 	routerPort: 5270,
 	routerHttpPort: 9270,
 	certificateDirectory: "/run/xmppfed/certificate",
+	linkDirectory: "/run/xmppfed/link",
 	dataDirectory: "/var/lib/xmppfed",
 	moduleDirectory: "/usr/lib/xmppfed/modules",
 };

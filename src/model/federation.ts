@@ -13,7 +13,7 @@ import type {
 	SecretDigests,
 	ServiceIntent,
 } from "./intent.ts";
-import { internalServiceName, linksServiceName, serviceHost } from "./names.ts";
+import { internalServiceName, linksServiceName, linkTlsName, serviceHost } from "./names.ts";
 import { linkPort, xmppServerPort } from "./ports.ts";
 import type { Problem } from "./problem.ts";
 import { secretDigest } from "./secret-digest.ts";
@@ -89,6 +89,7 @@ function federationIntent(
 		links: {
 			host: serviceHost(linksServiceName(metadata.name), metadata.namespace, clusterDomain),
 			port: linkPort,
+			tlsName: linkTlsName(metadata.name, metadata.namespace),
 		},
 		image: effectiveImage(federation, inputs),
 		secrets: secretDigests,

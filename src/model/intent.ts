@@ -11,6 +11,12 @@ export interface HostPort {
 	readonly port: number;
 }
 
+/** Where and how routers link to federation connection managers. */
+export interface LinksIntent extends HostPort {
+	/** Links are TLS, and both ends must have this name in their certificate. The certificates are not in the intent. */
+	readonly tlsName: string;
+}
+
 export type FederationSwitch = "Enabled" | "Disabled";
 
 /** Where a node's pod may run; copied to the pod template as it is. */
@@ -54,7 +60,7 @@ export interface NodeIntent {
 	/** The internal server as this node reaches it. */
 	readonly upstream: HostPort;
 	/** The headless Service that has the address of every federation connection manager. */
-	readonly links: HostPort;
+	readonly links: LinksIntent;
 	/** Gateway image. */
 	readonly image: string;
 	readonly placement: PlacementIntent;

@@ -22,6 +22,18 @@ export const generatedSecretName = (federation: string) => objectName(federation
 /** One for each set of domains: a certificate cannot get names later. */
 export const selfSignedSecretName = (federation: string, domains: readonly string[]) =>
 	objectName(federation, "self-signed", ...domains);
+/** The authority of a federation's links; no pod has it. */
+export const linkAuthoritySecretName = (federation: string) => objectName(federation, "link-authority");
+/** The certificate of both ends of the links, and the authorities that they trust; every gateway pod mounts it. */
+export const linkCertificateSecretName = (federation: string) => objectName(federation, "link-certificate");
+
+/**
+ * The name that both ends of a link must have in their certificate. Nobody looks it up. A name of the federation takes 40
+ * characters at most and that of a namespace 63, so it is a DNS name of some 130 at most.
+ */
+export function linkTlsName(federation: string, namespace: string): string {
+	return `links.${federation}.${namespace}.xmppfed.invalid`;
+}
 
 /** The name by which pods anywhere in the Kubernetes cluster find a Service. */
 export function serviceHost(name: string, namespace: string, clusterDomain: string): string {

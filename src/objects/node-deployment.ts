@@ -8,7 +8,7 @@ import {
 	podLayout,
 } from "../gateway/layout.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
-import { nodeObjectName } from "../model/names.ts";
+import { linkCertificateSecretName, nodeObjectName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
 import { revisionAnnotation } from "./annotations.ts";
 import { portNames } from "./gateway-ports.ts";
@@ -95,6 +95,7 @@ function container(
 			{ name: "configuration", mountPath: configurationDirectory, readOnly: true },
 			{ name: "credentials", mountPath: credentialsDirectory, readOnly: true },
 			{ name: "certificate", mountPath: podLayout.certificateDirectory, readOnly: true },
+			{ name: "link-certificate", mountPath: podLayout.linkDirectory, readOnly: true },
 			{ name: "data", mountPath: podLayout.dataDirectory, subPath: role },
 			{ name: "tmp", mountPath: "/tmp", subPath: role },
 		],
@@ -115,6 +116,11 @@ function volumes(node: NodeIntent) {
 		{ name: "configuration", configMap: { name: nodeConfigurationName(node), items: files(...configuration) } },
 		secret("credentials", [credentialNames.dialback, credentialNames.link]),
 		secret("certificate", ["tls.crt", "tls.key"]),
+		// Not of the revision: it is renewed while the pod runs.
+		{
+			name: "link-certificate",
+			secret: { secretName: linkCertificateSecretName(node.federationName), defaultMode: 0o440 },
+		},
 		{ name: "data", emptyDir: { sizeLimit: "64Mi" } },
 		{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
 	];

@@ -22,7 +22,7 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 	namespace: operators("metadata.namespace"),
 	federationName: operators("metadata.name"),
 	name: operators("spec.nodes[].name"),
-	// Set by the operator's --cluster-domain.
+	// Set by the operator's --cluster-domain; the TLS name by the names of federation and namespace.
 	links: operators("address of the links Service"),
 	federation: { reason: "FederationToggled", field: ofNode("federation") },
 	published: { reason: "PublishedChanged", field: ofNode("published") },

@@ -35,8 +35,15 @@ export const defaults = {
 	clusterDomain: "cluster.local",
 };
 
+/** Objects of a federation of two nodes without a resolver. */
+export const objectCount = 15;
+
 /** Runs the operator in this process for one namespace until the test ends (or `stop`). */
-export function startOperator(namespace: string, more: Partial<typeof defaults> = {}) {
+export function startOperator(
+	namespace: string,
+	more: Partial<typeof defaults> = {},
+	{ now }: { readonly now?: () => Date } = {},
+) {
 	const { client, requests, writes } = countingClient();
 	const { log, records } = recordingLog();
 	const stopping = new AbortController();
@@ -50,6 +57,7 @@ export function startOperator(namespace: string, more: Partial<typeof defaults> 
 			defaults: { ...defaults, ...more },
 			namespace,
 			concurrency: 4,
+			...(now && { now }),
 		},
 		stopping.signal,
 		new AbortController().signal,

@@ -9,6 +9,7 @@ import {
 	defaults,
 	federation,
 	federations,
+	objectCount,
 	ownedObjects,
 	playKubelet,
 	revisionOf,
@@ -45,6 +46,8 @@ describe("a new federation", () => {
 			"NetworkPolicy/example-gateway",
 			"PodDisruptionBudget/example-enabled-nodes",
 			"Secret/example-generated",
+			"Secret/example-link-authority",
+			"Secret/example-link-certificate",
 			"Secret/example-node-gw-1",
 			"Secret/example-node-gw-2",
 			"Secret/example-self-signed",
@@ -65,7 +68,10 @@ describe("a new federation", () => {
 		const { client, namespace } = await setup();
 		const operator = startOperator(namespace);
 		await client.create(federations, federation(namespace, "example"));
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 13, "all objects");
+		await eventually(
+			async () => (await ownedObjects(client, namespace, "example")).length === objectCount,
+			"all objects",
+		);
 		await sleep(quiet);
 		const before = operator.requests.length;
 		await client.mergePatch(federations, namespace, "example", { metadata: { annotations: { note: "hello" } } });
@@ -77,7 +83,10 @@ describe("a new federation", () => {
 		const { client, namespace } = await setup();
 		const first = startOperator(namespace);
 		await client.create(federations, federation(namespace, "example"));
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 13, "all objects");
+		await eventually(
+			async () => (await ownedObjects(client, namespace, "example")).length === objectCount,
+			"all objects",
+		);
 		await sleep(quiet);
 		await first.stop();
 		const second = startOperator(namespace, { gatewayImage: "registry.example/gateway:2" });
@@ -153,10 +162,16 @@ describe("a change", () => {
 		const { client, namespace } = await setup();
 		startOperator(namespace);
 		await client.create(federations, federation(namespace, "example", { resolver: { enabled: true } }));
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 17, "all objects");
+		await eventually(
+			async () => (await ownedObjects(client, namespace, "example")).length === objectCount + 4,
+			"all objects",
+		);
 		const before = await revisionOf(client, namespace, "gw-1");
 		await client.mergePatch(federations, namespace, "example", { spec: { resolver: null } });
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 13, "no resolver");
+		await eventually(
+			async () => (await ownedObjects(client, namespace, "example")).length === objectCount,
+			"no resolver",
+		);
 		expect(await revisionOf(client, namespace, "gw-1")).toBe(before);
 	});
 
@@ -193,7 +208,10 @@ describe("a change", () => {
 		const { client, namespace } = await setup();
 		startOperator(namespace);
 		await client.create(federations, federation(namespace, "example"));
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 13, "all objects");
+		await eventually(
+			async () => (await ownedObjects(client, namespace, "example")).length === objectCount,
+			"all objects",
+		);
 		const name = publicServiceName("example");
 		await client.mergePatch(services, namespace, name, { spec: { selector: { app: "mine" } } });
 		const selector = async () => (await client.get(services, namespace, name))?.spec?.selector;
@@ -226,7 +244,7 @@ describe("bad input", () => {
 			/spec\.security\.certificate\.secretName: Secret "tls" does not exist .* kubernetes\.io\/tls/,
 		);
 		await eventually(
-			async () => (await ownedObjects(client, namespace, "works")).length === 13,
+			async () => (await ownedObjects(client, namespace, "works")).length === objectCount,
 			"the other federation",
 		);
 		expect((await ownedObjects(client, namespace, "waits")).filter((name) => !name.startsWith("Secret/"))).toEqual([]);
@@ -288,7 +306,10 @@ describe("bad input", () => {
 			"Degraded",
 		);
 		expect((await condition(client, namespace, "example", "Degraded"))?.message).toContain(name);
-		await eventually(async () => (await ownedObjects(client, namespace, "example")).length === 12, "all others");
+		await eventually(
+			async () => (await ownedObjects(client, namespace, "example")).length === objectCount - 1,
+			"all others",
+		);
 		expect(await rawObject(services, namespace, name)).toBe(before);
 		const told = async () =>
 			(await client.list(events, { namespace })).items.find(({ reason }) => reason === "ObjectConflict");
@@ -379,7 +400,7 @@ describe("bad input", () => {
 		await client.create(federations, federation(namespace, "example"));
 		const owned = await eventually(async () => {
 			const names = await ownedObjects(client, namespace, "example");
-			return names.length === 13 && names;
+			return names.length === objectCount && names;
 		}, "all objects");
 		const files = owned.find((name) => name.startsWith("ConfigMap/"))?.split("/")[1] ?? "";
 		await client.delete(configMaps, namespace, files);

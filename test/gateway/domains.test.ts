@@ -13,7 +13,7 @@ test("remote domains in use are bounded, and forgotten when nothing uses them", 
 		nodes: [{ name: "gw-1", federation: "Disabled" }],
 	});
 	const node = world.node("gw-1");
-	using federation = await playFederation(world.network.address(1), podLayout.linkPort);
+	using federation = await playFederation(world.network.address(1), podLayout.linkPort, world.linkFiles);
 	world.linked = [];
 	await world.publish([`links.gateway.lab. A ${world.network.address(1)}`]);
 	await node.startRole("router", world.secrets, "xmppfed_max_domains = 2\nxmppfed_domain_idle = 1\n");

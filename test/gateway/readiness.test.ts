@@ -72,7 +72,7 @@ describe("readiness, and what senders see meanwhile", () => {
 		expect(await reasons(world, "gw-2", "router")).toEqual({ ready: false, reasons: ["NoLink"] });
 		const { links } = await world.node("gw-2").status("router");
 		expect(links.map(({ state }) => state)).toEqual(["Down", "Down"]);
-		expect(program.lines.some((line) => line.includes("has a wrong secret"))).toBe(true);
+		expect(program.lines.some((line) => line.includes("its link secret is wrong"))).toBe(true);
 		program.kill("SIGKILL");
 		await program.exit;
 	});

@@ -74,7 +74,7 @@ describe("the router is no relay", () => {
 	test("what comes in on a link reaches the internal server only, and never as one of its own", async () => {
 		const own = world.network.address(1);
 		using victim = await RawListener.listen(own, 5269);
-		using federation = await playFederation(own, podLayout.linkPort);
+		using federation = await playFederation(own, podLayout.linkPort, world.linkFiles);
 		await world.publish([
 			`links.gateway.lab. A ${own}`,
 			"_xmpp-server._tcp.victim.lab. SRV 0 0 5269 xmpp.victim.lab.",

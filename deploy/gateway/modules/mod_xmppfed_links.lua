@@ -1,5 +1,5 @@
 -- Router, global: the links to every federation connection manager, one for each address and local domain (XEP-0114
--- client side; the messages beyond XEP-0114 are described in xmppfed_link.lib.lua).
+-- client side; the messages beyond XEP-0114 are described in xmppfed_link.lib.lua). Over TLS: xmppfed_link_tls.lib.lua.
 --
 -- Options:
 --   xmppfed_node (string)           name of this node
@@ -10,6 +10,7 @@
 --
 -- Invariants: at most one link for each domain and address. An address that DNS no longer gives keeps its link until
 -- the link ends by itself, and is not tried again. A link carries stanzas only after <hello/> and before <drain/>.
+-- Nothing of the link secret is said before the other side has been verified.
 
 module:set_global();
 
@@ -23,6 +24,7 @@ local add_task = require "prosody.util.timer".add_task;
 local protocol = module:require "xmppfed_link";
 local watch_addresses = module:require "xmppfed_addresses".watch;
 local rendezvous = module:require "xmppfed_rendezvous";
+local link_tls = module:require "xmppfed_link_tls";
 
 local xmlns_component = "jabber:component:accept";
 local xmlns_stream_errors = "urn:ietf:params:xml:ns:xmpp-streams";
@@ -33,6 +35,7 @@ local secret = module:get_option_string("xmppfed_link_secret");
 local upstreams = module:get_option("xmppfed_upstreams", {});
 local longest_retry = module:get_option_period("xmppfed_link_retry", 1);
 local shortest_retry = 0.1; -- seconds
+local tls = link_tls.watch("client");
 
 local links = {};        -- "domain@address" -> link
 local choosers = {};     -- domain -> chooser over the links that carry stanzas
@@ -185,10 +188,16 @@ end
 
 function listener.onconnect(conn)
 	local link = by_conn[conn];
+	local refusal = link_tls.refusal(conn);
 	link.notopen = true; -- util.xmppstream waits for a stream header while this is set
-	link.stream = new_stream(link, stream_callbacks, protocol.stanza_size_limit);
+	link.stream = not refusal and new_stream(link, stream_callbacks, protocol.stanza_size_limit) or nil;
 	conn:write(("<?xml version='1.0'?><stream:stream xmlns='%s' xmlns:stream='http://etherx.jabber.org/streams' to='%s'>")
 		:format(xmlns_component, st.xml_escape(link.domain)));
+	if not refusal then return; end
+	conn:write(tostring(st.stanza("stream:error")
+		:tag("not-authorized", { xmlns = xmlns_stream_errors }):up()
+		:tag("text", { xmlns = xmlns_stream_errors }):text("Refused by the router: "..refusal):up()).."</stream:stream>");
+	hang_up(link, ("the other side is refused: %s"):format(refusal));
 end
 
 function listener.onattach(conn, link)
@@ -198,6 +207,7 @@ end
 
 function listener.onincoming(conn, data)
 	local link = by_conn[conn];
+	if not link.stream then return; end -- refused
 	link.heard = monotonic();
 	local ok, err = link.stream:feed(data);
 	if not ok then hang_up(link, ("invalid XML: %s"):format(err)); end
@@ -210,14 +220,14 @@ function listener.ondisconnect(conn, err)
 end
 
 function listener.onfail(link, err)
-	ended(link, err);
+	ended(link, link_tls.explain(err));
 end
 
 function open(link)
 	link.state, link.draining, link.heard = "connecting", false, monotonic();
 	link.sent, link.received = 0, 0;
-	local options = { sslctx = nil }; -- a link is plain: its TLS context belongs here
-	connect(basic_resolver(link.address, target.port, "tcp", {}), listener, options, link);
+	if not tls.context then return ended(link, tls.failure); end
+	connect(basic_resolver(link.address, target.port, "tcp", {}), listener, { sslctx = tls.context }, link);
 end
 
 local function on_addresses(found, failure)
@@ -289,5 +299,5 @@ end);
 
 -- For the status: `addresses` nil until DNS has answered; `reached` domains that have had a link
 function report()
-	return { addresses = addresses, lookup_failure = lookup_failure, reached = reached, links = links };
+	return { addresses = addresses, lookup_failure = lookup_failure, reached = reached, links = links, tls = tls };
 end

@@ -17,6 +17,7 @@ local jid_host = require "prosody.util.jid".host;
 local monotonic = require "prosody.util.time".monotonic;
 local protocol = module:require "xmppfed_link";
 local rendezvous = module:require "xmppfed_rendezvous";
+local link_port = module:depends("xmppfed_link_port");
 
 local node = module:get_option_string("xmppfed_node");
 local secret = module:get_option_string("component_secret");
@@ -62,7 +63,7 @@ module:hook("stanza/jabber:component:accept:handshake", function (event)
 	local session, element = event.origin, event.stanza;
 	if session.type ~= "component_unauthed" then return; end
 	if not secret or not equals(element:get_text():lower(), sha1(session.streamid..secret, true)) then
-		module:log("warn", "A link from %s has a wrong secret", session.conn:ip());
+		link_port.note_refusal(session.conn:ip(), "its link secret is wrong");
 		session:close({ condition = "not-authorized", text = "The link secret is wrong" });
 		return true;
 	end

@@ -73,6 +73,11 @@ module:hook("s2s-destroyed", function (event)
 	});
 end);
 
+local function tls_of(conn)
+	local tls = conn and conn:ssl() and conn:ssl_info();
+	return tls and { version = tls.protocol; cipher = tls.cipher } or nil;
+end
+
 local function certificate_state(session)
 	local chain, identity = session.cert_chain_status, session.cert_identity_status;
 	if not session.secure or not chain then return nil; end
@@ -85,7 +90,6 @@ end
 
 local function stream(session)
 	local peer, local_domain = peer_of(session);
-	local tls = session.secure and session.conn:ssl_info();
 	local authenticated = session.type == "s2sin" or session.type == "s2sout";
 	return {
 		peer = peer;
@@ -93,7 +97,7 @@ local function stream(session)
 		direction = session.direction;
 		state = authenticated and "Authenticated" or "Negotiating";
 		address = session.ip;
-		tls = tls and { version = tls.protocol; cipher = tls.cipher } or nil;
+		tls = session.secure and tls_of(session.conn) or nil;
 		authentication = authenticated and (session.external_auth == "succeeded" and "SASL EXTERNAL" or "dialback") or nil;
 		certificate = certificate_state(session);
 		since = session.xmppfed_since and datetime(session.xmppfed_since) or nil;
@@ -145,6 +149,7 @@ function roles.router()
 			since = state ~= "Down" and datetime(link.since) or nil;
 			sent = link.sent;
 			received = link.received;
+			tls = tls_of(link.conn);
 			lastFailure = link.last_failure and { at = datetime(link.last_failure_at); reason = link.last_failure } or nil;
 		});
 	end
@@ -182,6 +187,7 @@ function roles.federation()
 					state = "Up";
 					since = datetime(link.since);
 					sent = link.sent;
+					tls = tls_of(link.session.conn);
 				});
 			end
 		end
@@ -220,6 +226,17 @@ local function own_certificate()
 	return { file = certificate_file; notAfter = not_after(certificate) };
 end
 
+-- The certificate of new links; federation connection manager: who got no link, and why
+local function link_security()
+	local report = modulemanager.get_module("*", role == "router" and "xmppfed_links" or "xmppfed_link_port").report();
+	local certificate = { notAfter = report.tls.certificate and not_after(report.tls.certificate); failure = report.tls.failure };
+	local refused = report.refused and array();
+	for _, last in ipairs(report.refused or {}) do
+		refused:push({ address = last.address; at = last.at; reason = last.reason; count = last.count });
+	end
+	return certificate, refused;
+end
+
 local function status()
 	local ready, links = readiness();
 	ready.started = datetime(prosody.start_time);
@@ -227,6 +244,7 @@ local function status()
 	ready.certificate = own_certificate();
 	ready.streams = streams();
 	ready.links = links;
+	ready.linkCertificate, ready.refusedLinks = link_security();
 	ready.upstreams = role == "router" and array(modulemanager.get_module("*", "xmppfed_upstream_probe").report()) or nil;
 	ready.remoteDomains = role == "router" and modulemanager.get_module("*", "xmppfed_any_domain").report() or nil;
 	ready.failures = array {};

@@ -2,6 +2,7 @@ import { podLayout } from "../../../src/gateway/layout.ts";
 import { Authority } from "../../gateway/lib/certificates.ts";
 import { Dns } from "../../gateway/lib/dns.ts";
 import { GatewayNode, type Role } from "../../gateway/lib/gateway-node.ts";
+import { linkFiles, newAuthority } from "../../gateway/lib/link-files.ts";
 import { Network } from "../../gateway/lib/network.ts";
 import { local, names, nodeIntent, trust } from "../../gateway/lib/world.ts";
 import { DebianProsody, type ServerModules } from "./debian-prosody.ts";
@@ -130,13 +131,14 @@ async function build(
 	]);
 
 	const authority = await Authority.create();
+	const links = await linkFiles(await newAuthority());
 	const nodes: GatewayNode[] = [];
 	for (const [index, number] of nodeNumbers.entries()) {
 		const machine = await network.machine(`gw-${index + 1}`, number, outsideDns);
 		await trust(machine, authority);
 		const certificate = await authority.issue([local.domain, local.rooms]);
 		const intent = nodeIntent(`gw-${index + 1}`, "Enabled");
-		nodes.push(await GatewayNode.install(machine, network.address(number), intent, certificate));
+		nodes.push(await GatewayNode.install(machine, network.address(number), intent, certificate, links));
 	}
 	const internalMachine = await network.machine("internal", numbers.internal, insideDns);
 	const peerMachine = await network.machine("peer", numbers.peer, outsideDns);

@@ -13,6 +13,7 @@ import { routerConfiguration } from "../../../src/gateway/router.ts";
 import type { NodeIntent } from "../../../src/model/intent.ts";
 import { Hopeless, waitFor } from "../../lib/xmpp/wait.ts";
 import type { Pem } from "./certificates.ts";
+import { type LinkFiles, mountLinkFiles } from "./link-files.ts";
 import type { Machine } from "./machine.ts";
 import type { Program } from "./program.ts";
 
@@ -57,6 +58,7 @@ export interface Link {
 	readonly since?: string;
 	readonly sent: number;
 	readonly received?: number;
+	readonly tls?: { readonly version: string; readonly cipher: string };
 	readonly lastFailure?: { readonly at: string; readonly reason: string };
 }
 
@@ -66,6 +68,14 @@ export interface Status extends Readiness {
 	readonly certificate: { readonly file: string; readonly notAfter?: string; readonly failure?: string };
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
+	readonly linkCertificate: { readonly notAfter?: string; readonly failure?: string };
+	/** Of a federation connection manager. */
+	readonly refusedLinks?: readonly {
+		readonly address: string;
+		readonly at: string;
+		readonly reason: string;
+		readonly count: number;
+	}[];
 	/** Of a router. */
 	readonly remoteDomains?: { readonly inUse: number; readonly limit: number };
 	/** Of a router. */
@@ -91,7 +101,13 @@ export class GatewayNode {
 	readonly programs: Partial<Record<Role, Program>> = {};
 	intent: NodeIntent;
 
-	static async install(machine: Machine, address: string, intent: NodeIntent, certificate: Pem): Promise<GatewayNode> {
+	static async install(
+		machine: Machine,
+		address: string,
+		intent: NodeIntent,
+		certificate: Pem,
+		link: LinkFiles,
+	): Promise<GatewayNode> {
 		const modules = join(source, "modules");
 		for (const name of await readdir(modules)) {
 			await machine.write(`${podLayout.moduleDirectory}/${name}`, await readFile(join(modules, name)));
@@ -100,13 +116,20 @@ export class GatewayNode {
 		await machine.seal([podLayout.dataDirectory]);
 		await machine.write(`${podLayout.certificateDirectory}/tls.crt`, certificate.certificate, { owner: USER });
 		await machine.write(`${podLayout.certificateDirectory}/tls.key`, certificate.key, { owner: USER, mode: 0o400 });
-		return new GatewayNode(machine, address, intent);
+		const node = new GatewayNode(machine, address, intent);
+		await node.mountLinkFiles(link);
+		return node;
 	}
 
 	private constructor(machine: Machine, address: string, intent: NodeIntent) {
 		this.machine = machine;
 		this.address = address;
 		this.intent = intent;
+	}
+
+	/** Gives the node what its links are secured with, also while it runs. */
+	async mountLinkFiles(files: LinkFiles): Promise<void> {
+		await mountLinkFiles(this.machine, podLayout.linkDirectory, files, USER);
 	}
 
 	/** Starts the processes that the node has: the router, and on an Enabled node the federation connection manager. */

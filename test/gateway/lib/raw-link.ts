@@ -1,4 +1,5 @@
 import { waitFor } from "../../lib/xmpp/wait.ts";
+import type { LinkFiles } from "./link-files.ts";
 import { RawListener, type RawStream } from "./raw-stream.ts";
 
 const linkNamespace = "urn:xmppfed:link:0";
@@ -9,9 +10,11 @@ export interface PlayedFederation extends Disposable {
 	link(domain: string): Promise<RawStream>;
 }
 
-export async function playFederation(host: string, port: number): Promise<PlayedFederation> {
+/** @param files what the gateway's links are secured with */
+export async function playFederation(host: string, port: number, files: LinkFiles): Promise<PlayedFederation> {
 	const links = new Map<string, RawStream>();
-	const listener = await RawListener.listen(host, port, (stream) => void accept(stream, links));
+	const tls = { cert: files.certificate, key: files.key };
+	const listener = await RawListener.listen(host, port, (stream) => void accept(stream, links), tls);
 	return {
 		link: async (domain) => await waitFor(`a link for ${domain}`, () => links.get(domain)),
 		[Symbol.dispose]: () => listener[Symbol.dispose](),

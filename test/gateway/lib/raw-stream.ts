@@ -1,16 +1,26 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, TLSSocket, connect as tlsConnect } from "node:tls";
 import { waitFor } from "../../lib/xmpp/wait.ts";
 
 /** One end of an XMPP stream that says exactly what a test wants it to. */
 export class RawStream implements Disposable {
 	received = "";
 	closed = false;
+	/** Why the connection failed, where it did. */
+	failure: Error | undefined;
+	/** SHA-256 fingerprint of the certificate that the other side showed. */
+	readonly peerFingerprint: string | undefined;
 	readonly #socket: Socket;
 
-	static async connect(host: string, port: number): Promise<RawStream> {
-		const socket = connect(port, host);
+	/** With `tls` over TLS; who the other side is is not looked at. */
+	static async connect(
+		host: string,
+		port: number,
+		tls?: { readonly cert?: string; readonly key?: string },
+	): Promise<RawStream> {
+		const socket = tls ? tlsConnect({ host, port, ...tls, rejectUnauthorized: false }) : connect(port, host);
 		await new Promise<void>((resolve, reject) => {
-			socket.once("connect", () => resolve());
+			socket.once(tls ? "secureConnect" : "connect", () => resolve());
 			socket.once("error", reject);
 		});
 		return new RawStream(socket);
@@ -18,6 +28,7 @@ export class RawStream implements Disposable {
 
 	constructor(socket: Socket) {
 		this.#socket = socket;
+		this.peerFingerprint = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.fingerprint256 : undefined;
 		socket.setEncoding("utf8");
 		socket.on("data", (text: string) => {
 			this.received += text;
@@ -25,7 +36,9 @@ export class RawStream implements Disposable {
 		socket.on("close", () => {
 			this.closed = true;
 		});
-		socket.on("error", () => {});
+		socket.on("error", (error) => {
+			this.failure = error;
+		});
 	}
 
 	send(text: string): void {
@@ -52,8 +65,9 @@ export class RawListener implements Disposable {
 		host: string,
 		port: number,
 		onStream: (stream: RawStream) => void = () => {},
+		tls?: { readonly cert: string; readonly key: string },
 	): Promise<RawListener> {
-		const listener = new RawListener(onStream);
+		const listener = new RawListener(onStream, tls);
 		await new Promise<void>((resolve, reject) => {
 			listener.#server.once("error", reject);
 			listener.#server.listen(port, host, () => resolve());
@@ -61,12 +75,19 @@ export class RawListener implements Disposable {
 		return listener;
 	}
 
-	private constructor(onStream: (stream: RawStream) => void) {
-		this.#server = createServer((socket) => {
+	/** With `tls` over TLS; whoever comes is asked for a certificate, and taken with any or none. */
+	private constructor(
+		onStream: (stream: RawStream) => void,
+		tls: { readonly cert: string; readonly key: string } | undefined,
+	) {
+		const accept = (socket: Socket) => {
 			const stream = new RawStream(socket);
 			this.streams.push(stream);
 			onStream(stream);
-		});
+		};
+		this.#server = tls
+			? createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: false }, accept)
+			: createServer(accept);
 	}
 
 	[Symbol.dispose](): void {

@@ -10,6 +10,7 @@ import { Hopeless, waitFor } from "../../lib/xmpp/wait.ts";
 import { Authority, type Pem, selfSigned } from "./certificates.ts";
 import { Dns, startCoreDns } from "./dns.ts";
 import { GatewayNode, type Secrets } from "./gateway-node.ts";
+import { type LinkFiles, linkFiles, linkName, newAuthority } from "./link-files.ts";
 import type { Machine } from "./machine.ts";
 import { Network } from "./network.ts";
 import type { Program } from "./program.ts";
@@ -42,12 +43,16 @@ export interface WorldOptions {
 	/** Users of every server. */
 	readonly users: readonly string[];
 	readonly nodes: readonly { readonly name: string; readonly federation: "Enabled" | "Disabled" }[];
+	/** What links are secured with at first; made where absent. */
+	readonly linkFiles?: LinkFiles;
 }
 
 /** A gateway with its internal server, its resolver and its peers, in a network of its own. */
 export class World implements AsyncDisposable {
 	readonly secrets: Secrets = { link: "the link secret", dialback: "the dialback secret" };
 	readonly nodes: readonly GatewayNode[];
+	/** What the links of all nodes are secured with at first. */
+	readonly linkFiles: LinkFiles;
 	/** Names of the nodes whose address the links name has; at first the Enabled ones. */
 	linked: readonly string[];
 	/** Names of the nodes that peers are told of; at first the Enabled ones. */
@@ -67,15 +72,16 @@ export class World implements AsyncDisposable {
 			const dnsServer = await Dns.start(await network.machine("dns", numbers.dns, dns), []);
 			const authority = await Authority.create();
 			const certificate = await authority.issue([local.domain, local.rooms]);
+			const link = options.linkFiles ?? (await linkFiles(await newAuthority()));
 			const nodes: GatewayNode[] = [];
 			for (const [index, { name, federation }] of options.nodes.entries()) {
 				const number = numbers.firstNode + index;
 				const machine = await network.machine(name, number, dns);
 				await trust(machine, authority);
 				const intent = nodeIntent(name, federation);
-				nodes.push(await GatewayNode.install(machine, network.address(number), intent, certificate));
+				nodes.push(await GatewayNode.install(machine, network.address(number), intent, certificate, link));
 			}
-			const world = new World(network, dnsServer, nodes, options);
+			const world = new World(network, dnsServer, nodes, link, options);
 			await world.publish();
 			await world.#startResolver(await network.machine("resolver", numbers.resolver, dns));
 			const servers = [
@@ -94,10 +100,17 @@ export class World implements AsyncDisposable {
 		}
 	}
 
-	private constructor(network: Network, dns: Dns, nodes: readonly GatewayNode[], options: WorldOptions) {
+	private constructor(
+		network: Network,
+		dns: Dns,
+		nodes: readonly GatewayNode[],
+		link: LinkFiles,
+		options: WorldOptions,
+	) {
 		this.network = network;
 		this.dns = dns;
 		this.nodes = nodes;
+		this.linkFiles = link;
 		this.#options = options;
 		this.routers = nodes.map(({ intent }) => intent.name);
 		this.linked = nodes.filter(({ intent }) => intent.federation === "Enabled").map(({ intent }) => intent.name);
@@ -235,7 +248,7 @@ export function nodeIntent(name: string, federation: "Enabled" | "Disabled"): No
 		enabledNodes: [],
 		domains: [local.domain, local.rooms],
 		upstream: { host: names.upstream, port: 5269 },
-		links: { host: names.links, port: podLayout.linkPort },
+		links: { host: names.links, port: podLayout.linkPort, tlsName: linkName },
 		image: "",
 		placement: {},
 		secrets: { certificate: "", dialback: "", link: "" },

@@ -48,7 +48,8 @@ describe("configuration of a node", () => {
 		};
 		const federation = federationConfiguration(node, layout);
 		expect(federation).toContain("s2s_ports = { 1 }");
-		expect(federation).toContain("component_ports = { 2 }");
+		expect(federation).toContain("component_ports = {}\n");
+		expect(federation).toContain("xmppfed_link_port = 2\n");
 		expect(federation).toContain("\nhttp_ports = { 3 }");
 		const router = routerConfiguration(node, { ...layout, certificateDirectory: "/certificate" });
 		expect(router).toContain("s2s_ports = { 4 }");

@@ -10,7 +10,11 @@ export const node: NodeIntent = {
 	enabledNodes: ["gw-1"],
 	domains: ["example.lab", "conference.example.lab"],
 	upstream: { host: "ejabberd.corp.svc.cluster.local", port: 5269 },
-	links: { host: "federation-links.corp.svc.cluster.local", port: 5275 },
+	links: {
+		host: "federation-links.corp.svc.cluster.local",
+		port: 5275,
+		tlsName: "links.federation.corp.xmppfed.invalid",
+	},
 	image: "localhost/gateway:test",
 	placement: {},
 	secrets: { certificate: "c", dialback: "d", link: "l" },

@@ -28,6 +28,7 @@ xmppfed_drain_limit = 20
 s2s_close_timeout = 20
 s2s_stanza_size_limit = 524288
 certificates = "/run/xmppfed/certificate"
+xmppfed_link_tls = { directory = "/run/xmppfed/link", name = "links.federation.corp.xmppfed.invalid" }
 ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/certificate/tls.key" }
 
 -- Streams with peers
@@ -39,13 +40,14 @@ dialback_secret = Credential("dialback-secret")
 -- A peer's domain that is not there is asked for again after a minute
 unbound = { resolvconf = true, options = { ["infra-host-ttl:"] = "2", ["infra-cache-max-rtt:"] = "2000", ["cache-max-negative-ttl:"] = "60" } }
 
--- Links from the routers
-component_interfaces = { "*", "::" }
-component_ports = { 5275 }
+-- Links from the routers: over TLS, so not on mod_component's own port
+component_ports = {}
+xmppfed_link_interfaces = { "*", "::" }
+xmppfed_link_port = 5275
 component_stanza_size_limit = 4194304
 component_secret = Credential("link-secret")
 
-modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_status" }
+modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_link_port", "xmppfed_status" }
 
 -- Prosody does not start without a VirtualHost. This one serves nobody.
 VirtualHost "placeholder.invalid"

@@ -28,6 +28,7 @@ xmppfed_drain_limit = 20
 s2s_close_timeout = 20
 s2s_stanza_size_limit = 524288
 certificates = "/run/xmppfed/certificate"
+xmppfed_link_tls = { directory = "/run/xmppfed/link", name = "links.federation.corp.xmppfed.invalid" }
 ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/certificate/tls.key" }
 
 -- Streams with the internal server. It identifies itself, and every remote domain to itself, by dialback:
