@@ -24,6 +24,8 @@ export interface Link {
 	readonly sent: number;
 	/** Stanzas; a router says this. */
 	readonly received?: number;
+	readonly since?: string;
+	readonly tls?: { readonly version: string };
 }
 
 export interface GatewayStatus {
@@ -31,6 +33,8 @@ export interface GatewayStatus {
 	readonly role: GatewayRole;
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
+	/** What new links are secured with. */
+	readonly linkCertificate: { readonly notAfter?: string; readonly failure?: string };
 }
 
 export interface GatewayPod extends KubernetesObject {
