@@ -9,7 +9,7 @@ import {
 } from "../model/link-certificate-state.ts";
 import { linkAuthoritySecretName, linkCertificateSecretName, linkTlsName } from "../model/names.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
-import { linkAuthoritySecret, linkCertificateSecret, publishedAnnotation } from "../objects/link-secrets.ts";
+import { linkAuthoritySecret, linkCertificateSecret, writtenAtAnnotation } from "../objects/link-secrets.ts";
 import type { Caches } from "./caches.ts";
 import { inBase64, type PemPair } from "./certificate-pair.ts";
 import type { FederationWriter } from "./federation-writer.ts";
@@ -64,7 +64,9 @@ export async function ensureLinkCertificates(
 			if (authority && published) settled.set(published, { authority, at: now().getTime() });
 			return true;
 		}
-		tell(step, log);
+		// One of two that belong together is missing: somebody deleted it.
+		const lost = count === 0 && (authority === undefined) !== (published === undefined);
+		tell(step, step.repair || lost ? "warn" : "info", log);
 		const written =
 			step.kind === "MakeAuthority"
 				? await write(authority, linkAuthoritySecret(federation, inBase64(await makeLinkAuthority(now()))), writer)
@@ -113,7 +115,7 @@ function publishedTexts(secret: Secret | undefined): LinkCertificateTexts["publi
 		secret && {
 			...pairOf(secret),
 			trusted: text(secret, "ca.crt"),
-			since: secret.metadata.annotations?.[publishedAnnotation],
+			since: secret.metadata.annotations?.[writtenAtAnnotation],
 		}
 	);
 }
@@ -122,12 +124,12 @@ function text({ data }: Secret, key: string): string {
 	return Buffer.from(data?.[key] ?? "", "base64").toString("utf8");
 }
 
-function tell(step: LinkCertificateStep, log: Logger): void {
+function tell(step: LinkCertificateStep, level: "info" | "warn", log: Logger): void {
 	const what =
 		step.kind === "MakeAuthority"
 			? "making a new authority for the links"
 			: step.certificate === "New"
 				? "making a new link certificate"
 				: "writing the authorities that links trust";
-	log[step.repair ? "warn" : "info"]({ reason: step.reason }, what);
+	log[level]({ reason: step.reason }, what);
 }

@@ -87,6 +87,9 @@ function inspectAuthority(
 	if (!texts) return { usable: false, problem: "there is none", broken: false };
 	const certificate = parse(texts.certificate);
 	if (!certificate?.ca) return broken("tls.crt holds no certificate of an authority");
+	// What makeLinkCertificate signs with.
+	if (certificate.publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1")
+		return broken("its key is not ECDSA P-256");
 	return (
 		timeProblem(certificate, now) ??
 		(hasKey(certificate, texts.key) ? { usable: true, certificate } : broken("tls.key is not the key of tls.crt"))

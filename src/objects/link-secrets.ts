@@ -6,7 +6,7 @@ type Owner = { readonly namespace: string; readonly name: string; readonly uid: 
 type Pair = { readonly certificate: string; readonly key: string };
 
 /** On the Secret that pods mount: when it was last written. */
-export const publishedAnnotation = "xmppfed.dev/published";
+export const writtenAtAnnotation = "xmppfed.dev/written-at";
 
 /** The authority that signs link certificates. No pod mounts it. @param pair base64 */
 export function linkAuthoritySecret(federation: Owner, pair: Pair) {
@@ -27,7 +27,7 @@ export function linkCertificateSecret(federation: Owner, pair: Pair, trusted: re
 		linkCertificateSecretName(federation.name),
 		pair,
 		{ "ca.crt": Buffer.from(bundle, "utf8").toString("base64") },
-		{ [publishedAnnotation]: now.toISOString() },
+		{ [writtenAtAnnotation]: now.toISOString() },
 	);
 }
 

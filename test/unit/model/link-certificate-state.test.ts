@@ -1,4 +1,6 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import "reflect-metadata";
+import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto";
+import { BasicConstraintsExtension, PemConverter, X509CertificateGenerator } from "@peculiar/x509";
 import { beforeAll, describe, expect, test } from "vitest";
 import { makeLinkAuthority, makeLinkCertificate } from "../../../src/controller/make-link-certificates.ts";
 import {
@@ -16,14 +18,32 @@ type Pair = Awaited<ReturnType<typeof makeLinkAuthority>>;
 let authority: Pair;
 let other: Pair;
 let good: Pair;
+let rsaAuthority: Pair;
 let texts: Required<LinkCertificateTexts>;
 
 beforeAll(async () => {
 	authority = await makeLinkAuthority(now);
 	other = await makeLinkAuthority(now);
 	good = await makeLinkCertificate(authority, name, now);
+	rsaAuthority = await makeRsaAuthority();
 	texts = { authority, published: { ...good, trusted: authority.certificate, since: now.toISOString() } };
 });
+
+async function makeRsaAuthority(): Promise<Pair> {
+	const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048 };
+	const parameters = { ...algorithm, publicExponent: new Uint8Array([1, 0, 1]) };
+	const keys = await webcrypto.subtle.generateKey(parameters, true, ["sign", "verify"]);
+	const certificate = await X509CertificateGenerator.createSelfSigned({
+		name: "CN=Somebody's own",
+		notBefore: later(-1),
+		notAfter: later(10),
+		signingAlgorithm: algorithm,
+		keys,
+		extensions: [new BasicConstraintsExtension(true)],
+	});
+	const key = PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY");
+	return { certificate: certificate.toString("pem"), key };
+}
 
 const inspect = (change: Partial<NonNullable<LinkCertificateTexts["published"]>> = {}, when = now) =>
 	inspectLinkCertificates({ ...texts, published: { ...texts.published, ...change } }, name, when);
@@ -105,6 +125,7 @@ test.each<[string, () => Partial<Pair>, RegExp]>([
 	["a certificate that is none", () => ({ certificate: "hello", key: authority.key }), /tls\.crt holds no certificate/],
 	["a certificate of no authority", () => good, /tls\.crt holds no certificate of an authority/],
 	["another key", () => ({ ...authority, key: other.key }), /tls\.key is not the key/],
+	["a key that nothing can be signed with here", () => rsaAuthority, /its key is not ECDSA P-256/],
 ])("an authority is not used with %s", (_what, pair, problem) => {
 	const state = inspectLinkCertificates({ ...texts, authority: pair() }, name, now);
 	expect(state.authority).toEqual({ usable: false, problem: expect.stringMatching(problem), broken: true });
