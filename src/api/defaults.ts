@@ -13,4 +13,6 @@ export const defaults = {
 	internalServiceType: "ClusterIP",
 	resolverEnabled: false,
 	networkPolicyEnabled: true,
+	/** Long enough for streams with answers on their way, short enough for a node to be drained in a minute. */
+	drainSeconds: 30,
 } as const;

@@ -147,6 +147,22 @@ export const xmppFederationSpec = ruled(
 				description: "Who may connect to the pods of the federation, where the cluster enforces NetworkPolicies.",
 			})
 			.exactOptional(),
+		rollout: z
+			.object({
+				drainSeconds: z
+					.int()
+					.min(1)
+					.max(600)
+					.meta({
+						description:
+							"Seconds that a node which stops gives its streams to deliver what is on them and end. The pod's grace period " +
+							"is derived from it.",
+						defaultsTo: defaults.drainSeconds,
+					})
+					.exactOptional(),
+			})
+			.meta({ description: "How nodes are restarted." })
+			.exactOptional(),
 		image: image.meta({ description: "Gateway image.", defaultsTo: "the operator's" }).exactOptional(),
 	}),
 	{

@@ -49,6 +49,48 @@ const effectiveNode = z.object({
 	upstream: z.object(hostAndPort).meta({ description: "The internal server as the node reaches it." }),
 });
 
+const cause = z.object({
+	rule: z.enum(["R15", "R16", "R17"]).meta({ description: "The restart rule that it follows." }),
+	reason: text(64, 1).meta({ description: "Why, in one word for programs." }),
+	field: text(512).meta({ description: "What changed." }),
+	from: text(256).meta({ description: "Old value, where it is no secret." }).exactOptional(),
+	to: text(256).meta({ description: "New value, where it is no secret." }).exactOptional(),
+	scope: z
+		.enum(["AllNodes", "Node"])
+		.meta({ description: "AllNodes: it restarts every node. Node: it restarts the nodes that it is about." }),
+	nodes: z
+		.array(text(40, 1))
+		.max(64)
+		.meta({ description: "Nodes that restart, start or stop for it.", ...atomic }),
+});
+
+const startedAt = z.string().meta({ description: "When it began.", format: "date-time" });
+const total = z.int().min(0).max(64).meta({ description: "Number of nodes that it is about." });
+
+const rollout = z.object({
+	causes: z
+		.array(cause)
+		.max(32)
+		.meta({ description: "Why nodes restart.", ...atomic }),
+	startedAt,
+	total,
+	done: z.int().min(0).max(64).meta({ description: "Number of nodes that are through." }),
+	taken: z
+		.array(text(40, 1))
+		.max(64)
+		.meta({ description: "Nodes that are through or on their way.", ...atomic }),
+});
+
+const finishedRollout = z.object({
+	causes: z
+		.array(cause)
+		.max(8)
+		.meta({ description: "Why nodes restarted.", ...atomic }),
+	startedAt,
+	finishedAt: z.string().meta({ description: "When the last node was through.", format: "date-time" }),
+	total,
+});
+
 /** The settings in force, with every default filled in. */
 const effective = z.object({
 	image: text(512).meta({ description: "Gateway image." }),
@@ -108,6 +150,14 @@ export const xmppFederationStatus = z
 			.array(node)
 			.max(64)
 			.meta({ description: "State of each node.", ...byName })
+			.exactOptional(),
+		rollout: rollout
+			.meta({ description: "The restarts that are under way. Absent: every node runs what the resource asks for." })
+			.exactOptional(),
+		finishedRollouts: z
+			.array(finishedRollout)
+			.max(5)
+			.meta({ description: "The last restarts that are over, newest first.", ...atomic })
 			.exactOptional(),
 		dnsRecords: z
 			.array(dnsRecord)

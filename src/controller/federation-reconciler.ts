@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { parseXmppFederation } from "../api/parse.ts";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
+import type { EventRecorder } from "../kubernetes/events.ts";
 import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/object.ts";
 import { deployments } from "../kubernetes/resources.ts";
 import { modelFederation } from "../model/federation.ts";
@@ -13,8 +15,9 @@ import type { StoredFederation } from "../model/stored-federation.ts";
 import { revisionAnnotation } from "../objects/annotations.ts";
 import { nodeObjects, type SharedObjects, sharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
-import { nodeConfigurationName } from "../objects/node-configuration.ts";
+import { intentKey, nodeConfigurationName, revisionedName } from "../objects/node-configuration.ts";
 import { nodeDeployment } from "../objects/node-deployment.ts";
+import { causes as causesOf, describeCause } from "../rollout/causes.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
 import type { Caches } from "./caches.ts";
@@ -26,7 +29,7 @@ import { observe, observeServices } from "./observe.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 import type { RouterReports } from "./router-reports.ts";
 import type { SecretWatches } from "./secret-watches.ts";
-import type { StatusWriter } from "./status-writer.ts";
+import { type StatusWriter, statusOf } from "./status-writer.ts";
 import { removeUnused } from "./unused-objects.ts";
 
 export interface ReconcilerParts {
@@ -36,6 +39,7 @@ export interface ReconcilerParts {
 	readonly secretWatches: SecretWatches;
 	readonly routerReports: RouterReports;
 	readonly statusWriter: StatusWriter;
+	readonly events: EventRecorder;
 	readonly metrics: OperatorMetrics;
 	readonly defaults: OperatorDefaults;
 	readonly now: () => Date;
@@ -43,7 +47,10 @@ export interface ReconcilerParts {
 
 /** What is known of a federation beside what can be seen in the cluster. */
 type Facts = Partial<
-	Pick<FederationObservation, "intent" | "certificate" | "dialback" | "imageFrom" | "problems" | "obstacles" | "acting">
+	Pick<
+		FederationObservation,
+		"intent" | "certificate" | "dialback" | "imageFrom" | "problems" | "remarks" | "obstacles" | "acting"
+	>
 > & { readonly drifted?: ReadonlySet<string> };
 
 /** Milliseconds until a federation is looked at again. */
@@ -55,6 +62,11 @@ const again = {
 	/** Certificates come of age and expire without a sign. */
 	always: 10 * 60_000,
 } as const;
+
+/** Milliseconds for which a step waits for its Events: what they tell stands in status already. */
+const announceTimeout = 1_000;
+
+const verbs = { Create: "starts", Restart: "restarts", Remove: "is removed" } as const;
 
 const nothingToDo: Plan = { steps: [], waiting: [] };
 
@@ -82,6 +94,7 @@ export class FederationReconciler {
 			// Owner references remove what we made, with the operator running or not.
 			secretWatches.release(key);
 			routerReports.release(key);
+			this.#parts.metrics.rolloutBlocked(key, undefined);
 			return undefined;
 		}
 		const parsed = parseXmppFederation(object);
@@ -103,6 +116,9 @@ export class FederationReconciler {
 	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {
 		const seen = observation(this.#parts, key, object, facts);
 		await this.#parts.statusWriter.write(object, seen, log, signal);
+		const [held] = seen.plan.steps.length > 0 ? [] : seen.plan.waiting;
+		this.#parts.metrics.rolloutBlocked(key, held?.reason);
+		this.#parts.routerReports.hurry(key, seen.plan.waiting.length > 0);
 		if (seen.obstacles.length > 0) return again.afterObstacle;
 		return seen.nodes.some(({ moving }) => moving) ? again.whileMoving : again.always;
 	}
@@ -150,6 +166,7 @@ class FederationRun {
 		const facts = () => ({
 			intent,
 			drifted,
+			remarks: model.remarks,
 			certificate: { ...model.certificate, selfSigned: security?.certificate === undefined },
 			dialback: security?.dialback ? ("Given" as const) : ("Generated" as const),
 			imageFrom: image === undefined ? ("Operator" as const) : ("Spec" as const),
@@ -157,10 +174,14 @@ class FederationRun {
 		});
 		const shared = sharedObjects(intent);
 		await this.#writeShared(shared);
-		const { plan: planned } = observation(this.#parts, this.#key, this.#object, facts());
+		const seen = observation(this.#parts, this.#key, this.#object, facts());
+		const { steps } = seen.plan;
 		// Before the act: nobody has to guess why a node went away.
-		if (planned.steps.some(({ kind }) => kind !== "Create")) await save({ ...facts(), acting: true });
-		for (const step of planned.steps) await this.#take(step, intent, secrets);
+		if (steps.length > 0 && seen.causes.length > 0) {
+			await save({ ...facts(), acting: true });
+			await this.#announce(seen);
+		}
+		for (const step of steps) await this.#take(step, intent, secrets);
 		await this.#restoreNodeFiles(intent, secrets);
 		await removeUnused(this.#key, intent, shared, caches, writer);
 		return await save(facts());
@@ -198,6 +219,29 @@ class FederationRun {
 		if (configuration && secret) await this.#writer.apply(objects.deployment);
 	}
 
+	/** One Event for each cause and node, written before the step is taken where it can be written at once. */
+	async #announce({ plan: { steps }, causes }: FederationObservation): Promise<void> {
+		const { events, metrics, caches } = this.#parts;
+		const pods = caches.pods.store.byIndex(this.#key);
+		const written = steps.flatMap(({ kind, node }) =>
+			causes
+				.filter(({ nodes }) => nodes.includes(node))
+				.map(async (cause) => {
+					if (kind === "Restart") metrics.nodeRestarted(cause.reason);
+					const pod = pods.find(({ metadata }) => metadata.labels?.[nodeLabel] === node && !metadata.deletionTimestamp);
+					await events.recordFirst({
+						regarding: this.#object,
+						...(pod && { related: pod }),
+						type: "Normal",
+						reason: cause.reason,
+						action: kind,
+						note: `Node ${node} ${verbs[kind]}: ${describeCause(cause)} (${cause.rule}).`,
+					});
+				}),
+		);
+		await Promise.race([Promise.all(written), sleep(announceTimeout, undefined, { ref: false })]);
+	}
+
 	async #removeNode(name: string): Promise<void> {
 		for (const deployment of this.#parts.caches.deployments.store.byIndex(this.#key)) {
 			if (deployment.metadata.labels?.[nodeLabel] === name) {
@@ -229,13 +273,22 @@ function observation(
 ): FederationObservation {
 	const { nodes: found, services } = observe(key, caches, routerReports, now());
 	const nodes = found.map((node) => (facts.drifted?.has(node.name) ? { ...node, drifted: true } : node));
-	const desired = facts.intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+	const { intent } = facts;
+	const desired = intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+	const wanted = new Map(desired?.map(({ name, revision }) => [name, revision]));
+	const applied = nodes.map((node) =>
+		// What runs as it should need not be read.
+		node.revision === wanted.get(node.name) ? node : { ...node, applied: recordOf(caches, object, node) },
+	);
+	const earlier = statusOf(caches.federations.store.get(key) ?? object)?.rollout?.causes;
 	return {
 		generation: object.metadata.generation ?? 0,
 		nodes,
 		services,
-		plan: desired ? plan(desired, nodes) : nothingToDo,
-		intent: facts.intent,
+		plan: intent && desired ? plan(desired, nodes, intent.orders) : nothingToDo,
+		causes: intent ? causesOf(intent, applied, earlier) : [],
+		intent,
+		remarks: facts.remarks ?? [],
 		certificate: facts.certificate,
 		dialback: facts.dialback ?? "Generated",
 		imageFrom: facts.imageFrom ?? "Operator",
@@ -243,6 +296,17 @@ function observation(
 		problems: facts.problems ?? [],
 		obstacles: facts.obstacles ?? [],
 	};
+}
+
+/** The intent that a node's Deployment was made from, as that revision's ConfigMap has it. */
+function recordOf(caches: Caches, federation: KubernetesObject, node: { name: string; revision: string }): unknown {
+	const { namespace, name } = federation.metadata;
+	const record = objectKey(namespace, revisionedName(nodeObjectName(name, node.name), node.revision));
+	try {
+		return JSON.parse(caches.configMaps.store.get(record)?.data?.[intentKey] ?? "null");
+	} catch {
+		return undefined;
+	}
 }
 
 function stored(federation: XmppFederation, object: Observed): StoredFederation {

@@ -6,7 +6,9 @@ import { localDomains } from "../model/federation.ts";
 import type { FederationInputs, GeneratedSecrets, SecretContent } from "../model/federation-inputs.ts";
 import { generatedSecretName, selfSignedSecretName } from "../model/names.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
+import { restartAnnotation } from "../objects/annotations.ts";
 import { generatedKeys, generatedSecret, selfSignedSecret } from "../objects/generated-secrets.ts";
+import { nodeLabel } from "../objects/labels.ts";
 import type { Caches } from "./caches.ts";
 import type { FederationWriter } from "./federation-writer.ts";
 import { makeGeneratedValues } from "./generated-values.ts";
@@ -42,6 +44,7 @@ export async function gatherInputs(
 		certificate: contentOf(certificate && given.get(certificate.secretName)),
 		dialback: contentOf(dialback && given.get(dialback.secretRef.name)),
 		chosenImage: chosenImage(federation),
+		carriedOutRestarts: carriedOutRestarts(key, caches, writer),
 	};
 }
 
@@ -100,6 +103,16 @@ async function ensureSelfSigned(
 				);
 	const { "tls.crt": certificate, "tls.key": key } = secret?.data ?? {};
 	return certificate && key ? { certificate, key } : undefined;
+}
+
+/** What nodes' Deployments say: it was written with the restart itself. */
+function carriedOutRestarts(key: string, caches: Caches, writer: FederationWriter): ReadonlyMap<string, string> {
+	const found = caches.deployments.store.byIndex(key).flatMap((deployment): [string, string][] => {
+		const node = deployment.metadata.labels?.[nodeLabel];
+		const at = deployment.metadata.annotations?.[restartAnnotation];
+		return node !== undefined && at !== undefined && writer.owns(deployment) ? [[node, at]] : [];
+	});
+	return new Map(found);
 }
 
 /** Read by itself and leniently: a status of another version must not restart anything. */

@@ -34,6 +34,28 @@ export class OperatorMetrics {
 		labelNames: ["step"],
 		registers: [this.registry],
 	});
+	readonly #restarts = new Counter({
+		name: "xmppfed_node_restarts_total",
+		help: "Restarts of nodes by reason; a restart with several reasons counts for each.",
+		labelNames: ["reason"],
+		registers: [this.registry],
+	});
+	readonly #rollouts = new Histogram({
+		name: "xmppfed_rollout_duration_seconds",
+		help: "Duration of roll-outs, from the first cause to the last node that was through.",
+		buckets: [10, 30, 60, 120, 300, 600, 1800, 7200],
+		registers: [this.registry],
+	});
+	readonly #blockedSince = new Map<string, { reason: string; since: number }>();
+	readonly #blocked = new Counter({
+		name: "xmppfed_rollout_blocked_seconds_total",
+		help: "Seconds for which roll-outs had to wait, by what for.",
+		labelNames: ["reason"],
+		registers: [this.registry],
+		collect: () => {
+			for (const [key, { reason }] of this.#blockedSince) this.rolloutBlocked(key, reason);
+		},
+	});
 	readonly #leader = new Gauge({
 		name: "xmppfed_leader",
 		help: "1 while this process is the one that acts.",
@@ -51,6 +73,23 @@ export class OperatorMetrics {
 
 	nodeStep(step: string): void {
 		this.#steps.inc({ step });
+	}
+
+	nodeRestarted(reason: string): void {
+		this.#restarts.inc({ reason });
+	}
+
+	rolloutFinished(seconds: number): void {
+		this.#rollouts.observe(seconds);
+	}
+
+	/** The federation's plan waits for this from now on; undefined: for nothing. */
+	rolloutBlocked(federationKey: string, reason: string | undefined): void {
+		const now = performance.now();
+		const before = this.#blockedSince.get(federationKey);
+		if (before) this.#blocked.inc({ reason: before.reason }, (now - before.since) / 1000);
+		if (reason === undefined) this.#blockedSince.delete(federationKey);
+		else this.#blockedSince.set(federationKey, { reason, since: now });
 	}
 
 	leader(leads: boolean): void {

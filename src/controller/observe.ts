@@ -2,6 +2,7 @@ import { podLayout } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Service } from "../kubernetes/resources.ts";
 import { internalServiceName, publicServiceName, resolverName } from "../model/names.ts";
+import { linkedNodes } from "../rollout/links.ts";
 import { observeNodes } from "../rollout/observe.ts";
 import type { FederationObservation, ServiceObservation } from "../status/federation-observation.ts";
 import type { Caches } from "./caches.ts";
@@ -18,10 +19,20 @@ export function observe(
 	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key), now).toSorted(
 		(a, b) => (a.name < b.name ? -1 : 1),
 	);
-	const urls = nodes.flatMap(({ name, podIP }): [string, string][] => (podIP ? [[name, statusUrl(podIP)]] : []));
-	const upstreams = reports.use(key, new Map(urls));
+	const urls = nodes.flatMap(({ name, addresses: [address] }): [string, string][] =>
+		address ? [[name, statusUrl(address)]] : [],
+	);
+	const told = reports.use(key, new Map(urls));
+	const enabled = nodes.filter(({ federation }) => federation === "Enabled");
+	const addressesOf = new Map(enabled.map(({ name, addresses }) => [name, addresses]));
 	return {
-		nodes: nodes.map(({ podIP: _podIP, ...node }) => ({ ...node, upstream: upstreams.get(node.name) })),
+		nodes: nodes.map(({ addresses: _addresses, ...node }) => {
+			const report = told.get(node.name);
+			if (!report) return { ...node, upstream: undefined };
+			const { links, ...upstream } = report;
+			// A router that does not reach its upstream takes its links back.
+			return { ...node, upstream, ...(links && upstream.reachable && { linkedTo: linkedNodes(links, addressesOf) }) };
+		}),
 		services: observeServices(key, caches),
 	};
 }

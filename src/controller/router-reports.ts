@@ -2,23 +2,30 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Agent, request } from "undici";
 import { z } from "zod";
+import { canonicalJson } from "../model/canonical-json.ts";
+import type { LinkView } from "../rollout/links.ts";
 
-/** The part of a router's /status that conditions are made from. */
+/** The part of a router's /status that conditions and the plan are made from. */
 const routerStatus = z.object({
 	upstreams: z
 		.array(z.object({ domain: z.string(), reachable: z.boolean(), failure: z.string().exactOptional() }))
 		.default([]),
+	links: z.array(z.object({ domain: z.string(), address: z.string(), state: z.string() })).exactOptional(),
 });
 
 export interface RouterReport {
 	readonly reachable: boolean;
 	readonly error?: string | undefined;
+	/** In one order. Undefined once the router has not answered for `linksKnownFor`. */
+	readonly links: readonly LinkView[] | undefined;
 }
 
 /** Milliseconds between two questions to a router that reaches its upstream, and to one that does not or did not answer. */
 const interval = 10_000;
 const impatientInterval = 2_000;
 const timeout = 3_000;
+/** Milliseconds for which an answer about links holds: the plan must not wait for a router that cannot be asked. */
+const linksKnownFor = 30_000;
 /** Questions at once: 300 federations are asked in a second or two, without a burst. */
 const concurrency = 16;
 
@@ -27,6 +34,7 @@ interface Target {
 	report: RouterReport | undefined;
 	/** Milliseconds of the monotonic clock. */
 	askedAt: number;
+	answeredAt: number;
 }
 
 /**
@@ -37,6 +45,8 @@ interface Target {
 export class RouterReports {
 	readonly #targets = new Map<string, Map<string, Target>>();
 	readonly #agent = new Agent({ connect: { timeout }, headersTimeout: timeout, bodyTimeout: timeout, pipelining: 0 });
+	/** Federations whose plan waits for links: their routers are asked more often. */
+	readonly #hurried = new Set<string>();
 	readonly #onChange: (federationKey: string) => void;
 	readonly #log: Logger;
 
@@ -55,7 +65,7 @@ export class RouterReports {
 				targets.set(node, known);
 				continue;
 			}
-			const target = { url, report: undefined, askedAt: 0 };
+			const target = { url, report: undefined, askedAt: 0, answeredAt: 0 };
 			targets.set(node, target);
 			// A new router is asked at once: what is known of it decides conditions.
 			void this.#ask(federationKey, target);
@@ -66,6 +76,13 @@ export class RouterReports {
 
 	release(federationKey: string): void {
 		this.#targets.delete(federationKey);
+		this.#hurried.delete(federationKey);
+	}
+
+	/** States whether somebody waits for what the federation's routers will say next. */
+	hurry(federationKey: string, waits: boolean): void {
+		if (waits) this.#hurried.add(federationKey);
+		else this.#hurried.delete(federationKey);
 	}
 
 	/** Asks until `signal` aborts. */
@@ -73,7 +90,7 @@ export class RouterReports {
 		try {
 			while (!signal.aborted) {
 				const round = [...this.#targets].flatMap(([key, targets]) =>
-					[...targets.values()].filter(isDue).map((target) => ({ key, target })),
+					[...targets.values()].filter((target) => this.#isDue(key, target)).map((target) => ({ key, target })),
 				);
 				const worker = async () => {
 					for (let next = round.pop(); next && !signal.aborted; next = round.pop())
@@ -90,21 +107,26 @@ export class RouterReports {
 	async #ask(federationKey: string, target: Target): Promise<void> {
 		target.askedAt = performance.now();
 		const report = await this.#fetch(target.url);
-		// No answer is no news: what the router said last stands until its pod is another one.
-		if (!report) return;
-		if (report.reachable === target.report?.reachable && report.error === target.report?.error) return;
-		target.report = report;
+		if (report) target.answeredAt = target.askedAt;
+		const next = report ?? withoutOldLinks(target);
+		if (canonicalJson(next) === canonicalJson(target.report)) return;
+		target.report = next;
 		this.#onChange(federationKey);
+	}
+
+	#isDue(federationKey: string, { report, askedAt }: Target): boolean {
+		const patient = report?.reachable && !this.#hurried.has(federationKey);
+		return performance.now() - askedAt >= (patient ? interval : impatientInterval);
 	}
 
 	async #fetch(url: string): Promise<RouterReport | undefined> {
 		try {
 			// The time-out is for the whole answer: a pod that sends it byte by byte must not hold up the others.
 			const response = await request(url, { dispatcher: this.#agent, signal: AbortSignal.timeout(timeout) });
-			const { upstreams } = routerStatus.parse(JSON.parse(await readText(response.body)));
+			const { upstreams, links } = routerStatus.parse(JSON.parse(await readText(response.body)));
 			if (upstreams.length === 0) return undefined;
 			const failed = upstreams.find(({ reachable }) => !reachable);
-			return failed ? { reachable: false, error: failed.failure } : { reachable: true };
+			return { reachable: !failed, error: failed?.failure, links: linkViews(links) };
 		} catch (error) {
 			this.#log.debug({ url, err: error }, "router did not answer");
 			return undefined;
@@ -112,8 +134,16 @@ export class RouterReports {
 	}
 }
 
-function isDue({ report, askedAt }: Target): boolean {
-	return performance.now() - askedAt >= (report?.reachable ? interval : impatientInterval);
+/** No answer is no news: what the router said last stands until its pod is another one, but not about its links. */
+function withoutOldLinks({ report, answeredAt }: Target): RouterReport | undefined {
+	const isOld = performance.now() - answeredAt > linksKnownFor;
+	return report && isOld ? { ...report, links: undefined } : report;
+}
+
+function linkViews(links: z.infer<typeof routerStatus>["links"]): readonly LinkView[] | undefined {
+	return links
+		?.map(({ domain, address, state }) => ({ domain, address, up: state === "Up" }))
+		.toSorted((a, b) => (`${a.domain}@${a.address}` < `${b.domain}@${b.address}` ? -1 : 1));
 }
 
 /** A status with the streams of some thousand peers. */

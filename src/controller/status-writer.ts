@@ -9,8 +9,10 @@ import { canonicalJson } from "../model/canonical-json.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
 import { federationStatus } from "../status/federation-status.ts";
 import { transitions } from "../status/transitions.ts";
+import type { OperatorMetrics } from "./metrics.ts";
 
 export interface StatusWriterParts {
+	readonly metrics: Pick<OperatorMetrics, "rolloutFinished">;
 	readonly client: KubernetesClient;
 	readonly store: Store<KubernetesObject>;
 	readonly events: EventRecorder;
@@ -18,7 +20,7 @@ export interface StatusWriterParts {
 }
 
 /** The status that the object has, as far as it is one of this version. */
-function statusOf(object: KubernetesObject): XmppFederationStatus | undefined {
+export function statusOf(object: KubernetesObject): XmppFederationStatus | undefined {
 	const parsed = xmppFederationStatus.safeParse("status" in object ? object.status : undefined);
 	return parsed.success ? parsed.data : undefined;
 }
@@ -32,7 +34,7 @@ export class StatusWriter {
 	}
 
 	async write(object: Observed, observation: FederationObservation, log: Logger, signal: AbortSignal): Promise<void> {
-		const { client, store, events, now } = this.#parts;
+		const { client, store, events, metrics, now } = this.#parts;
 		// Not the caller's object: an earlier write of the same reconcile may have changed it.
 		const previous = statusOf(store.get(`${object.metadata.namespace}/${object.metadata.name}`) ?? object) ?? {};
 		const status = federationStatus(observation, previous, now());
@@ -43,6 +45,10 @@ export class StatusWriter {
 		const identity = { name, ...(namespace !== undefined && { namespace }), uid };
 		const update = { apiVersion, kind, metadata: identity, status };
 		store.remember(await client.apply(xmppFederationResource, update, { force: true, subresource: "status", signal }));
+		const [finished] = status.finishedRollouts ?? [];
+		if (finished && finished.finishedAt !== previous.finishedRollouts?.[0]?.finishedAt) {
+			metrics.rolloutFinished((Date.parse(finished.finishedAt) - Date.parse(finished.startedAt)) / 1000);
+		}
 		for (const { type, reason, note } of transitions(previous.conditions ?? [], status.conditions)) {
 			log[type === "Warning" ? "warn" : "info"]({ reason }, note);
 			events.record({ regarding: object, type, reason, action: "Reconcile", note });

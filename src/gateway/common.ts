@@ -1,5 +1,5 @@
 import type { NodeIntent } from "../model/intent.ts";
-import { drain } from "./drain.ts";
+import { drainTimes } from "./drain.ts";
 import type { GatewayLayout } from "./layout.ts";
 import { type LuaValue, luaComment, luaString, luaValue } from "./lua.ts";
 
@@ -29,6 +29,7 @@ export const certificateFile = (layout: GatewayLayout): string => `${layout.cert
 /** What both roles have at the head of their configuration. */
 export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout: GatewayLayout): string[] {
 	const title = role === "router" ? "Router" : "Federation connection manager";
+	const drain = drainTimes(node);
 	const httpPort = role === "router" ? layout.routerHttpPort : layout.federationHttpPort;
 	return [
 		luaComment(`${title} of node ${node.name}, federation ${node.namespace}/${node.federationName}`),

@@ -1,9 +1,18 @@
-/** How long a planned stop takes at most, in seconds. The pod's grace period must be longer than all of it. */
-export const drain = {
-	/** Still accepting, not ready: the time for DNS, Services and load balancers to take the process out. */
-	deregistrationSeconds: 5,
-	/** From then on until every stream must be closed. */
-	limitSeconds: 20,
-	/** What `terminationGracePeriodSeconds` must be at least: both of the above, the links' answers, and some slack. */
-	graceSeconds: 40,
-} as const;
+import { defaults } from "../api/defaults.ts";
+import type { NodeIntent } from "../model/intent.ts";
+
+/** Seconds of a stop in which the process still accepts and is not ready: DNS, Services and load balancers take it out. */
+const deregistrationSeconds = 5;
+/** Answers on the links before and after the streams' end (3 s each at most), and slack for what ends a process. */
+const slackSeconds = 15;
+
+/** How long a planned stop of a node takes at most, in seconds. */
+export function drainTimes({ drainSeconds = defaults.drainSeconds }: Pick<NodeIntent, "drainSeconds">) {
+	return {
+		deregistrationSeconds,
+		/** From then on until every stream must be closed. */
+		limitSeconds: drainSeconds,
+		/** What the pod's `terminationGracePeriodSeconds` must be at least. */
+		graceSeconds: deregistrationSeconds + drainSeconds + slackSeconds,
+	};
+}

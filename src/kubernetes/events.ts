@@ -67,6 +67,8 @@ interface Series {
 	/** ms of the monotonic clock. */
 	writtenAt: number;
 	attempts: number;
+	/** Settled when the first write is over, or put off. */
+	readonly told: PromiseWithResolvers<void>;
 }
 
 /**
@@ -94,6 +96,18 @@ export class EventRecorder {
 	}
 
 	record(event: EventToRecord): void {
+		this.#add(event);
+	}
+
+	/**
+	 * Records an event that should be there before an act: waits for the end of its first write, good or bad, or for the
+	 * decision to put it off because there are too many. Never throws.
+	 */
+	async recordFirst(event: EventToRecord): Promise<void> {
+		await this.#add(event)?.told.promise;
+	}
+
+	#add(event: EventToRecord): Series | undefined {
 		const key = seriesKey(event);
 		const now = new Date();
 		const known = this.#series.get(key);
@@ -103,17 +117,20 @@ export class EventRecorder {
 			// The second one is told at once, later ones together.
 			const due = known.written <= 1 ? 0 : known.writtenAt + this.#limits.seriesInterval - performance.now();
 			this.#queue.addAfter(key, due);
-			return;
+			return known;
 		}
 		if (this.#series.size >= this.#limits.maxEvents) this.#forgetOld(now);
 		if (this.#series.size >= this.#limits.maxEvents) {
 			if (this.#dropped++ % 100 === 0)
 				this.#options.log.warn({ dropped: this.#dropped }, "too many events: dropped some");
-			return;
+			return undefined;
 		}
 		const { name, written, writtenAt } = { name: undefined, written: 0, writtenAt: 0 };
-		this.#series.set(key, { event, first: now, last: now, count: 1, name, written, writtenAt, attempts: 0 });
+		const told = Promise.withResolvers<void>();
+		const series = { event, first: now, last: now, count: 1, name, written, writtenAt, attempts: 0, told };
+		this.#series.set(key, series);
 		this.#queue.add(key);
+		return series;
 	}
 
 	/** Writes what has not been written yet, for some seconds at most, and ends. */
@@ -130,7 +147,10 @@ export class EventRecorder {
 		const series = this.#series.get(key);
 		if (!series || series.written >= series.count) return;
 		const wait = this.#takeToken();
-		if (wait > 0) return this.#queue.addAfter(key, wait);
+		if (wait > 0) {
+			series.told.resolve();
+			return this.#queue.addAfter(key, wait);
+		}
 		try {
 			await this.#write(series, signal);
 			series.attempts = 0;
@@ -139,6 +159,8 @@ export class EventRecorder {
 			const hopeless = error instanceof ApiError && error.status < 500 && error.status !== 429;
 			if (!hopeless && ++series.attempts < maxAttempts) throw error;
 			this.#series.delete(key);
+		} finally {
+			series.told.resolve();
 		}
 	}
 

@@ -13,6 +13,8 @@ export interface FederationInputs {
 	readonly internalAddresses?: readonly string[] | undefined;
 	/** `status.effective.image` where an operator chose it (`imageFrom`). */
 	readonly chosenImage?: string | undefined;
+	/** When a restart was last asked for that was carried out, by node. */
+	readonly carriedOutRestarts?: ReadonlyMap<string, string> | undefined;
 }
 
 export interface SecretContent {

@@ -16,6 +16,7 @@ import type {
 import { internalServiceName, linksServiceName, linkTlsName, serviceHost } from "./names.ts";
 import { linkPort, xmppServerPort } from "./ports.ts";
 import type { Problem } from "./problem.ts";
+import { type RolloutOrders, requestedAt, rolloutOrders } from "./rollout-orders.ts";
 import { secretDigest } from "./secret-digest.ts";
 import type { StoredFederation } from "./stored-federation.ts";
 
@@ -25,6 +26,8 @@ export type FederationModel =
 			readonly intent: FederationIntent;
 			readonly secrets: NodeSecrets;
 			readonly certificate: CertificateFacts;
+			/** What is wrong with annotations: it keeps nothing from being carried out but what they ask for. */
+			readonly remarks: readonly Problem[];
 	  }
 	| { readonly ok: false; readonly problems: readonly Problem[] };
 
@@ -42,8 +45,10 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 		link: inputs.generated.link,
 		digestKey: inputs.generated.digestKey,
 	};
-	const intent = federationIntent(federation, inputs, domains, digests(secrets, inputs.generated.digestKey));
-	return { ok: true, intent, secrets, certificate: certificate.value.facts };
+	const { orders, problems: remarks } = rolloutOrders(federation, now);
+	const secretDigests = digests(secrets, inputs.generated.digestKey);
+	const intent = federationIntent(federation, inputs, domains, secretDigests, orders);
+	return { ok: true, intent, secrets, certificate: certificate.value.facts, remarks };
 }
 
 /** Domains in lower case, `spec.domain` first, each once. */
@@ -78,8 +83,10 @@ function federationIntent(
 	inputs: FederationInputs,
 	domains: readonly string[],
 	secretDigests: SecretDigests,
+	orders: RolloutOrders,
 ): FederationIntent {
 	const { metadata, spec } = federation;
+	const drainSeconds = spec.rollout?.drainSeconds ?? fieldDefaults.drainSeconds;
 	const { clusterDomain } = inputs.defaults;
 	const common = {
 		namespace: metadata.namespace,
@@ -93,11 +100,17 @@ function federationIntent(
 		},
 		image: effectiveImage(federation, inputs),
 		secrets: secretDigests,
+		...(drainSeconds !== fieldDefaults.drainSeconds && { drainSeconds }),
 	};
 	const upstream = hostPort(spec.upstream, clusterDomain);
+	const restart = (node: string) => {
+		const at = requestedAt(node, orders, inputs.carriedOutRestarts?.get(node));
+		return at === undefined ? {} : { requestedAt: at };
+	};
 	const nodes = spec.nodes.map(
 		(node): NodeIntent => ({
 			...common,
+			...restart(node.name),
 			name: node.name,
 			federation: node.federation ?? fieldDefaults.federation,
 			published: isPublished(node),
@@ -112,6 +125,7 @@ function federationIntent(
 		domains,
 		nodes,
 		ownUpstreams: spec.nodes.filter((node) => node.upstream).map(({ name }) => name),
+		orders,
 		service: service(spec.service ?? {}),
 		internalService: internalService(spec.internalService ?? {}),
 		...((spec.networkPolicy?.enabled ?? fieldDefaults.networkPolicyEnabled)

@@ -1,3 +1,5 @@
+import type { RolloutOrders } from "./rollout-orders.ts";
+
 /**
  * The intent: what one federation should be, with every default applied and every reference resolved.
  *
@@ -65,6 +67,10 @@ export interface NodeIntent {
 	readonly image: string;
 	readonly placement: PlacementIntent;
 	readonly secrets: SecretDigests;
+	/** Seconds for streams to end when the node stops. Absent: the default. */
+	readonly drainSeconds?: number;
+	/** When a restart of the node was last asked for (`RolloutOrders.restart.at`). Absent: never. */
+	readonly requestedAt?: string;
 }
 
 export interface ServiceIntent {
@@ -114,6 +120,7 @@ export interface FederationIntent {
 	readonly nodes: readonly NodeIntent[];
 	/** Names of the nodes whose upstream is their own, not the federation's: to name the right field where it changes. */
 	readonly ownUpstreams: readonly string[];
+	readonly orders: RolloutOrders;
 	readonly service: ServiceIntent;
 	readonly internalService: InternalServiceIntent;
 	/** Absent: no NetworkPolicies. */

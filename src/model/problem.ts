@@ -8,6 +8,7 @@ export interface Problem {
 		| "SecretNotFound"
 		| "SecretInvalid"
 		| "CertificateInvalid"
+		| "InvalidAnnotation"
 		| "ObjectConflict"
 		| "Forbidden"
 		| "ApplyFailed";

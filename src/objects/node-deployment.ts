@@ -1,4 +1,4 @@
-import { drain } from "../gateway/drain.ts";
+import { drainTimes } from "../gateway/drain.ts";
 import {
 	configurationDirectory,
 	configurationKeys,
@@ -10,7 +10,7 @@ import {
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { linkCertificateSecretName, nodeObjectName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
-import { revisionAnnotation } from "./annotations.ts";
+import { restartAnnotation, revisionAnnotation } from "./annotations.ts";
 import { portNames } from "./gateway-ports.ts";
 import { nodeSelectorLabels, publishedLabel, roleSelector, switchLabel } from "./labels.ts";
 import { metadata } from "./metadata.ts";
@@ -33,7 +33,10 @@ export function nodeDeployment(federation: FederationIntent, node: NodeIntent) {
 	return {
 		apiVersion: "apps/v1" as const,
 		kind: "Deployment" as const,
-		metadata: metadata(federation, nodeObjectName(federation.name, node.name), labels, revision),
+		metadata: metadata(federation, nodeObjectName(federation.name, node.name), labels, {
+			...revision,
+			...(node.requestedAt !== undefined && { [restartAnnotation]: node.requestedAt }),
+		}),
 		spec: {
 			replicas: 1,
 			// An older revision is not something to go back to: the planner decides what runs.
@@ -45,7 +48,7 @@ export function nodeDeployment(federation: FederationIntent, node: NodeIntent) {
 				spec: {
 					automountServiceAccountToken: false,
 					enableServiceLinks: false,
-					terminationGracePeriodSeconds: drain.graceSeconds,
+					terminationGracePeriodSeconds: drainTimes(node).graceSeconds,
 					securityContext: podSecurityContext(gatewayUser),
 					...placement,
 					...(placement.affinity ? {} : { affinity: spreadOverKubernetesNodes(federation) }),

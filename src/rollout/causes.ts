@@ -22,6 +22,11 @@ export interface Cause {
 	readonly nodes: readonly string[];
 }
 
+/** A cause as status has it, of whatever version of the operator. */
+export interface RecordedCause extends Omit<Cause, "reason"> {
+	readonly reason: string;
+}
+
 /** What is known of what a node runs. */
 export interface AppliedNode {
 	readonly name: string;
@@ -35,6 +40,8 @@ export interface AppliedNode {
 
 /** Longest value shown, in characters. */
 export const valueLimit = 256;
+/** Longest name of a field, in characters. */
+export const fieldLimit = 512;
 
 type Entry = Omit<Cause, "nodes" | "rule">;
 
@@ -45,7 +52,7 @@ type Entry = Omit<Cause, "nodes" | "rule">;
 export function causes(
 	intent: FederationIntent,
 	applied: readonly AppliedNode[],
-	earlier: readonly Cause[] = [],
+	earlier: readonly RecordedCause[] = [],
 ): readonly Cause[] {
 	// A new federation restarts nothing.
 	if (applied.length === 0) return [];
@@ -80,9 +87,9 @@ class Change {
 	readonly #intent: FederationIntent;
 	readonly #applied: ReadonlyMap<string, AppliedNode>;
 	readonly #wanted: ReadonlySet<string>;
-	readonly #earlier: readonly Cause[];
+	readonly #earlier: readonly RecordedCause[];
 
-	constructor(intent: FederationIntent, applied: readonly AppliedNode[], earlier: readonly Cause[]) {
+	constructor(intent: FederationIntent, applied: readonly AppliedNode[], earlier: readonly RecordedCause[]) {
 		this.#intent = intent;
 		this.#applied = new Map(applied.map((node) => [node.name, node]));
 		this.#wanted = new Set(intent.nodes.map(({ name }) => name));
@@ -122,10 +129,17 @@ class Change {
 			if (name === "published" && toggled) return [];
 			const known = knownField(name);
 			if (!known) return [entryOf("OperatorChanged", `${name} of node ${node.name}`)];
-			const { shown = (value: unknown) => value } = known;
-			return [narrowed(known.reason, known.field(node, this.#intent), shown(before[name]), shown(now[name]))];
+			const { shown = (value: unknown) => value, hidesOld } = known;
+			const from = hidesOld ? undefined : shown(before[name]);
+			const entry = narrowed(known.reason, known.field(node, this.#intent), from, shown(now[name]));
+			return [known.reason === "Requested" ? { ...entry, scope: this.#requestScope(node) } : entry];
 		});
 		return unique(entries);
+	}
+
+	#requestScope({ requestedAt }: NodeIntent): Scope {
+		const { restart } = this.#intent.orders;
+		return restart?.node === undefined && restart?.at === requestedAt ? "AllNodes" : "Node";
 	}
 
 	/** R16, one entry for each node that came into the set of Enabled nodes or left it. */
@@ -171,7 +185,7 @@ function secrets(before: unknown, now: object): readonly Entry[] {
 
 function entryOf(reason: RestartReason, field: string): Entry {
 	const { scope } = restartReasons[reason];
-	return { reason, field, scope };
+	return { reason, field: cut(field, fieldLimit), scope: scope === "AsAsked" ? "Node" : scope };
 }
 
 /** Tells a change by the smallest part that has all of it. */
@@ -194,8 +208,11 @@ function narrowed(reason: RestartReason, field: string, from: unknown, to: unkno
 }
 
 function shownValue(value: unknown): string {
-	const text = typeof value === "string" ? value : canonicalJson(value);
-	return text.length > valueLimit ? `${text.slice(0, valueLimit - 1)}…` : text;
+	return cut(typeof value === "string" ? value : canonicalJson(value), valueLimit);
+}
+
+function cut(text: string, limit: number): string {
+	return text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
 }
 
 function knownField(name: string) {

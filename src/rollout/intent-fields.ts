@@ -1,4 +1,6 @@
+import { defaults } from "../api/defaults.ts";
 import type { FederationIntent, NodeIntent, SecretDigests } from "../model/intent.ts";
+import { orderAnnotations } from "../model/rollout-orders.ts";
 import type { RestartReason } from "./reasons.ts";
 
 /** How a change of a part of the intent is told. */
@@ -8,6 +10,8 @@ interface IntentField {
 	readonly field: (node: NodeIntent, federation: FederationIntent) => string;
 	/** What is shown of a value; by default all of it. */
 	readonly shown?: (value: unknown) => unknown;
+	/** The old value says nothing. */
+	readonly hidesOld?: true;
 }
 
 const ofNode = (part: string) => (node: NodeIntent) => `spec.nodes[${node.name}].${part}`;
@@ -37,6 +41,16 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 			ownUpstreams.includes(node.name) ? `spec.nodes[${node.name}].upstream` : "spec.upstream",
 	},
 	image: { reason: "ImageChanged", field: () => "spec.image" },
+	drainSeconds: {
+		reason: "RolloutChanged",
+		field: () => "spec.rollout.drainSeconds",
+		shown: (seconds) => seconds ?? defaults.drainSeconds,
+	},
+	requestedAt: {
+		reason: "Requested",
+		field: () => `metadata.annotations[${orderAnnotations.restart}]`,
+		hidesOld: true,
+	},
 	placement: { reason: "PlacementChanged", field: ({ name }) => `spec.nodes[${name}]` },
 };
 

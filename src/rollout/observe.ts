@@ -28,6 +28,7 @@ export interface PodView {
 		| {
 				readonly phase?: string | undefined;
 				readonly podIP?: string | undefined;
+				readonly podIPs?: readonly { readonly ip?: string | undefined }[] | undefined;
 				readonly conditions?: readonly ConditionView[] | undefined;
 				readonly containerStatuses?: readonly ContainerView[] | undefined;
 		  }
@@ -70,7 +71,7 @@ export function observeNodes(
 	deployments: readonly DeploymentView[],
 	pods: readonly PodView[],
 	now: Date,
-): readonly (ObservedNode & { readonly trouble: string; readonly podIP: string | undefined })[] {
+): readonly (ObservedNode & { readonly trouble: string; readonly addresses: readonly string[] })[] {
 	return deployments.flatMap((deployment) => {
 		const name = deployment.metadata.labels?.[nodeLabel];
 		if (name === undefined) return [];
@@ -95,10 +96,17 @@ function observeNode(name: string, deployment: DeploymentView, pods: readonly Po
 		federation,
 		revision,
 		ready: readyPod !== undefined && !leaving,
+		...(leaving && { leaving }),
 		moving: !actedOn || leaving || pods.length > newest.length || newest.length > 1,
 		trouble: readyPod ? "" : trouble(deployment, newest),
-		podIP: (readyPod ?? newest[0])?.status?.podIP,
+		addresses: addressesOf(readyPod ?? newest[0]),
 	};
+}
+
+/** The first is the one by which the pod is asked. */
+function addressesOf(pod: PodView | undefined): readonly string[] {
+	const { podIP, podIPs = [] } = pod?.status ?? {};
+	return [...new Set([podIP, ...podIPs.map(({ ip }) => ip)])].filter((ip) => ip !== undefined);
 }
 
 function isReady(pod: PodView): boolean {

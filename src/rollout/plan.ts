@@ -1,15 +1,17 @@
 import type { FederationSwitch } from "../model/intent.ts";
+import type { RolloutOrders } from "../model/rollout-orders.ts";
+import { type Blocker, type BlockReason, blockerOf, isAtIntent } from "./predicates.ts";
 
 /**
  * The planner: what to do next so that every node comes to its intent. Pure; called at every reconcile, it keeps
- * nothing, so that a change during a roll-out replaces the plan.
+ * nothing, so that a change during a roll-out replaces the plan, and a new process goes on where another one was.
  *
  * Invariants:
  * - A node whose revision is its intent's is never restarted.
  * - At most one node that runs is restarted or removed at a time: while one is on its way, no other starts.
  * - Only what is broken may go while another is on its way to health: a node that is not ready is repaired or removed at
  *   once, so that a broken node never blocks its own repair, and two broken ones can be repaired.
- * - The plan never waits for what waits for the plan (see `blockedBy`).
+ * - The plan never waits for what waits for the plan, nor for ever for what is not known (`predicates.ts`).
  */
 export interface DesiredNode {
 	readonly name: string;
@@ -27,8 +29,15 @@ export interface ObservedNode {
 	readonly ready: boolean;
 	/** Pods of an earlier revision still run or drain, or the Deployment controller has not yet acted. */
 	readonly moving: boolean;
+	/** Its Deployment is being deleted: nothing can be done with it until it is gone. */
+	readonly leaving?: boolean;
 	/** Somebody else changed what its Deployment asks for: it has to be brought back. */
 	readonly drifted?: boolean;
+	/**
+	 * Nodes to whose newest pod the router of this one has its links up, for every domain that it serves. Undefined where
+	 * the router did not say, or has no links because it does not reach its upstream.
+	 */
+	readonly linkedTo?: readonly string[] | undefined;
 }
 
 export type Step =
@@ -36,21 +45,29 @@ export type Step =
 	| { readonly kind: "Restart"; readonly node: string }
 	| { readonly kind: "Remove"; readonly node: string };
 
+export interface WaitingNode extends Blocker {
+	readonly node: string;
+}
+
 export interface Plan {
 	/** Steps to take now. Creations restart nothing and come together; of the others there is one at most. */
 	readonly steps: readonly Step[];
 	/** Nodes that wait for their turn, in order, and what they wait for. */
-	readonly waiting: readonly { readonly node: string; readonly behind: string; readonly reason: BlockReason }[];
+	readonly waiting: readonly WaitingNode[];
 }
 
-export type BlockReason = "PreviousNodeNotReady" | "OldPodDraining" | "AnotherNodeNext";
+export type Orders = Pick<RolloutOrders, "paused" | "outageAllowed">;
+export type { BlockReason };
 
-export function plan(desired: readonly DesiredNode[], observed: readonly ObservedNode[]): Plan {
+const noOrders: Orders = { paused: false, outageAllowed: false };
+
+export function plan(desired: readonly DesiredNode[], nodes: readonly ObservedNode[], orders: Orders = noOrders): Plan {
+	// In one order, whatever was seen first: the same situation gives the same plan.
+	const observed = nodes.toSorted((a, b) => compare(a.name, b.name));
 	const wanted = new Map(desired.map((node) => [node.name, node]));
 	const existing = new Map(observed.map((node) => [node.name, node]));
-	const creations = desired
-		.filter(({ name }) => !existing.has(name))
-		.map(({ name }): Step => ({ kind: "Create", node: name }));
+	const created = desired.filter(({ name }) => !existing.has(name)).map(({ name }) => name);
+	const creations = created.map((node): Step => ({ kind: "Create", node }));
 
 	const queue = observed
 		.flatMap((node) => stepFor(node, wanted.get(node.name)))
@@ -59,7 +76,7 @@ export function plan(desired: readonly DesiredNode[], observed: readonly Observe
 
 	const [next, ...rest] = queue;
 	if (!next) return { steps: creations, waiting: [] };
-	const blocker = blockedBy(next, wanted, observed, creations);
+	const blocker = blockerOf(existing.get(next.node), { wanted, observed, created, orders });
 	if (blocker) {
 		return { steps: creations, waiting: queue.map(({ node }) => ({ node, ...blocker })) };
 	}
@@ -78,6 +95,7 @@ function stepFor(
 	node: ObservedNode,
 	target: DesiredNode | undefined,
 ): { kind: "Restart" | "Remove"; node: string; rank: number }[] {
+	if (node.leaving) return [];
 	if (!target) return [{ kind: "Remove", node: node.name, rank: node.ready ? 5 : 0 }];
 	if (isAtIntent(node, target)) return [];
 	const rank = () => {
@@ -86,32 +104,6 @@ function stepFor(
 		return node.federation === "Disabled" ? 3 : 4;
 	};
 	return [{ kind: "Restart", node: node.name, rank: rank() }];
-}
-
-function isAtIntent(node: ObservedNode, target: DesiredNode | undefined): boolean {
-	return target?.revision === node.revision && !node.drifted;
-}
-
-function blockedBy(
-	next: Step,
-	wanted: ReadonlyMap<string, DesiredNode>,
-	observed: readonly ObservedNode[],
-	creations: readonly Step[],
-): { behind: string; reason: BlockReason } | undefined {
-	const own = observed.find(({ name }) => name === next.node);
-	// A node that is not ready serves nobody: changing it takes nothing from anyone.
-	if (own && !own.ready) return undefined;
-	const created = creations[0];
-	if (created) return { behind: created.node, reason: "PreviousNodeNotReady" };
-	const isCurrent = (node: ObservedNode) => isAtIntent(node, wanted.get(node.name));
-	const served = observed.some((node) => node.federation === "Enabled" && node.ready && isCurrent(node));
-	for (const node of observed) {
-		// Its router waits for an Enabled node at the intent: to wait for it would be to wait for ever.
-		const waitsForEnabled = node.federation === "Disabled" && isCurrent(node) && !served;
-		if (!node.ready && !waitsForEnabled) return { behind: node.name, reason: "PreviousNodeNotReady" };
-		if (node.ready && node.moving) return { behind: node.name, reason: "OldPodDraining" };
-	}
-	return undefined;
 }
 
 function compare(a: string, b: string): number {

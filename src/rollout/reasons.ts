@@ -95,6 +95,18 @@ export const restartReasons = {
 		live: false,
 		meaning: "The gateway image changed.",
 	},
+	RolloutChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: false,
+		meaning: "The time that a node has to drain changed, and with it its pod's grace period.",
+	},
+	Requested: {
+		rule: "R15",
+		scope: "AsAsked",
+		live: false,
+		meaning: "A restart was asked for by the annotation xmppfed.dev/restart.",
+	},
 	Drifted: {
 		rule: "R15",
 		scope: "Node",

@@ -70,6 +70,7 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "internalService.sourceRanges", reasons: [], note: internalServices },
 		{ field: "networkPolicy.*", reasons: [], note: "The NetworkPolicies are changed, made or removed at once." },
 		{ field: "resolver.enabled", reasons: [], note: "The resolver is made or removed." },
+		{ field: "rollout.drainSeconds", reasons: ["RolloutChanged"], note: "The old pod drains by the old value." },
 		{ field: "image", reasons: ["ImageChanged"], note: "A newer operator keeps the image that an older one chose." },
 	],
 };

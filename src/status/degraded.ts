@@ -1,24 +1,32 @@
-import { describeProblems } from "../model/problem.ts";
+import { describeProblems, type Problem } from "../model/problem.ts";
 import type { Verdict } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 
 /** Degraded: something takes from the service, and somebody has to do something about it. */
 export function degraded(observation: FederationObservation, previous?: Verdict): Verdict {
-	const { obstacles, nodes } = observation;
+	const { obstacles, nodes, remarks } = observation;
 	const [obstacle] = obstacles;
-	if (obstacle) return yes(obstacle.reason, describeProblems(obstacles));
+	if (obstacle) return yes(obstacle.reason, describeProblems([...obstacles, ...remarks]));
 
 	const unreachable = unreachableUpstreams(observation);
-	if (unreachable.length > 0) return yes("UpstreamUnreachable", unreachable.join("; "));
+	if (unreachable.length > 0) return yes("UpstreamUnreachable", [...unreachable, ...told(remarks)].join("; "));
 
 	// After a start of the operator, or with a new pod, nobody has been asked yet: that is no good news.
 	const unasked = nodes.some(({ upstream }) => upstream === undefined);
 	if (unasked && previous?.reason === "UpstreamUnreachable") return previous;
 
 	const broken = nodes.filter(({ ready, trouble }) => !ready && trouble !== "");
-	if (broken.length > 0)
-		return yes("NodeFailing", broken.map(({ name, trouble }) => `node ${name}: ${trouble}`).join("; "));
+	if (broken.length > 0) {
+		const failing = broken.map(({ name, trouble }) => `node ${name}: ${trouble}`);
+		return yes("NodeFailing", [...failing, ...told(remarks)].join("; "));
+	}
+	const [remark] = remarks;
+	if (remark) return yes(remark.reason, describeProblems(remarks));
 	return { status: "False", reason: "AsExpected", message: "Nothing is known to be wrong." };
+}
+
+function told(remarks: readonly Problem[]): string[] {
+	return remarks.length > 0 ? [describeProblems(remarks)] : [];
 }
 
 /** One message for each address and cause, with all the nodes that it is about. */

@@ -1,6 +1,7 @@
 import type { CertificateFacts } from "../model/certificate.ts";
 import type { FederationIntent } from "../model/intent.ts";
 import type { Problem } from "../model/problem.ts";
+import type { Cause } from "../rollout/causes.ts";
 import type { ObservedNode, Plan } from "../rollout/plan.ts";
 
 /** Everything that the status of a federation is made from: what should be, what is, and what is in the way. */
@@ -20,6 +21,10 @@ export interface FederationObservation {
 	readonly obstacles: readonly Problem[];
 	readonly nodes: readonly NodeObservation[];
 	readonly plan: Plan;
+	/** Why nodes are not at their intent. */
+	readonly causes: readonly Cause[];
+	/** What is wrong with annotations. */
+	readonly remarks: readonly Problem[];
 	readonly services: {
 		readonly public?: ServiceObservation | undefined;
 		readonly internal?: ServiceObservation | undefined;

@@ -1,4 +1,5 @@
 import type { Condition } from "../api/conditions.ts";
+import { type Progress, progress } from "../rollout/progress.ts";
 import { accepted } from "./accepted.ts";
 import { certificateValid } from "./certificate-valid.ts";
 import { condition } from "./condition.ts";
@@ -18,7 +19,7 @@ const verdicts = {
 	CertificateValid: certificateValid,
 } as const;
 
-export interface PreviousStatus {
+export interface PreviousStatus extends Progress {
 	readonly conditions?: readonly Condition[] | undefined;
 	readonly effective?: object | undefined;
 }
@@ -40,6 +41,7 @@ export function federationStatus(observation: FederationObservation, previous: P
 		readyNodes: `${nodes.filter((node) => node.ready).length}/${nodes.length}`,
 		enabledNodes: nodes.filter((node) => node.federation === "Enabled").length,
 		nodes,
+		...progressOf(observation, previous, now),
 		dnsRecords: dnsRecords(observation),
 		endpoints: endpoints(observation),
 		// While nothing can be modelled, what is in force is what was.
@@ -47,6 +49,13 @@ export function federationStatus(observation: FederationObservation, previous: P
 			? { effective: effective(observation, intent) }
 			: previous.effective && { effective: previous.effective }),
 	};
+}
+
+function progressOf({ intent, causes, plan, acting, nodes }: FederationObservation, previous: Progress, now: Date) {
+	// While nothing can be modelled, nothing goes on.
+	if (intent) return progress(previous, causes, acting ? plan : { steps: [], waiting: [] }, nodes, now);
+	const { rollout, finishedRollouts } = previous;
+	return { ...(rollout && { rollout }), ...(finishedRollouts && { finishedRollouts }) };
 }
 
 function effective(

@@ -1,4 +1,6 @@
 import { nodeRevision } from "../model/revision.ts";
+import { describeCause } from "../rollout/causes.ts";
+import type { BlockReason, WaitingNode } from "../rollout/plan.ts";
 import type { FederationObservation, NodeObservation } from "./federation-observation.ts";
 
 export interface NodeState {
@@ -8,7 +10,7 @@ export interface NodeState {
 	readonly ready: boolean;
 	/**
 	 * Current: runs its intent, or is starting it for the first time. Pending: waits for its turn. Restarting: on its way.
-	 * Blocked: cannot go on by itself.
+	 * Blocked: cannot go on by itself, or waits for somebody to allow it.
 	 */
 	readonly state: "Current" | "Pending" | "Restarting" | "Blocked";
 	readonly reason: string;
@@ -21,11 +23,17 @@ export interface NodeState {
 /** Longest message of a node that the API takes (src/api/xmpp-federation-status.ts). */
 const messageLimit = 32_768;
 
-const waitingMessages = {
-	PreviousNodeNotReady: (node: string) => `waits until node ${node} is ready`,
-	OldPodDraining: (node: string) => `waits until the old pod of node ${node} is gone`,
-	AnotherNodeNext: (node: string) => `node ${node} is next`,
-} as const;
+const waitingMessages: Readonly<Record<BlockReason, (waiting: WaitingNode, generation: number) => string>> = {
+	Paused: () => "waits because the annotation xmppfed.dev/paused is set",
+	WouldLeaveNoEnabledNode: (_waiting, generation) =>
+		"waits because no Enabled node would be left, so nothing would go to peers or come from them; if that is meant, " +
+		`set the annotation xmppfed.dev/allow-outage: "${generation}"`,
+	PreviousNodeNotReady: ({ behind }) => `waits until node ${behind} is ready`,
+	NodeNotReady: ({ behind }) => `waits until node ${behind} is ready again`,
+	OldPodDraining: ({ behind }) => `waits until the old pod of node ${behind} is gone`,
+	LinksDown: ({ behind, unlinked }) => `waits until the router of node ${behind} has its links to node ${unlinked}`,
+	AnotherNodeNext: ({ behind }) => `node ${behind} is next`,
+};
 
 /** One entry for each node that there is or should be, in the order of `spec.nodes`, removed ones last. */
 export function nodeStates(observation: FederationObservation): readonly NodeState[] {
@@ -53,7 +61,7 @@ function beingCreated({ obstacles }: FederationObservation) {
 }
 
 function existing(
-	{ plan }: FederationObservation,
+	{ plan, causes, generation }: FederationObservation,
 	live: NodeObservation,
 	federation: NodeState["federation"],
 	target: string | undefined,
@@ -63,23 +71,17 @@ function existing(
 	if (waiting) {
 		return {
 			...common,
-			state: "Pending",
+			state: waiting.reason === "WouldLeaveNoEnabledNode" ? "Blocked" : "Pending",
 			reason: waiting.reason,
-			message: waitingMessages[waiting.reason](waiting.behind),
+			message: waitingMessages[waiting.reason](waiting, generation),
 		};
 	}
-	if (live.revision === target && live.drifted) {
-		return {
-			...common,
-			state: "Restarting",
-			reason: "Drifted",
-			message: "somebody changed its Deployment; it is put back",
-		};
-	}
-	if (live.revision !== target) {
-		const removed = target === undefined;
-		const [reason, message] = removed ? ["NodeRemoved", "is being removed"] : ["IntentChanged", "its settings changed"];
-		return { ...common, state: "Restarting", reason, message };
+	if (live.leaving) return { ...common, state: "Restarting", reason: "NodeRemoved", message: "is being removed" };
+	if (live.revision !== target || live.drifted) {
+		const own = causes.filter(({ nodes }) => nodes.includes(live.name));
+		const message = `${target === undefined ? "is being removed" : "restarts"}: ${own.map(describeCause).join("; ")}`;
+		const reason = own[0]?.reason ?? "OperatorChanged";
+		return { ...common, state: "Restarting", reason, message: message.slice(0, messageLimit) };
 	}
 	if (!live.ready && live.trouble)
 		return { ...common, state: "Blocked", reason: "PodFailing", message: live.trouble.slice(0, messageLimit) };

@@ -12,6 +12,13 @@ export function progressing(observation: FederationObservation): Verdict {
 			.map(({ name, state, message }) => `${name} ${state}${message ? ` (${message})` : ""}`)
 			.join(", ");
 	const moving = list(["Restarting", "Pending"]);
+	const held = observation.plan.waiting[0]?.reason;
+	if (
+		(held === "Paused" || held === "WouldLeaveNoEnabledNode") &&
+		!states.some(({ state }) => state === "Restarting")
+	) {
+		return no(held, `${list(["Pending", "Blocked"])}.`);
+	}
 	if (moving !== "") return { status: "True", reason: "RollingOut", message: `${moving}.` };
 	const blocked = list(["Blocked"]);
 	if (blocked !== "") return no("Blocked", `${blocked}.`);

@@ -26,6 +26,8 @@ export function transitions(before: readonly Condition[], after: readonly Condit
 				return [];
 		}
 		const { status, reason, message: note, type } = condition;
+		// Somebody has to allow it, or take it back.
+		if (type === "Progressing" && reason === "WouldLeaveNoEnabledNode") return [{ type: "Warning", reason, note }];
 		if (status === trouble[type]) return [{ type: "Warning", reason, note }];
 		if (type === "Ready" && status === "True") return [{ type: "Normal", reason, note }];
 		const isOver = trouble[type] !== undefined && previous?.status === trouble[type] && status !== "Unknown";

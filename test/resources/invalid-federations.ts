@@ -153,6 +153,25 @@ export const invalidFederations: readonly InvalidCase[] = [
 
 	invalid("resolver: true", federation({ resolver: true }), "spec.resolver", notOf("object")),
 	invalid("resolver: text", federation({ resolver: { enabled: "yes" } }), "spec.resolver.enabled", notOf("boolean")),
+	invalid("rollout: text", federation({ rollout: "Live" }), "spec.rollout", notOf("object")),
+	invalid("drain: 0", federation({ rollout: { drainSeconds: 0 } }), "spec.rollout.drainSeconds", {
+		zod: ">=1",
+		apiserver: "greater than or equal to 1",
+	}),
+	invalid("drain: 601", federation({ rollout: { drainSeconds: 601 } }), "spec.rollout.drainSeconds", {
+		zod: "<=600",
+		apiserver: "less than or equal to 600",
+	}),
+	invalid("drain: half a second", federation({ rollout: { drainSeconds: 0.5 } }), "spec.rollout.drainSeconds", {
+		zod: "expected int",
+		apiserver: "must be of type integer",
+	}),
+	invalid(
+		"drain: text",
+		federation({ rollout: { drainSeconds: "30s" } }),
+		"spec.rollout.drainSeconds",
+		notOf("number", "integer"),
+	),
 	...["", "Gateway", "a:b:c", "a/b@sha256:0", "/a", "a/", "a b", "https://example.com/a"].map((image) =>
 		invalid(
 			`image: "${image}"`,

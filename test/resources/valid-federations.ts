@@ -129,6 +129,9 @@ export const validCases: readonly ValidCase[] = [
 	]),
 	{ name: "empty resolver", resource: federation({ resolver: {} }) },
 	{ name: "resolver off", resource: federation({ resolver: { enabled: false } }) },
+	{ name: "empty rollout", resource: federation({ rollout: {} }) },
+	{ name: "shortest drain", resource: federation({ rollout: { drainSeconds: 1 } }) },
+	{ name: "longest drain", resource: federation({ rollout: { drainSeconds: 600 } }) },
 	{ name: "image: short name", resource: federation({ image: "gateway" }) },
 	{
 		name: "image: registry with port, digest",

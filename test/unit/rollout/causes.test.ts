@@ -162,6 +162,12 @@ const cases: readonly (readonly [string, Change, Partial<FederationInputs>, read
 	["service.hostname", (spec) => void (spec.service = { hostname: "other.example.com" }), {}, []],
 	["resolver.enabled", (spec) => void (spec.resolver = { enabled: false }), {}, []],
 	[
+		"rollout.drainSeconds",
+		(spec) => void delete spec.rollout,
+		{},
+		["R17 RolloutChanged spec.rollout.drainSeconds from 60 to 30 Node: gw-1 gw-2 inside"],
+	],
+	[
 		"image",
 		(spec) => void (spec.image = "registry.example.com/xmppfed/gateway:0.2.0"),
 		{},
@@ -263,6 +269,46 @@ describe("causes", () => {
 		expect(causes(intentOf(enable), half, earlier).map(words)).toEqual([
 			"R16 FederationToggled spec.nodes[inside].federation from Disabled to Enabled AllNodes: gw-1 gw-2",
 		]);
+	});
+	describe("a restart that is asked for", () => {
+		const time = "2026-06-01T11:00:00.000Z";
+		const asked = (restart: string, carriedOut: Record<string, string> = {}) => {
+			const federation = { ...sample("full") };
+			const annotations = { "xmppfed.dev/restart": restart };
+			const { intent } = modelled(
+				{ ...federation, metadata: { ...federation.metadata, annotations } },
+				{ ...givenSecrets, carriedOutRestarts: new Map(Object.entries(carriedOut)) },
+			);
+			return causes(intent, running(intentOf(undefined, { carriedOutRestarts: new Map(Object.entries(carriedOut)) })));
+		};
+		const field = "metadata.annotations[xmppfed.dev/restart]";
+		test.each<[string, string, Record<string, string>, string[]]>([
+			["of all nodes", time, {}, [`R15 Requested ${field} to ${time} AllNodes: gw-1 gw-2 inside`]],
+			["of one", `gw-2@${time}`, {}, [`R15 Requested ${field} to ${time} Node: gw-2`]],
+			[
+				"of one, with an offset",
+				"gw-2@2026-06-01T13:00:00+02:00",
+				{},
+				[`R15 Requested ${field} to ${time} Node: gw-2`],
+			],
+			["that was carried out", time, { "gw-1": time, "gw-2": time, inside: time }, []],
+			[
+				"again, at a later time",
+				time,
+				{ "gw-1": "2026-05-01T11:00:00.000Z" },
+				[`R15 Requested ${field} to ${time} AllNodes: gw-1 gw-2 inside`],
+			],
+			["at an earlier time than what was carried out", `gw-1@${time}`, { "gw-1": "2026-06-01T11:30:00.000Z" }, []],
+			["of another node than before", `gw-2@${time}`, { "gw-1": time, "gw-2": time }, []],
+		])("%s", (_what, restart, carriedOut, expected) => {
+			expect(asked(restart, carriedOut).map(words)).toEqual(expected);
+		});
+		test("and taken back restarts nothing", () => {
+			const { intent } = modelled(sample("full"), { ...givenSecrets, carriedOutRestarts: new Map([["gw-1", time]]) });
+			expect(causes(intent, running(intentOf(undefined, { carriedOutRestarts: new Map([["gw-1", time]]) })))).toEqual(
+				[],
+			);
+		});
 	});
 	test("what somebody changed by hand", () => {
 		const nodes = running(intentOf()).map((entry) => ({ ...entry, drifted: entry.name === "gw-2" }));

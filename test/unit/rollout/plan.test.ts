@@ -17,7 +17,10 @@ const observed = (name: string, revision: string, more: Partial<ObservedNode> = 
 });
 const words = ({ steps, waiting }: Plan) => [
 	...steps.map(({ kind, node }) => `${kind} ${node}`),
-	...waiting.map(({ node, behind, reason }) => `${node} behind ${behind}: ${reason}`),
+	...waiting.map(
+		({ node, behind, unlinked, reason }) =>
+			`${node}${behind ? ` behind ${behind}` : ""}: ${reason}${unlinked ? ` to ${unlinked}` : ""}`,
+	),
 ];
 
 describe("plan", () => {
@@ -82,7 +85,7 @@ describe("plan", () => {
 			"a wait for a Disabled node that has an Enabled one to link to",
 			[desired("a", "2", "Disabled"), desired("b", "2"), desired("c", "2")],
 			[observed("a", "2", { federation: "Disabled", ready: false }), observed("b", "1"), observed("c", "2")],
-			["b behind a: PreviousNodeNotReady"],
+			["b behind a: NodeNotReady"],
 		],
 		[
 			"a broken node that is not wanted goes first",
@@ -102,6 +105,60 @@ describe("plan", () => {
 			[observed("a", "1"), observed("b", "1")],
 			["Restart b", "a behind b: AnotherNodeNext"],
 		],
+		[
+			"a node that is on its way out is not removed again, and is waited for",
+			[desired("b", "2")],
+			[observed("a", "1", { ready: false, moving: true, leaving: true }), observed("b", "1")],
+			["b behind a: OldPodDraining"],
+		],
+		[
+			"a node on its way out does not block a repair",
+			[desired("b", "2")],
+			[observed("a", "1", { ready: false, moving: true, leaving: true }), observed("b", "1", { ready: false })],
+			["Restart b"],
+		],
+		[
+			"a node that crashes at its intent holds up the others",
+			[desired("a", "1"), desired("b", "2")],
+			[observed("a", "1", { ready: false }), observed("b", "1")],
+			["b behind a: NodeNotReady"],
+		],
+		[
+			"the next waits for the links of the one before",
+			[desired("a", "2"), desired("b", "2"), desired("c", "2", "Disabled")],
+			[
+				observed("a", "2", { linkedTo: ["a"] }),
+				observed("b", "2", { linkedTo: ["b"] }),
+				observed("c", "1", { federation: "Disabled" }),
+			],
+			["c behind a: LinksDown to b"],
+		],
+		[
+			"and goes on when they are up, or where a router did not say",
+			[desired("a", "2"), desired("b", "2"), desired("c", "2", "Disabled")],
+			[
+				observed("a", "2", { linkedTo: ["b", "a"] }),
+				observed("b", "2"),
+				observed("c", "1", { federation: "Disabled" }),
+			],
+			["Restart c"],
+		],
+		[
+			"links to nodes that are not at their intent are not waited for",
+			[desired("a", "2"), desired("b", "2")],
+			[observed("a", "2", { linkedTo: ["a"] }), observed("b", "1", { linkedTo: [] })],
+			["Restart b"],
+		],
+		[
+			"nor are links of a node that is repaired",
+			[desired("a", "2"), desired("b", "2"), desired("c", "2")],
+			[
+				observed("a", "2", { linkedTo: ["a"] }),
+				observed("b", "2", { linkedTo: ["b"] }),
+				observed("c", "1", { ready: false }),
+			],
+			["Restart c"],
+		],
 		["removing", [desired("b", "1")], [observed("a", "1"), observed("b", "1")], ["Remove a"]],
 		[
 			"a new node is ready before another leaves",
@@ -111,6 +168,51 @@ describe("plan", () => {
 		],
 	])("%s", (_name, want, have, expected) => {
 		expect(words(plan(want, have))).toEqual(expected);
+	});
+});
+
+describe("orders", () => {
+	const paused = { paused: true, outageAllowed: false };
+	const allowed = { paused: false, outageAllowed: true };
+	test("paused: nothing restarts or goes, not even what is broken; new nodes come", () => {
+		const have = [observed("a", "1"), observed("b", "1", { ready: false }), observed("c", "1")];
+		expect(words(plan([desired("a", "2"), desired("b", "2"), desired("d", "1")], have, paused))).toEqual([
+			"Create d",
+			"b: Paused",
+			"a: Paused",
+			"c: Paused",
+		]);
+	});
+	test("paused: what is under way is not in the plan", () => {
+		expect(words(plan([desired("a", "2")], [observed("a", "2", { moving: true })], paused))).toEqual([]);
+	});
+	const outages: [string, DesiredNode[], ObservedNode[]][] = [
+		["disabling the last Enabled node", [desired("a", "2", "Disabled")], [observed("a", "1")]],
+		[
+			"removing it",
+			[desired("b", "2", "Disabled")],
+			[observed("a", "1"), observed("b", "1", { federation: "Disabled" })],
+		],
+	];
+	test.each(outages)("%s waits until it is allowed", (_what, want, have) => {
+		const { steps, waiting } = plan(want, have);
+		expect(steps).toEqual([]);
+		expect(new Set(waiting.map(({ reason }) => reason))).toEqual(new Set(["WouldLeaveNoEnabledNode"]));
+		expect(plan(want, have, allowed).steps).toHaveLength(1);
+	});
+	test.each<[string, DesiredNode[], ObservedNode[]]>([
+		[
+			"where no node is Enabled anyway",
+			[desired("a", "2", "Disabled")],
+			[observed("a", "1", { federation: "Disabled" })],
+		],
+		[
+			"where another one is enabled instead",
+			[desired("a", "2", "Disabled"), desired("b", "2")],
+			[observed("a", "1"), observed("b", "1", { federation: "Disabled" })],
+		],
+	])("nobody has to allow it %s", (_what, want, have) => {
+		expect(plan(want, have).steps).toHaveLength(1);
 	});
 });
 
@@ -155,7 +257,7 @@ describe("every plan", () => {
 			fc.property(wants, haves, (want, have) => {
 				let nodes: ObservedNode[] = have;
 				for (let round = 0; round < 20; round++) {
-					const { steps } = plan(want, nodes);
+					const { steps } = plan(want, nodes, { paused: false, outageAllowed: true });
 					if (steps.length === 0 && nodes.every((node) => node.ready && !node.moving)) break;
 					nodes = settle(apply(steps, want, nodes), want);
 				}

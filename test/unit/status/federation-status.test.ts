@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { xmppFederationStatus } from "../../../src/api/xmpp-federation-status.ts";
 import { nodeRevision } from "../../../src/model/revision.ts";
+import { causes } from "../../../src/rollout/causes.ts";
 import { plan } from "../../../src/rollout/plan.ts";
 import type { FederationObservation, NodeObservation } from "../../../src/status/federation-observation.ts";
 import { federationStatus } from "../../../src/status/federation-status.ts";
@@ -35,6 +36,8 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 		obstacles: [],
 		nodes,
 		plan: plan(desired, nodes),
+		causes: causes(changes.intent ?? intent, nodes),
+		remarks: [],
 		services: {
 			public: { name: "p", clusterIP: "10.0.0.1", ingress: ["192.0.2.5"] },
 			internal: { name: "i", clusterIP: "10.0.0.2", ingress: ["192.0.2.6"] },
@@ -173,7 +176,7 @@ test("Ready and Degraded stand while a step is about to be taken", () => {
 	const nodes = running({ "gw-1": { revision: "old" } });
 	const before = federationStatus(observation({ nodes, plan: plan(desired, nodes), acting: true }), first, now);
 	const after = federationStatus(observation({ nodes, obstacles: [obstacle] }), before, now);
-	expect(before.nodes[0]).toMatchObject({ state: "Restarting", reason: "IntentChanged" });
+	expect(before.nodes[0]).toMatchObject({ state: "Restarting", reason: "OperatorChanged" });
 	expect(before.conditions).toEqual(after.conditions);
 });
 

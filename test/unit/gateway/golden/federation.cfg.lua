@@ -24,8 +24,8 @@ xmppfed_role = "federation"
 xmppfed_node = "gw-1"
 xmppfed_certificate = "/run/xmppfed/certificate/tls.crt"
 xmppfed_deregistration = 5
-xmppfed_drain_limit = 20
-s2s_close_timeout = 20
+xmppfed_drain_limit = 30
+s2s_close_timeout = 30
 s2s_stanza_size_limit = 524288
 certificates = "/run/xmppfed/certificate"
 xmppfed_link_tls = { directory = "/run/xmppfed/link", name = "links.federation.corp.xmppfed.invalid" }

@@ -1,0 +1,234 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { nodeRevision } from "../../../src/model/revision.ts";
+import { type Cause, causes } from "../../../src/rollout/causes.ts";
+import { type ObservedNode, plan } from "../../../src/rollout/plan.ts";
+import { type Progress, progress } from "../../../src/rollout/progress.ts";
+import { scaled } from "../../lib/scale.ts";
+import { type Settings, SimulatedCluster } from "./simulated-cluster.ts";
+
+/** The planner against a cluster in which anything may happen at any time; it is asked anew after each event. */
+
+const name = fc.constantFrom("a", "b", "c", "d");
+const time = fc.constantFrom("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z");
+const restart = fc.oneof(fc.record({ at: time }), fc.record({ at: time, node: name }));
+const settings: fc.Arbitrary<Settings> = fc.record({
+	nodes: fc.uniqueArray(
+		fc.record({
+			name,
+			federation: fc.constantFrom("Enabled" as const, "Disabled" as const),
+			port: fc.constantFrom(5269, 5270),
+		}),
+		{ selector: (node) => node.name, minLength: 1 },
+	),
+	drainSeconds: fc.constantFrom(30, 60),
+	orders: fc
+		.tuple(fc.option(restart, { nil: undefined, freq: 3 }), fc.nat(9), fc.nat(3))
+		.map(([asked, pause, outage]) => ({
+			...(asked && { restart: asked }),
+			paused: pause === 0,
+			outageAllowed: outage === 0,
+		})),
+});
+
+type Happening =
+	| { readonly kind: "Change"; readonly settings: Settings }
+	| { readonly kind: "Advance" | "Break" | "Drift" | "Silence"; readonly node: string };
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+	{ weight: 3, arbitrary: settings.map((value): Happening => ({ kind: "Change", settings: value })) },
+	{ weight: 12, arbitrary: name.map((node): Happening => ({ kind: "Advance", node })) },
+	{ weight: 2, arbitrary: name.map((node): Happening => ({ kind: "Break", node })) },
+	{ weight: 1, arbitrary: name.map((node): Happening => ({ kind: "Drift", node })) },
+	{ weight: 1, arbitrary: name.map((node): Happening => ({ kind: "Silence", node })) },
+);
+const runs = { numRuns: scaled(150, 5_000) };
+
+interface Round {
+	readonly settings: Settings;
+	readonly before: readonly ObservedNode[];
+	/** The Enabled nodes that each node was started with. */
+	readonly knownEnabled: ReadonlyMap<string, readonly string[]>;
+	/** Nodes that the planner had restarted before this round and that were not through. */
+	readonly underWay: readonly string[];
+	readonly restarted: readonly string[];
+	readonly causes: readonly Cause[];
+}
+
+/** One life of a federation: what happens, and what the planner does about it. */
+class Life {
+	readonly cluster = new SimulatedCluster();
+	readonly rounds: Round[] = [];
+	told: Progress = {};
+	#settings: Settings;
+
+	constructor(first: Settings) {
+		this.#settings = first;
+		this.#plan();
+	}
+
+	happen(event: Happening): void {
+		if (event.kind === "Change") this.#settings = event.settings;
+		else if (event.kind === "Advance") this.cluster.advance(event.node);
+		else if (event.kind === "Break") this.cluster.break(event.node);
+		else {
+			const node = this.cluster.nodes.get(event.node);
+			if (node && event.kind === "Drift") node.drifted = true;
+			if (node && event.kind === "Silence") node.tells = !node.tells;
+		}
+		this.#plan();
+	}
+
+	/** Troubles and orders end, and the cluster comes to rest. @returns whether it did */
+	settle(): boolean {
+		this.#settings = { ...this.#settings, orders: { ...this.#settings.orders, paused: false, outageAllowed: true } };
+		this.cluster.heal();
+		for (let round = 0; round < 200 && !(round > 2 && this.#isAtRest()); round++) {
+			for (const node of this.cluster.nodes.keys()) this.cluster.advance(node);
+			this.#plan();
+		}
+		const intent = this.cluster.intent(this.#settings);
+		const wanted = intent.nodes.map((node) => `${node.name} ${nodeRevision(node)}`).toSorted();
+		const found = this.cluster.observe();
+		const running = found.map((node) => `${node.name} ${node.revision}`).toSorted();
+		return running.join() === wanted.join() && found.every((node) => node.ready && !node.moving && !node.drifted);
+	}
+
+	#isAtRest(): boolean {
+		return (
+			this.told.rollout === undefined &&
+			[...this.cluster.nodes.values()].every((node) => !node.ours && !node.drifted && !node.oldPod && !node.leaving)
+		);
+	}
+
+	#plan(): void {
+		const intent = this.cluster.intent(this.#settings);
+		const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+		const before = this.cluster.observe();
+		const { steps } = plan(desired, before, intent.orders);
+		const found = causes(intent, before, this.told.rollout?.causes);
+		const restarted = steps.filter(({ kind }) => kind !== "Create").map(({ node }) => node);
+		const underWay = [...this.cluster.nodes].filter(([, node]) => node.ours).map(([node]) => node);
+		const knownEnabled = new Map([...this.cluster.nodes].map(([node, { intent: own }]) => [node, own.enabledNodes]));
+		this.rounds.push({ settings: this.#settings, before, knownEnabled, underWay, restarted, causes: found });
+		this.told = progress(this.told, found, { steps, waiting: [] }, before, new Date(0));
+		for (const step of steps) this.cluster.take(step, intent);
+	}
+}
+
+function live(first: Settings, events: readonly Happening[]): Life {
+	const life = new Life(first);
+	for (const event of events) life.happen(event);
+	return life;
+}
+const lives = fc.tuple(settings, fc.array(happening, { maxLength: 60 }));
+
+describe("the planner, whatever happens,", () => {
+	test("takes no node that works while another one is away by its doing, and never two at once", () => {
+		fc.assert(
+			fc.property(lives, ([first, events]) => {
+				for (const { restarted, before, underWay } of live(first, events).rounds) {
+					expect(restarted.length).toBeLessThanOrEqual(1);
+					const [taken] = restarted;
+					if (taken === undefined || !before.find((node) => node.name === taken)?.ready) continue;
+					const enabled = before.filter(({ federation }) => federation === "Enabled").map((node) => node.name);
+					// A Disabled node that waits for an Enabled one at its intent cannot be waited for; links may be unknown.
+					const away = before.filter((node) => underWay.includes(node.name) && (node.moving || !node.ready));
+					expect(away.filter((node) => node.ready || enabled.includes(node.name))).toEqual([]);
+				}
+			}),
+			runs,
+		);
+	});
+
+	test("restarts no node without a cause, and none that has no cause has to wait", () => {
+		fc.assert(
+			fc.property(lives, ([first, events]) => {
+				for (const { restarted, causes: found } of live(first, events).rounds) {
+					const named = new Set(found.flatMap(({ nodes }) => nodes));
+					expect(restarted.filter((node) => !named.has(node))).toEqual([]);
+				}
+			}),
+			runs,
+		);
+	});
+
+	test("restarts nothing while it is paused, and leaves no federation without an Enabled node unasked", () => {
+		fc.assert(
+			fc.property(lives, ([first, events]) => {
+				const isEnabled = (node: { federation: string }) => node.federation === "Enabled";
+				const held = live(first, events).rounds.filter(({ settings: { orders, nodes }, before }) => {
+					const isOutage = before.some(isEnabled) && !nodes.some(isEnabled);
+					return orders.paused || (isOutage && !orders.outageAllowed);
+				});
+				expect(held.flatMap(({ restarted }) => restarted)).toEqual([]);
+			}),
+			runs,
+		);
+	});
+
+	test("has causes of scope AllNodes exactly when the set of Enabled nodes changed or all were asked for", () => {
+		fc.assert(
+			fc.property(lives, ([first, events]) => {
+				for (const { settings: asked, before, knownEnabled, causes: found } of live(first, events).rounds) {
+					if (before.length === 0) continue;
+					const wanted = asked.nodes.filter((node) => node.federation === "Enabled").map((node) => node.name);
+					const knowsOther = [...knownEnabled].some(
+						([own, enabled]) =>
+							asked.nodes.some((node) => node.name === own) && enabled.join() !== wanted.toSorted().join(),
+					);
+					const goes = before.some(
+						(node) => node.federation === "Enabled" && !asked.nodes.some((other) => other.name === node.name),
+					);
+					const comes = wanted.some((node) => !before.some((other) => other.name === node));
+					const ofAll = found.filter(({ scope }) => scope === "AllNodes");
+					expect(ofAll.some(({ rule }) => rule === "R16")).toBe(knowsOther || goes || comes);
+					const requested = ofAll.filter(({ rule }) => rule !== "R16");
+					expect(requested.every(({ reason }) => reason === "Requested")).toBe(true);
+					expect(requested.length > 0 && asked.orders.restart?.node !== undefined).toBe(false);
+				}
+			}),
+			runs,
+		);
+	});
+
+	test("comes to its end when the cluster does, with every node as it should be, and tells so", () => {
+		fc.assert(
+			fc.property(lives, ([first, events]) => {
+				const life = live(first, events);
+				expect(life.settle()).toBe(true);
+				expect(life.told.rollout).toBeUndefined();
+			}),
+			runs,
+		);
+	});
+
+	test("restarts no node twice for one and the same intent", () => {
+		fc.assert(
+			fc.property(settings, settings, fc.array(name, { maxLength: 60 }), (first, second, order) => {
+				const life = new Life(first);
+				life.settle();
+				const mark = life.rounds.length;
+				life.happen({ kind: "Change", settings: second });
+				for (const node of order) life.happen({ kind: "Advance", node });
+				life.settle();
+				const restarted = life.rounds.slice(mark).flatMap((round) => round.restarted);
+				expect(restarted.toSorted()).toEqual([...new Set(restarted)].toSorted());
+			}),
+			runs,
+		);
+	});
+
+	test("goes on where another process was: the same situation gives the same plan, in whatever order it is seen", () => {
+		fc.assert(
+			fc.property(lives, fc.nat(23), ([first, events], shift) => {
+				const { cluster } = live(first, events);
+				const intent = cluster.intent(first);
+				const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+				const seen = cluster.observe();
+				const turned = [...seen.slice(shift % (seen.length + 1)), ...seen.slice(0, shift % (seen.length + 1))];
+				expect(plan(desired, turned.toReversed(), intent.orders)).toEqual(plan(desired, seen, intent.orders));
+			}),
+			runs,
+		);
+	});
+});

@@ -1,0 +1,142 @@
+import type { FederationIntent, NodeIntent } from "../../../src/model/intent.ts";
+import { nodeRevision } from "../../../src/model/revision.ts";
+import { type RolloutOrders, requestedAt } from "../../../src/model/rollout-orders.ts";
+import type { AppliedNode } from "../../../src/rollout/causes.ts";
+import type { ObservedNode, Step } from "../../../src/rollout/plan.ts";
+import { node as example } from "../gateway/node.ts";
+
+/** What the properties vary of a federation: one field for each kind of cause. */
+export interface Settings {
+	readonly nodes: readonly {
+		readonly name: string;
+		readonly federation: "Enabled" | "Disabled";
+		readonly port: number;
+	}[];
+	readonly drainSeconds: number;
+	readonly orders: RolloutOrders;
+}
+
+interface SimulatedNode {
+	readonly intent: NodeIntent;
+	/** The pod of the newest revision. */
+	pod: "Starting" | "Ready" | "Broken";
+	/** The pod of the revision before still runs or drains. */
+	oldPod: boolean;
+	/** The Deployment is being deleted. */
+	leaving: boolean;
+	drifted: boolean;
+	/** Nodes to whose newest pod its router has links. */
+	readonly links: Set<string>;
+	/** Whether its router says so to the operator. */
+	tells: boolean;
+	/** The planner restarted it, and it is not through yet. */
+	ours: boolean;
+}
+
+/** Kubernetes, Prosody and their troubles, as far as the planner sees them. */
+export class SimulatedCluster {
+	readonly nodes = new Map<string, SimulatedNode>();
+
+	/** What the model makes of settings: the applied restarts come from the cluster, as the Deployments keep them. */
+	intent({ nodes, drainSeconds, orders }: Settings): FederationIntent {
+		const enabledNodes = nodes
+			.filter(({ federation }) => federation === "Enabled")
+			.map(({ name }) => name)
+			.toSorted();
+		return {
+			namespace: example.namespace,
+			name: example.federationName,
+			uid: "1",
+			domains: example.domains,
+			orders,
+			ownUpstreams: nodes.map(({ name }) => name),
+			service: { type: "ClusterIP", annotations: {}, labels: {}, sourceRanges: [] },
+			internalService: { type: "ClusterIP", annotations: {}, sourceRanges: [] },
+			nodes: nodes.map(({ name, federation, port }): NodeIntent => {
+				const at = requestedAt(name, orders, this.nodes.get(name)?.intent.requestedAt);
+				return {
+					...example,
+					name,
+					federation,
+					published: federation === "Enabled",
+					enabledNodes,
+					upstream: { ...example.upstream, port },
+					...(drainSeconds !== 30 && { drainSeconds }),
+					...(at !== undefined && { requestedAt: at }),
+				};
+			}),
+		};
+	}
+
+	observe(): (ObservedNode & AppliedNode)[] {
+		return [...this.nodes.values()].map((node) => ({
+			name: node.intent.name,
+			federation: node.intent.federation,
+			revision: nodeRevision(node.intent),
+			applied: JSON.parse(JSON.stringify(node.intent)) as unknown,
+			ready: node.pod === "Ready" && !node.leaving,
+			moving: node.oldPod || node.leaving,
+			drifted: node.drifted,
+			leaving: node.leaving,
+			...(node.tells && { linkedTo: [...node.links] }),
+		}));
+	}
+
+	take({ kind, node: name }: Step, intent: FederationIntent): void {
+		const existing = this.nodes.get(name);
+		if (kind === "Remove") {
+			if (existing) [existing.leaving, existing.ours] = [true, true];
+			return;
+		}
+		const wanted = intent.nodes.find((node) => node.name === name);
+		if (!wanted) throw new Error(`${kind} of a node that is not wanted: ${name}`);
+		this.nodes.set(name, {
+			intent: wanted,
+			pod: "Starting",
+			oldPod: existing?.pod === "Ready" || existing?.oldPod === true,
+			leaving: false,
+			drifted: false,
+			links: new Set(),
+			tells: existing?.tells ?? true,
+			ours: true,
+		});
+		for (const other of this.nodes.values()) other.links.delete(name);
+	}
+
+	/** One thing happens with a node by itself. */
+	advance(name: string): void {
+		const node = this.nodes.get(name);
+		if (!node) return;
+		if (node.leaving) return void this.nodes.delete(name);
+		if (node.pod === "Broken") return;
+		if (node.pod === "Starting") {
+			if (this.#canStart(node)) node.pod = "Ready";
+			return;
+		}
+		if (node.oldPod) return void (node.oldPod = false);
+		for (const other of this.nodes.values()) {
+			if (other.intent.federation === "Enabled" && other.pod === "Ready") node.links.add(other.intent.name);
+		}
+		node.ours = false;
+	}
+
+	break(name: string): void {
+		const node = this.nodes.get(name);
+		if (node && !node.leaving) [node.pod, node.ours] = ["Broken", false];
+	}
+
+	heal(): void {
+		for (const node of this.nodes.values()) if (node.pod === "Broken") node.pod = "Starting";
+	}
+
+	/** A router is ready when it has links; with no Enabled node, at once. Only equal domains meet: here, equal ports. */
+	#canStart(node: SimulatedNode): boolean {
+		if (node.intent.federation === "Enabled") return true;
+		const enabled = [...this.nodes.values()].filter(({ intent }) => intent.federation === "Enabled");
+		const sameSet = JSON.stringify(node.intent.enabledNodes);
+		return (
+			enabled.length === 0 ||
+			enabled.some(({ intent, pod }) => pod === "Ready" && JSON.stringify(intent.enabledNodes) === sameSet)
+		);
+	}
+}
