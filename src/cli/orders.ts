@@ -1,10 +1,7 @@
 import type { KubernetesObject } from "../kubernetes/object.ts";
+import { orderAnnotations } from "../model/rollout-orders.ts";
 
-/** Annotations of an XmppFederation by which people steer its roll-outs. */
-export const orderAnnotations = {
-	restart: "xmppfed.dev/restart",
-	paused: "xmppfed.dev/paused",
-} as const;
+export { orderAnnotations };
 
 /** As the operator reads it: what is neither true nor false pauses. */
 export function isPaused({ metadata }: KubernetesObject): boolean {

@@ -46,7 +46,7 @@ export class StatusWriter {
 		const update = { apiVersion, kind, metadata: identity, status };
 		store.remember(await client.apply(xmppFederationResource, update, { force: true, subresource: "status", signal }));
 		const [finished] = status.finishedRollouts ?? [];
-		if (finished && finished.finishedAt !== previous.finishedRollouts?.[0]?.finishedAt) {
+		if (finished && canonicalJson(finished) !== canonicalJson(previous.finishedRollouts?.[0])) {
 			metrics.rolloutFinished((Date.parse(finished.finishedAt) - Date.parse(finished.startedAt)) / 1000);
 		}
 		for (const { type, reason, note } of transitions(previous.conditions ?? [], status.conditions)) {

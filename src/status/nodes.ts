@@ -29,7 +29,7 @@ const waitingMessages: Readonly<Record<BlockReason, (waiting: WaitingNode, gener
 		"waits because no Enabled node would be left, so nothing would go to peers or come from them; if that is meant, " +
 		`set the annotation xmppfed.dev/allow-outage: "${generation}"`,
 	PreviousNodeNotReady: ({ behind }) => `waits until node ${behind} is ready`,
-	NodeNotReady: ({ behind }) => `waits until node ${behind} is ready again`,
+	NodeNotReady: ({ behind }) => `waits until node ${behind} is ready`,
 	OldPodDraining: ({ behind }) => `waits until the old pod of node ${behind} is gone`,
 	LinksDown: ({ behind, unlinked }) => `waits until the router of node ${behind} has its links to node ${unlinked}`,
 	AnotherNodeNext: ({ behind }) => `node ${behind} is next`,

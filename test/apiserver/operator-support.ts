@@ -17,6 +17,21 @@ import {
 import { nodeLabel } from "../../src/objects/labels.ts";
 import { countingClient, recordingLog } from "./support.ts";
 
+interface Rollout {
+	readonly causes: readonly {
+		readonly rule: string;
+		readonly reason: string;
+		readonly field: string;
+		readonly from?: string;
+		readonly to?: string;
+		readonly scope: string;
+		readonly nodes: readonly string[];
+	}[];
+	readonly total: number;
+	readonly done: number;
+}
+type FinishedRollout = Omit<Rollout, "done">;
+
 export interface FederationObject extends KubernetesObject {
 	readonly spec: Record<string, unknown>;
 	readonly status?: {
@@ -24,6 +39,8 @@ export interface FederationObject extends KubernetesObject {
 		readonly nodes: readonly { name: string; state: string; reason: string; message: string; ready: boolean }[];
 		readonly readyNodes: string;
 		readonly effective?: { readonly image: string };
+		readonly rollout?: Rollout;
+		readonly finishedRollouts?: readonly FinishedRollout[];
 	};
 }
 
@@ -42,18 +59,19 @@ export const objectCount = 15;
 export function startOperator(
 	namespace: string,
 	more: Partial<typeof defaults> = {},
-	{ now }: { readonly now?: () => Date } = {},
+	{ now, ...options }: { readonly now?: () => Date; readonly beforeWrite?: () => void } = {},
 ) {
 	const { client, requests, writes } = countingClient();
+	const metrics = new OperatorMetrics();
 	const { log, records } = recordingLog();
 	const stopping = new AbortController();
 	const events = new EventRecorder({ client, log, controller: "xmppfed.dev/operator", instance: "test" });
 	const running = operate(
 		{
-			client,
+			client: client.with(options),
 			events,
 			log,
-			metrics: new OperatorMetrics(),
+			metrics,
 			defaults: { ...defaults, ...more },
 			namespace,
 			concurrency: 4,
@@ -68,7 +86,7 @@ export function startOperator(
 		await events.stop();
 	};
 	onTestFinished(stop);
-	return { requests, writes, records, stop, connections: () => client.connections };
+	return { requests, writes, records, metrics, stop, connections: () => client.connections };
 }
 
 /** Kinds of the objects that federations are made of. */

@@ -41,7 +41,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 	{ weight: 1, arbitrary: name.map((node): Happening => ({ kind: "Drift", node })) },
 	{ weight: 1, arbitrary: name.map((node): Happening => ({ kind: "Silence", node })) },
 );
-const runs = { numRuns: scaled(150, 5_000) };
+const runs = { numRuns: scaled(80, 5_000) };
 
 interface Round {
 	readonly settings: Settings;
@@ -122,7 +122,7 @@ function live(first: Settings, events: readonly Happening[]): Life {
 }
 const lives = fc.tuple(settings, fc.array(happening, { maxLength: 60 }));
 
-describe("the planner, whatever happens,", () => {
+describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) }, () => {
 	test("takes no node that works while another one is away by its doing, and never two at once", () => {
 		fc.assert(
 			fc.property(lives, ([first, events]) => {

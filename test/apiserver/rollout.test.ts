@@ -1,0 +1,334 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import type { RequestRecord } from "../../src/kubernetes/client.ts";
+import { deployments, secrets } from "../../src/kubernetes/resources.ts";
+import { nodeObjectName } from "../../src/model/names.ts";
+import { restartReasons } from "../../src/rollout/reasons.ts";
+import { base64 } from "../unit/fixtures/federation.ts";
+import { federation, federations, startOperator } from "./operator-support.ts";
+import { Rollouts } from "./rollout-support.ts";
+import { eventually, freshNamespace, testClient } from "./support.ts";
+
+/** Long enough for whatever the operator would still do. */
+const quiet = 1_200;
+const name = "example";
+const nodes = [
+	{ name: "gw-1", federation: "Enabled" },
+	{ name: "gw-2", federation: "Enabled" },
+	{ name: "inside" },
+] as const;
+const all = nodes.map((node) => node.name);
+
+async function setup(spec: Record<string, unknown> = {}) {
+	const client = testClient();
+	const namespace = await freshNamespace(client);
+	const dialback = { secret: base64("the first dialback secret") };
+	const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "dialback", namespace }, data: dialback };
+	await client.create(secrets, secret);
+	const operator = startOperator(namespace);
+	const security = { dialback: { secretRef: { name: "dialback" } } };
+	await client.create(federations, federation(namespace, name, { nodes, security, ...spec }));
+	const rollouts = new Rollouts(client, namespace, name);
+	await rollouts.carryThrough();
+	return { client, namespace, operator, rollouts };
+}
+
+const changed = (before: Awaited<ReturnType<Rollouts["revisions"]>>, after: typeof before) =>
+	[...after].filter(([node, { revision }]) => before.get(node)?.revision !== revision).map(([node]) => node);
+
+describe("a roll-out", () => {
+	test("for each reason restarts the nodes of the table, after telling why in status and by an Event", async () => {
+		const { client, namespace, operator, rollouts } = await setup();
+		const nodesNow = async () => (await rollouts.live()).spec["nodes"];
+		const [first, second, third] = nodes;
+		const replaceNode = (list: readonly object[]) => rollouts.patch({ spec: { nodes: list } });
+		const cases: readonly (readonly [keyof typeof restartReasons, readonly string[], () => Promise<unknown>])[] = [
+			["PublishedChanged", ["gw-2"], () => replaceNode([first, { ...second, published: false }, third])],
+			[
+				"PlacementChanged",
+				["gw-2"],
+				() => replaceNode([first, { ...second, published: false, nodeSelector: { zone: "a" } }, third]),
+			],
+			[
+				"UpstreamChanged",
+				["inside"],
+				() =>
+					replaceNode([
+						first,
+						{ ...second, published: false, nodeSelector: { zone: "a" } },
+						{ ...third, upstream: { host: "other.chat.svc" } },
+					]),
+			],
+			["NodeAdded", ["in-2"], async () => await rollouts.patch({ spec: { nodes: [...nodes, { name: "in-2" }] } })],
+		];
+		// Back to the plain nodes first: several causes at once are told, too.
+		const steps: typeof cases = [
+			...cases.slice(0, 3),
+			["NodeAdded", ["gw-2", "inside", "in-2"], cases[3]?.[2] ?? nodesNow],
+			["NodeRemoved", [], () => replaceNode(nodes)],
+			["FederationToggled", all, () => replaceNode([first, second, { ...third, federation: "Enabled" }])],
+			[
+				"EnabledNodeAdded",
+				[...all, "gw-3"],
+				() =>
+					replaceNode([first, second, { ...third, federation: "Enabled" }, { name: "gw-3", federation: "Enabled" }]),
+			],
+			["EnabledNodeRemoved", all, () => replaceNode([first, second, { ...third, federation: "Enabled" }])],
+			["DomainsChanged", all, () => rollouts.patch({ spec: { additionalDomains: ["rooms.example.com"] } })],
+			[
+				"DialbackSecretChanged",
+				all,
+				() =>
+					client.mergePatch(secrets, namespace, "dialback", { data: { secret: base64("another dialback secret") } }),
+			],
+			["ImageChanged", all, () => rollouts.patch({ spec: { image: "registry.example/gateway:2" } })],
+			["RolloutChanged", all, () => rollouts.patch({ spec: { rollout: { drainSeconds: 45 } } })],
+			["Requested", all, () => rollouts.annotate({ "xmppfed.dev/restart": "2026-01-01T00:00:00Z" })],
+			["Requested", ["gw-2"], () => rollouts.annotate({ "xmppfed.dev/restart": "gw-2@2026-01-02T00:00:00Z" })],
+		];
+		for (const [reason, expected, change] of steps) {
+			const before = await rollouts.revisions();
+			const mark = operator.requests.length;
+			const earlier = (await rollouts.live()).status?.finishedRollouts?.[0];
+			await change();
+			await eventually(
+				async () =>
+					JSON.stringify((await rollouts.live()).status?.finishedRollouts?.[0]) !== JSON.stringify(earlier) ||
+					(await rollouts.live()).status?.rollout,
+				`${reason}: a roll-out`,
+			);
+			await rollouts.carryThrough();
+			const after = await rollouts.revisions();
+			expect([reason, changed(before, after).toSorted()]).toEqual([reason, [...expected].toSorted()]);
+
+			const { status } = await rollouts.live();
+			const cause = status?.finishedRollouts?.[0]?.causes.find((entry) => entry.reason === reason);
+			const { rule, scope } = restartReasons[reason];
+			const scopeNow = scope === "AsAsked" ? (expected.length === 1 ? "Node" : "AllNodes") : scope;
+			expect(cause).toMatchObject({ reason, rule, scope: scopeNow });
+			expect(status?.rollout).toBeUndefined();
+			expect(restartsUntold(operator.requests.slice(mark))).toEqual([]);
+			for (const node of cause?.nodes ?? []) {
+				const told = await rollouts.events(reason);
+				expect(told.map(({ note }) => note)).toContainEqual(expect.stringContaining(`Node ${node} `));
+			}
+		}
+		const metrics = (await operator.metrics.registry.metrics()).split("\n");
+		expect(metrics).toContain('xmppfed_node_restarts_total{reason="ImageChanged"} 3');
+		expect(metrics).toContain(`xmppfed_rollout_duration_seconds_count ${steps.length}`);
+		// Related is the pod that goes.
+		const [told] = await rollouts.events("PublishedChanged");
+		expect(told).toMatchObject({ regarding: { name, kind: "XmppFederation" }, related: { kind: "Pod" } });
+	}, 120_000);
+
+	/** Writes of Deployments before which no status or no Event was written since the one before. */
+	function restartsUntold(requests: readonly RequestRecord[]): string[] {
+		let told = { status: false, event: false };
+		const untold: string[] = [];
+		for (const { verb, resource } of requests) {
+			if (verb === "apply" && resource === "xmppfederations/status") told = { ...told, status: true };
+			if (verb === "create" && resource === "events") told = { ...told, event: true };
+			if (resource !== "deployments" || !["apply", "delete"].includes(verb)) continue;
+			if (!told.status || !told.event) untold.push(`${verb} after ${JSON.stringify(told)}`);
+			told = { status: false, event: false };
+		}
+		return untold;
+	}
+
+	test("tells causes, old and new value, and how far it is, and ends with the last node", async () => {
+		const { rollouts } = await setup();
+		await rollouts.patch({ spec: { upstream: { host: "xmpp.chat.svc", port: 5270 } } });
+		const half = await eventually(async () => (await rollouts.live()).status?.rollout, "a roll-out");
+		expect(half).toMatchObject({
+			causes: [
+				{
+					rule: "R17",
+					reason: "UpstreamChanged",
+					field: "spec.upstream.port",
+					from: "5269",
+					to: "5270",
+					scope: "Node",
+					nodes: all,
+				},
+			],
+			total: 3,
+			done: 0,
+		});
+		const waiting = (await rollouts.live()).status?.nodes.map(({ state }) => state);
+		expect(waiting?.filter((state) => state === "Restarting")).toHaveLength(1);
+		await rollouts.carryThrough();
+		const { status } = await rollouts.live();
+		expect(status?.rollout).toBeUndefined();
+		expect(status?.finishedRollouts).toMatchObject([{ total: 3, causes: [{ reason: "UpstreamChanged" }] }]);
+	});
+
+	test("that is changed in the middle goes to the newest intent, without restarting a node twice for it", async () => {
+		const { rollouts } = await setup();
+		const before = await rollouts.revisions();
+		const port = (value: number) => rollouts.patch({ spec: { upstream: { host: "xmpp.chat.svc", port: value } } });
+		await port(5270);
+		const half = await eventually(async () => {
+			const now = await rollouts.revisions();
+			return changed(before, now).length === 1 && now;
+		}, "the first restart");
+		await port(5271);
+		await rollouts.carryThrough();
+		const after = await rollouts.revisions();
+		expect(changed(half, after).toSorted()).toEqual(all);
+		// gw-1 went both ways, the others only to the newest.
+		const restarts = [...after].map(([node, { generation }]) => [
+			node,
+			generation - (before.get(node)?.generation ?? 0),
+		]);
+		expect(Object.fromEntries(restarts)).toEqual({ "gw-1": 2, "gw-2": 1, inside: 1 });
+	});
+
+	test("goes on after the operator is killed at each of its writes, and no restart is repeated", async () => {
+		const { namespace, operator, rollouts } = await setup();
+		await operator.stop();
+		const before = await rollouts.revisions();
+		await rollouts.patch({ spec: { rollout: { drainSeconds: 45 } } });
+		let lives = 0;
+		const isOver = async () => {
+			const { status, metadata } = await rollouts.live();
+			const progressing = status?.conditions.find(({ type }) => type === "Progressing");
+			return (
+				progressing?.reason === "Complete" &&
+				JSON.stringify(progressing).includes(`"observedGeneration":${metadata.generation}`) &&
+				!status?.rollout
+			);
+		};
+		while (!(await isOver())) {
+			expect(++lives).toBeLessThan(60);
+			let writes = 0;
+			const killed = Promise.withResolvers<void>();
+			const life = startOperator(
+				namespace,
+				{},
+				{
+					beforeWrite: () => {
+						if (++writes <= 1) return;
+						killed.resolve();
+						throw new Error("killed");
+					},
+				},
+			);
+			// One that has nothing to write waits for the cluster.
+			await Promise.race([killed.promise, sleep(quiet)]);
+			await life.stop();
+			await rollouts.play();
+		}
+		expect(lives).toBeGreaterThan(10);
+		const after = await rollouts.revisions();
+		for (const node of all) {
+			expect((after.get(node)?.generation ?? 0) - (before.get(node)?.generation ?? 0)).toBe(1);
+			expect(after.get(node)?.revision).not.toBe(before.get(node)?.revision);
+		}
+		expect((await rollouts.live()).status?.finishedRollouts?.[0]).toMatchObject({
+			total: 3,
+			causes: [{ reason: "RolloutChanged", from: "30", to: "45", nodes: all }],
+		});
+	}, 120_000);
+});
+
+describe("annotations", () => {
+	test("paused: nothing restarts or goes; the plan is shown; it goes on when the annotation is taken back", async () => {
+		const { rollouts } = await setup();
+		const before = await rollouts.revisions();
+		await rollouts.annotate({ "xmppfed.dev/paused": "true" });
+		await rollouts.patch({ spec: { image: "registry.example/gateway:2", nodes: nodes.slice(0, 2) } });
+		await eventually(async () => await rollouts.is("Progressing", "False Paused"), "Paused");
+		await sleep(quiet);
+		expect(await rollouts.revisions()).toEqual(before);
+		const { status } = await rollouts.live();
+		expect(status?.nodes.map(({ state, reason }) => `${state} ${reason}`)).toEqual(Array(3).fill("Pending Paused"));
+		expect(status?.rollout).toMatchObject({
+			total: 3,
+			done: 0,
+			causes: [
+				{ reason: "ImageChanged", nodes: ["gw-1", "gw-2"] },
+				{ reason: "NodeRemoved", nodes: ["inside"] },
+			],
+		});
+		await rollouts.annotate({ "xmppfed.dev/paused": null });
+		await rollouts.carryThrough();
+		expect([...(await rollouts.revisions()).keys()]).toEqual(["gw-1", "gw-2"]);
+		expect(changed(before, await rollouts.revisions())).toEqual(["gw-1", "gw-2"]);
+	});
+
+	test("allow-outage: the last Enabled node stays until its generation is named", async () => {
+		const { rollouts } = await setup();
+		const before = await rollouts.revisions();
+		await rollouts.patch({ spec: { nodes: all.map((node) => ({ name: node })) } });
+		await eventually(async () => await rollouts.is("Progressing", "False WouldLeaveNoEnabledNode"), "blocked");
+		const { generation = 0 } = (await rollouts.live()).metadata;
+		await rollouts.annotate({ "xmppfed.dev/allow-outage": String(generation - 1) });
+		await sleep(quiet);
+		expect(await rollouts.revisions()).toEqual(before);
+		const { status } = await rollouts.live();
+		expect(status?.nodes.map(({ state, reason }) => `${state} ${reason}`)).toEqual(
+			Array(3).fill("Blocked WouldLeaveNoEnabledNode"),
+		);
+		expect(status?.nodes[0]?.message).toContain(`xmppfed.dev/allow-outage: "${generation}"`);
+		expect(await rollouts.events("WouldLeaveNoEnabledNode")).toHaveLength(1);
+		await rollouts.annotate({ "xmppfed.dev/allow-outage": String(generation) });
+		await rollouts.carryThrough();
+		expect(changed(before, await rollouts.revisions())).toEqual(all);
+		expect(await rollouts.is("Ready", "True NoEnabledNode")).toBe(true);
+	});
+
+	test("restart: taking it back, or asking for another node, restarts nothing again", async () => {
+		const { rollouts } = await setup();
+		const before = await rollouts.revisions();
+		await rollouts.annotate({ "xmppfed.dev/restart": "gw-1@2026-01-01T00:00:00Z" });
+		await eventually(async () => changed(before, await rollouts.revisions()).join() === "gw-1", "gw-1");
+		await rollouts.carryThrough();
+		const once = await rollouts.revisions();
+		for (const restart of ["gw-1@2025-01-01T00:00:00Z", "gw-1@2026-01-01T01:00:00+01:00", null]) {
+			await rollouts.annotate({ "xmppfed.dev/restart": restart });
+			await sleep(quiet / 2);
+			expect(changed(once, await rollouts.revisions())).toEqual([]);
+		}
+		await rollouts.annotate({ "xmppfed.dev/restart": "inside@2026-01-01T00:00:00Z" });
+		await eventually(async () => changed(once, await rollouts.revisions()).join() === "inside", "inside");
+		await rollouts.carryThrough();
+		expect(changed(once, await rollouts.revisions())).toEqual(["inside"]);
+	});
+
+	test("that cannot be read are told by Event and condition, and restart nothing", async () => {
+		const { rollouts } = await setup();
+		const before = await rollouts.revisions();
+		await rollouts.annotate({ "xmppfed.dev/restart": "gw-9@2026-01-01T00:00:00Z" });
+		await eventually(async () => await rollouts.is("Degraded", "True InvalidAnnotation"), "Degraded");
+		expect(await rollouts.is("Accepted", "True Accepted")).toBe(true);
+		const message = (await rollouts.live()).status?.conditions.find(({ type }) => type === "Degraded")?.message;
+		expect(message).toBe(
+			'metadata.annotations[xmppfed.dev/restart]: there is no node "gw-9" in spec.nodes. Nothing is restarted.',
+		);
+		const told = await eventually(async () => (await rollouts.events("InvalidAnnotation"))[0], "an Event");
+		expect(told).toMatchObject({ type: "Warning", regarding: { name } });
+		await sleep(quiet);
+		expect(changed(before, await rollouts.revisions())).toEqual([]);
+		await rollouts.annotate({ "xmppfed.dev/restart": null });
+		await eventually(async () => await rollouts.is("Degraded", "False AsExpected"), "mended");
+	});
+});
+
+test("what somebody changes in a Deployment by hand is put back with a cause", async () => {
+	const { client, namespace, rollouts } = await setup();
+	const before = await rollouts.revisions();
+	await client.mergePatch(deployments, namespace, nodeObjectName(name, "gw-2"), { spec: { replicas: 0 } });
+	const told = await eventually(async () => {
+		// The Deployment controller takes note of the change.
+		await rollouts.play();
+		return (await rollouts.events("Drifted"))[0];
+	}, "an Event");
+	expect(told.note).toBe(
+		"Node gw-2 restarts: Deployment of node gw-2: Somebody changed the node's Deployment by hand: it is put back (R15).",
+	);
+	await rollouts.carryThrough();
+	expect((await rollouts.live()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
+		{ reason: "Drifted", nodes: ["gw-2"] },
+	]);
+	expect(changed(before, await rollouts.revisions())).toEqual([]);
+});
