@@ -217,13 +217,13 @@ async function expectConfigured(client: KubernetesClient, federation: Federation
 		expect(router.settings["xmppfed_upstreams"]).toEqual(
 			Object.fromEntries(domains.map((domain) => [inUnicode(domain), upstream])),
 		);
-		expectPlain(router, plain.router, node.name, name);
+		expectPlain(router, plain.router, node.name, federation);
 		expect(router.hosts).toEqual(plain.router.hosts);
 		const isEnabled = node.federation === "Enabled";
 		expect("federation.cfg.lua" in (own[0]?.data ?? {})).toBe(isEnabled);
 		if (!isEnabled) continue;
 		const manager = readConfiguration(file(own[0], "federation.cfg.lua"));
-		expectPlain(manager, plain.federation, node.name, name);
+		expectPlain(manager, plain.federation, node.name, federation);
 		const [placeholder, component] = plain.federation.hosts;
 		expect(manager.hosts).toEqual([
 			placeholder,
@@ -254,12 +254,24 @@ const plain = {
 };
 
 /** All but what is of the node or of the federation is as in the plain configuration. */
-function expectPlain(read: ReadConfiguration, like: ReadConfiguration, node: string, federation: string): void {
-	const { xmppfed_node: name, xmppfed_links: links, xmppfed_upstreams: _upstreams, ...rest } = read.settings;
+function expectPlain(
+	read: ReadConfiguration,
+	like: ReadConfiguration,
+	node: string,
+	{ metadata }: FederationObject,
+): void {
+	const own = ["xmppfed_node", "xmppfed_links", "xmppfed_link_tls", "xmppfed_upstreams"];
+	const without = (settings: ReadConfiguration["settings"]) =>
+		Object.fromEntries(Object.entries(settings).filter(([setting]) => !own.includes(setting)));
+	const { xmppfed_node: name, xmppfed_links: links, xmppfed_link_tls: tls } = read.settings;
 	expect(name).toBe(node);
 	if (links !== undefined)
-		expect(JSON.stringify(links)).toMatch(new RegExp(`^\\{"host":"${federation}-links-[-.a-z0-9]*"`));
-	const { xmppfed_node: _name, xmppfed_links: _links, xmppfed_upstreams: _ours, ...usual } = like.settings;
+		expect(JSON.stringify(links)).toMatch(new RegExp(`^\\{"host":"${metadata.name}-links-[-.a-z0-9]*"`));
+	expect(tls).toEqual({
+		directory: "/run/xmppfed/link",
+		name: `links.${metadata.name}.${metadata.namespace}.xmppfed.invalid`,
+	});
+	const [rest, usual] = [without(read.settings), without(like.settings)];
 	expect(rest).toEqual(usual);
 	const written = like.scripts.map(({ path, argument }) => ({ path, argument: { ...Object(argument), node } }));
 	expect(read.scripts).toEqual(written);
