@@ -273,7 +273,9 @@ function expectPlain(
 	});
 	const [rest, usual] = [without(read.settings), without(like.settings)];
 	expect(rest).toEqual(usual);
-	const written = like.scripts.map(({ path, argument }) => ({ path, argument: { ...Object(argument), node } }));
+	const written = like.scripts.map(({ path, argument }) =>
+		argument === undefined ? { path } : { path, argument: { ...Object(argument), node } },
+	);
 	expect(read.scripts).toEqual(written);
 }
 

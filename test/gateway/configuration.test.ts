@@ -35,7 +35,9 @@ for _, text in ipairs(configurations) do
 	local known = {
 		Credential = function (name) return { credential = name }; end;
 		RunScript = function (path)
-			return function (argument) table.insert(result.scripts, { path = path, argument = argument }); end;
+			local script = { path = path };
+			table.insert(result.scripts, script);
+			return function (argument) script.argument = argument; end;
 		end;
 	};
 	local function host(kind)

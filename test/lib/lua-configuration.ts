@@ -14,15 +14,15 @@ export interface ReadHost {
 }
 
 export interface ReadConfiguration {
-	/** Scripts that are run, with what they are given. */
-	readonly scripts: readonly { readonly path: ReadValue; readonly argument: ReadValue }[];
+	/** Scripts that are run, with what they are given, if anything. */
+	readonly scripts: readonly { readonly path: string; readonly argument?: ReadValue }[];
 	readonly settings: Readonly<Record<string, ReadValue>>;
 	readonly hosts: readonly ReadHost[];
 }
 
 /** @throws {Error} that names the line */
 export function readConfiguration(text: string): ReadConfiguration {
-	const scripts: { path: ReadValue; argument: ReadValue }[] = [];
+	const scripts: { path: string; argument?: ReadValue }[] = [];
 	const settings: Record<string, ReadValue> = {};
 	const hosts: (ReadHost & { settings: Record<string, ReadValue> })[] = [];
 	for (const line of text.split("\n")) {
@@ -35,9 +35,13 @@ export function readConfiguration(text: string): ReadConfiguration {
 			hosts.push({ kind: host === "Component " ? "Component" : "VirtualHost", name, type, settings: {} });
 		} else if (source.take(/RunScript\(/) !== undefined) {
 			const path = source.text();
-			source.need(/\)\(/);
-			scripts.push({ path, argument: source.value() });
 			source.need(/\)/);
+			if (source.take(/\(/) === undefined) {
+				scripts.push({ path });
+			} else {
+				scripts.push({ path, argument: source.value() });
+				source.need(/\)/);
+			}
 		} else {
 			const target = source.take(/\t/) === undefined ? settings : source.required(hosts.at(-1)?.settings);
 			if (target === settings && hosts.length > 0) source.fail("a setting of the whole behind a host");

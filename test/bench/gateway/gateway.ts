@@ -20,6 +20,7 @@ const LATENCY_INTERVAL = 10;
 /** Peer domains whose streams the memory is measured with. */
 const MEMORY_PEERS = 200;
 
+/** Medians over windows of one second: others on the machine disturb some of them. */
 interface Cpu {
 	readonly perSecond: number;
 	/** Microseconds for each message; the gateway's processes on all nodes together. */
@@ -151,18 +152,34 @@ async function measure(
 			receiver: await read(groups.receiver),
 		});
 		await sleep(WARM_UP * 1000);
-		const before = await readAll();
-		await sleep(options.seconds * 1000);
-		const after = await readAll();
-		const count = after.arrived - before.arrived;
-		const of = (name: keyof typeof groups) => (after[name] - before[name]) / count;
+		const first = await readAll();
+		const windows: Omit<Cpu, "perSecond">[] = [];
+		let last = first;
+		for (let second = 0; second < options.seconds; second++) {
+			await sleep(1000);
+			const now = await readAll();
+			const of = (name: keyof typeof groups) => (now[name] - last[name]) / (now.arrived - last.arrived);
+			const cpu = {
+				sender: of("sender"),
+				federation: of("federation"),
+				router: of("router"),
+				receiver: of("receiver"),
+			};
+			windows.push({ ...cpu, ratio: (cpu.federation + cpu.router) / cpu.receiver });
+			last = now;
+		}
+		const median = (name: keyof Omit<Cpu, "perSecond">) =>
+			quantile(
+				windows.map((window) => window[name]),
+				0.5,
+			);
 		return {
-			perSecond: (count / (after.at - before.at)) * 1000,
-			sender: of("sender"),
-			federation: of("federation"),
-			router: of("router"),
-			receiver: of("receiver"),
-			ratio: (of("federation") + of("router")) / of("receiver"),
+			perSecond: ((last.arrived - first.arrived) / (last.at - first.at)) * 1000,
+			sender: median("sender"),
+			federation: median("federation"),
+			router: median("router"),
+			receiver: median("receiver"),
+			ratio: median("ratio"),
 		};
 	};
 	const none: Cpu = { perSecond: 0, sender: 0, federation: 0, router: 0, receiver: 0, ratio: 0 };

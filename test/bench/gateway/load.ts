@@ -8,10 +8,10 @@ export interface Flow {
 	readonly to: RawClient;
 }
 
-/** How many messages are on their way at full load. */
-const WINDOW = 1000;
+/** How many messages are on their way at full load: less than the gateway lets wait (1 MiB). */
+const WINDOW = 2500;
 /** How many messages one sender sends in one piece at full load. */
-const BATCH = 10;
+const BATCH = 25;
 
 /** A message as people send them: 100 characters, and what a client of today adds. */
 export type Shape = "plain" | "rich";

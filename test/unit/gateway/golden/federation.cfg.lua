@@ -9,7 +9,8 @@ data_path = "/var/lib/xmppfed"
 plugin_paths = { "/usr/lib/xmppfed/modules" }
 default_storage = "memory"
 
--- Speed: Prosody's default collector takes half of its CPU
+-- Speed: the content of stanzas stays bytes; Prosody's default collector takes half of its CPU
+RunScript("/usr/lib/xmppfed/modules/xmppfed_stream.lua")
 gc = { mode = "incremental", threshold = 200, speed = 200 }
 network_settings = { nagle = false, read_size = 65536 }
 network_default_read_size = 65536
