@@ -21,11 +21,28 @@ const baseImports: Plugin = {
 };
 
 /**
+ * Leaves out the generated half of client-node (API calls, models), which nothing here uses: its configuration and login
+ * alone stay (docs/decisions/0003-own-reflector.md).
+ */
+const clientNode: Plugin = {
+	name: "client-node-configuration",
+	setup(bundling) {
+		const dist = join(root, "node_modules/@kubernetes/client-node/dist");
+		bundling.onResolve({ filter: /^@kubernetes\/client-node$/ }, ({ importer }) =>
+			importer.startsWith(join(root, "src/")) ? { path: join(dist, "config.js") } : undefined,
+		);
+		bundling.onResolve({ filter: /\/gen\/index\.js$/ }, ({ importer }) =>
+			importer.startsWith(dist) ? { path: join(root, "src/kubernetes/generated-client-imports.ts") } : undefined,
+		);
+	},
+};
+
+/**
  * Makes the operator's one file.
  *
  * @returns its size in bytes
  */
-export async function bundleOperator(outfile: string): Promise<number> {
+export async function bundleOperator(outfile: string, { minify = true } = {}): Promise<number> {
 	const result = await build({
 		entryPoints: [join(root, "src/main.ts")],
 		outfile,
@@ -33,10 +50,10 @@ export async function bundleOperator(outfile: string): Promise<number> {
 		platform: "node",
 		target: "node24",
 		format: "esm",
-		minify: true,
+		minify,
 		metafile: true,
 		logLevel: "warning",
-		plugins: [baseImports],
+		plugins: [baseImports, clientNode],
 		// CommonJS packages inside the bundle call require() for Node's own modules.
 		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 	});
