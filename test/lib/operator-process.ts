@@ -36,6 +36,8 @@ export class OperatorProcess implements AsyncDisposable {
 				"KILL",
 				"--",
 				process.execPath,
+				// As in deploy/operator/Containerfile.
+				"--max-semi-space-size=2",
 				...(options.nodeArguments ?? []),
 				options.bundle,
 				`--kubeconfig=${options.kubeconfig}`,
@@ -89,11 +91,14 @@ export class OperatorProcess implements AsyncDisposable {
 		return Number(/^xmppfed_queue_waiting (\d+)$/m.exec(await this.#metrics())?.[1] ?? 0);
 	}
 
-	/** Bytes of memory: now, and the most that it ever had. */
-	async memory(): Promise<{ readonly now: number; readonly most: number }> {
+	/**
+	 * Bytes of memory: now, and the most that it ever had. `own` is without the pages of files (Node itself), which the
+	 * kernel can take away at any time and processes of one image share.
+	 */
+	async memory(): Promise<{ readonly now: number; readonly own: number; readonly most: number }> {
 		const status = await readFile(`/proc/${this.pid}/status`, "utf8");
 		const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
-		return { now: bytes("VmRSS"), most: bytes("VmHWM") };
+		return { now: bytes("VmRSS"), own: bytes("RssAnon"), most: bytes("VmHWM") };
 	}
 
 	/** Seconds of processor time since it started. */
@@ -106,6 +111,11 @@ export class OperatorProcess implements AsyncDisposable {
 			.slice(11, 13)
 			.map(Number);
 		return (user + system) / 100;
+	}
+
+	/** Bytes that it has read since it started, from connections and files. */
+	async bytesRead(): Promise<number> {
+		return Number(/^rchar: (\d+)$/m.exec(await readFile(`/proc/${this.pid}/io`, "utf8"))?.[1]);
 	}
 
 	/** Established TCP connections to a port of this machine. */
