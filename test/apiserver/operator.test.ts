@@ -133,10 +133,10 @@ describe("a change", () => {
 			async () => (await condition(client, namespace, "example", "Ready"))?.text === "True AllNodesReady",
 			"Ready",
 		);
-		const old = await revisionOf(client, namespace, "gw-2");
+		const [first, old] = [await revisionOf(client, namespace, "gw-1"), await revisionOf(client, namespace, "gw-2")];
 
 		await client.mergePatch(federations, namespace, "example", { spec: { additionalDomains: ["rooms.example.com"] } });
-		await eventually(async () => (await revisionOf(client, namespace, "gw-1")) !== old, "a new revision of gw-1");
+		await eventually(async () => (await revisionOf(client, namespace, "gw-1")) !== first, "a new revision of gw-1");
 		await playKubelet(client, namespace, "gw-1", false);
 		await sleep(quiet);
 		const waiting = await client.get(federations, namespace, "example");
