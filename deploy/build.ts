@@ -116,6 +116,7 @@ export async function buildKubectlPlugin(): Promise<number> {
 		format: "iife",
 		minify: true,
 		logLevel: "warning",
+		plugins: [clientNode],
 		banner: { js: pluginStart },
 	});
 	const [file] = result.outputFiles;

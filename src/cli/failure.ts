@@ -52,10 +52,11 @@ function explainRefusal(error: ApiError): string {
 function explainForbidden(error: ApiError): string {
 	const { call } = error;
 	const verb = call.verb === "apply" ? "patch" : call.verb;
+	const role = ["get", "list", "watch"].includes(verb) ? "view" : "edit";
 	const where = call.namespace === undefined ? "in all namespaces" : `in namespace ${call.namespace}`;
 	return (
 		`you may not ${verb} ${call.resource} ${where}: ${serverMessage(error)}\n` +
-		`Ask for a role with the verb ${verb} on ${call.resource}; the cluster roles view and edit have it for XmppFederations.`
+		`Ask for a role with the verb ${verb} on ${call.resource}, such as the cluster role ${role}.`
 	);
 }
 

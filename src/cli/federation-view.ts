@@ -35,7 +35,6 @@ const rollout = z.looseObject({
 	total: z.number().optional().catch(undefined),
 });
 
-export type CauseView = z.infer<typeof cause>;
 export type RolloutView = z.infer<typeof rollout>;
 
 const spec = z
@@ -63,6 +62,7 @@ const status = z.looseObject({
 	endpoints: listOf(z.looseObject({ for: word, host: word, port: z.number().catch(0), name: word })),
 	dnsRecords: listOf(z.looseObject({ name: word, type: word, value: word })),
 	rollout: rollout.optional().catch(undefined),
+	finishedRollouts: listOf(rollout),
 });
 
 export function viewOf(object: FederationObject): FederationView {

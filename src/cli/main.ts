@@ -1,12 +1,13 @@
 import type { Command } from "./command.ts";
 import { explain, UsageError } from "./failure.ts";
 import { pause } from "./pause.ts";
+import { plan } from "./plan.ts";
 import { restart } from "./restart.ts";
 import { resume } from "./resume.ts";
 import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
-const commands: readonly Command[] = [status, restart, pause, resume];
+const commands: readonly Command[] = [plan, status, restart, pause, resume];
 
 const help = `Shows and steers the restarts of XMPP federations.
 

@@ -1,9 +1,10 @@
+import { orderAnnotations } from "../model/rollout-orders.ts";
 import { annotate } from "./annotate.ts";
 import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
 import { federationNamed } from "./federations.ts";
-import { isPaused, orderAnnotations } from "./orders.ts";
+import { isPaused } from "./orders.ts";
 
 export const pause: Command = {
 	name: "pause",
@@ -21,7 +22,7 @@ ${connectionHelp}`,
 		const [name = ""] = positionals("pause", given, ["NAME"], 1);
 		return await withCluster(values, async ({ client, namespace }) => {
 			const federation = await federationNamed(client, namespace, name);
-			if (isPaused(federation)) {
+			if (isPaused(federation.metadata)) {
 				await terminal.print(`${name}: is paused already`);
 				return 0;
 			}

@@ -1,10 +1,11 @@
+import { orderAnnotations } from "../model/rollout-orders.ts";
 import { annotate } from "./annotate.ts";
 import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
 import { Failure } from "./failure.ts";
 import { federationNamed, nodeNames } from "./federations.ts";
-import { isPaused, orderAnnotations } from "./orders.ts";
+import { isPaused } from "./orders.ts";
 
 export const restart: Command = {
 	name: "restart",
@@ -31,7 +32,7 @@ ${connectionHelp}`,
 			const time = terminal.now().toISOString();
 			await annotate(client, federation, orderAnnotations.restart, node === undefined ? time : `${node}@${time}`);
 			await terminal.print(announcement(name, node, nodes.length));
-			if (isPaused(federation)) {
+			if (isPaused(federation.metadata)) {
 				terminal.note(`${name} is paused: nothing restarts before: kubectl xmppfed resume ${name} -n ${namespace}`);
 			} else {
 				await terminal.print(`To follow it: kubectl xmppfed status ${name} -n ${namespace} --watch`);

@@ -1,6 +1,7 @@
-import { restartReasons } from "../rollout/reasons.ts";
-import type { CauseView, FederationView, RolloutView } from "./federation-view.ts";
-import { orderAnnotations } from "./orders.ts";
+import { orderAnnotations } from "../model/rollout-orders.ts";
+import { causesText } from "./causes-text.ts";
+import type { FederationView, RolloutView } from "./federation-view.ts";
+import { isPaused } from "./orders.ts";
 import { table } from "./table.ts";
 import type { Colour, Paint } from "./terminal.ts";
 
@@ -31,6 +32,7 @@ export function detailsText(view: FederationView, paint: Paint): string {
 		headText(view, paint),
 		section("NODES", nodesText(view, paint), paint),
 		section("ROLL-OUT", status.rollout && rolloutText(status.rollout), paint),
+		section("LAST ROLL-OUTS", finishedText(status.finishedRollouts), paint),
 		section("CONDITIONS", conditionsText(view, paint), paint),
 		section("ENDPOINTS", endpointsText(view), paint),
 		section("DNS RECORDS TO PUBLISH", dnsText(view), paint),
@@ -52,8 +54,7 @@ function headText(view: FederationView, paint: Paint): string {
 		const words = `the operator has not seen generation ${generation} yet${seen}. Is it running?`;
 		lines.push(["Attention", paint("yellow", words)]);
 	}
-	const paused = annotations[orderAnnotations.paused] ?? "false";
-	if (paused !== "false") {
+	if (isPaused(view)) {
 		lines.push(["Paused", paint("yellow", `no node restarts before: kubectl xmppfed resume ${name} -n ${namespace}`)]);
 	}
 	const asked = annotations[orderAnnotations.restart];
@@ -86,17 +87,17 @@ function rolloutText({ causes, startedAt, done, total }: RolloutView): string {
 	if (causes.length === 0) return "";
 	const begun = startedAt === undefined ? "" : `, since ${startedAt}`;
 	const line = total === undefined ? "" : `${done ?? 0} of ${total} nodes done${begun}\n`;
-	const rows = causes.map((entry) => [entry.rule, entry.reason, entry.scope, entry.nodes.join(","), changeText(entry)]);
-	return line + table(["RULE", "REASON", "SCOPE", "NODES", "CHANGE"], rows);
+	return line + causesText(causes);
 }
 
-/** `spec.upstream.port changed from 5269 to 5270`. */
-function changeText({ reason, field, from, to }: CauseView): string {
-	if (from !== undefined && to !== undefined) return `${field} changed from ${from} to ${to}`;
-	if (to !== undefined) return `${field} was set to ${to}`;
-	if (from !== undefined) return `${field} was removed (it was ${from})`;
-	const meaning = new Map(Object.entries(restartReasons)).get(reason)?.meaning;
-	return [field, meaning].filter((words) => words).join(": ");
+function finishedText(finished: readonly RolloutView[]): string {
+	const rows = finished.map(({ startedAt = "-", finishedAt = "-", total, causes }) => [
+		startedAt,
+		finishedAt,
+		String(total ?? "-"),
+		[...new Set(causes.map(({ reason }) => reason))].join(", "),
+	]);
+	return rows.length === 0 ? "" : table(["STARTED", "FINISHED", "NODES", "REASONS"], rows);
 }
 
 function conditionsText({ status }: FederationView, paint: Paint): string {
@@ -127,14 +128,14 @@ function condition({ status }: FederationView, type: string) {
 }
 
 /** A node restarts, or waits for that. */
-function progress({ annotations, status }: FederationView): string {
+function progress(view: FederationView): string {
+	const { status } = view;
 	const count = (state: string) => status.nodes.filter((node) => node.state === state).length;
 	const waiting = count("Pending") + count("Restarting");
-	const paused = (annotations[orderAnnotations.paused] ?? "false") !== "false";
 	const words = [
 		...(waiting > 0 ? [`${waiting} to go`] : []),
 		...(count("Blocked") > 0 ? [`${count("Blocked")} blocked`] : []),
-		...(paused ? ["paused"] : []),
+		...(isPaused(view) ? ["paused"] : []),
 	];
 	return words.join(", ") || "-";
 }

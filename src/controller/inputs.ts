@@ -1,7 +1,7 @@
-import { z } from "zod";
 import { credentialNames } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Secret } from "../kubernetes/resources.ts";
+import { chosenImage } from "../model/chosen-image.ts";
 import { localDomains } from "../model/federation.ts";
 import type { FederationInputs, GeneratedSecrets, SecretContent } from "../model/federation-inputs.ts";
 import { generatedSecretName, selfSignedSecretName } from "../model/names.ts";
@@ -43,7 +43,7 @@ export async function gatherInputs(
 		generated: { ...generated, ...(selfSigned && { selfSigned }) },
 		certificate: contentOf(certificate && given.get(certificate.secretName)),
 		dialback: contentOf(dialback && given.get(dialback.secretRef.name)),
-		chosenImage: chosenImage(federation),
+		chosenImage: chosenImage(federation.status),
 		carriedOutRestarts: carriedOutRestarts(key, caches, writer),
 	};
 }
@@ -113,14 +113,6 @@ function carriedOutRestarts(key: string, caches: Caches, writer: FederationWrite
 		return node !== undefined && at !== undefined && writer.owns(deployment) ? [[node, at]] : [];
 	});
 	return new Map(found);
-}
-
-/** Read by itself and leniently: a status of another version must not restart anything. */
-const keptImage = z.object({ effective: z.object({ image: z.string().min(1), imageFrom: z.literal("Operator") }) });
-
-function chosenImage({ status }: StoredFederation): string | undefined {
-	const parsed = keptImage.safeParse(status);
-	return parsed.success ? parsed.data.effective.image : undefined;
 }
 
 function contentOf(secret: Secret | undefined): SecretContent | undefined {

@@ -45,10 +45,27 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 		link: inputs.generated.link,
 		digestKey: inputs.generated.digestKey,
 	};
-	const { orders, problems: remarks } = rolloutOrders(federation, now);
 	const secretDigests = digests(secrets, inputs.generated.digestKey);
-	const intent = federationIntent(federation, inputs, domains, secretDigests, orders);
-	return { ok: true, intent, secrets, certificate: certificate.value.facts, remarks };
+	return {
+		ok: true,
+		...intentOf(federation, inputs, secretDigests, now),
+		secrets,
+		certificate: certificate.value.facts,
+	};
+}
+
+/** What the intent is made from beside the resource and the digests of its secrets. */
+export type IntentInputs = Omit<FederationInputs, "generated" | "certificate" | "dialback">;
+
+/** The intent where of secrets nothing but digests is known, as to those who may not read them. */
+export function intentOf(
+	federation: StoredFederation,
+	inputs: IntentInputs,
+	secretDigests: SecretDigests,
+	now: Date,
+): { readonly intent: FederationIntent; readonly remarks: readonly Problem[] } {
+	const { orders, problems: remarks } = rolloutOrders(federation, now);
+	return { intent: federationIntent(federation, inputs, localDomains(federation), secretDigests, orders), remarks };
 }
 
 /** Domains in lower case, `spec.domain` first, each once. */
@@ -80,7 +97,7 @@ function enabledNodes(nodes: readonly XmppFederationNode[]): readonly string[] {
 
 function federationIntent(
 	federation: StoredFederation,
-	inputs: FederationInputs,
+	inputs: IntentInputs,
 	domains: readonly string[],
 	secretDigests: SecretDigests,
 	orders: RolloutOrders,
@@ -183,7 +200,7 @@ function internalService(spec: NonNullable<XmppFederation["spec"]["internalServi
 
 function networkPolicy(
 	{ internal, monitoring = [] }: NonNullable<XmppFederation["spec"]["networkPolicy"]>,
-	{ defaults: { operatorPods } }: FederationInputs,
+	{ defaults: { operatorPods } }: IntentInputs,
 ): NetworkPolicyIntent {
 	const operator = operatorPods && {
 		namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": operatorPods.namespace } },
@@ -196,7 +213,7 @@ function resolver(
 	common: Pick<NodeIntent, "federationName" | "namespace" | "domains">,
 	upstream: HostPort,
 	spec: XmppFederation["spec"],
-	{ defaults, internalAddresses = [] }: FederationInputs,
+	{ defaults, internalAddresses = [] }: IntentInputs,
 ): ResolverIntent {
 	const inCluster = serviceHost(internalServiceName(common.federationName), common.namespace, defaults.clusterDomain);
 	const { type } = internalService(spec.internalService ?? {});

@@ -4,64 +4,86 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { inject, onTestFinished } from "vitest";
 import { kubectlPlugin } from "../../deploy/build.ts";
-
-export interface Outcome {
-	readonly code: number | null;
-	readonly stdout: string;
-	readonly stderr: string;
-}
+import { type CommandResult, run } from "../../deploy/lib/commands.ts";
+import {
+	condition,
+	type FederationObject,
+	federation,
+	federations,
+	playKubelet,
+	revisionOf,
+	startOperator,
+} from "./operator-support.ts";
+import { eventually, freshNamespace, testClient } from "./support.ts";
 
 export interface RunOptions {
 	readonly kubeconfig?: string;
 	readonly input?: string;
-	readonly env?: NodeJS.ProcessEnv;
+	readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The Node that runs the tests comes first on the PATH, as the plugin's first line looks it up there. */
 const path = [dirname(process.execPath), process.env["PATH"]].join(delimiter);
 
-/** Runs the built plugin as a process of its own. */
-export async function xmppfed(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-	return await ended(start(kubectlPlugin, args, options));
+/** Runs the built plugin as a process of its own. Exit codes are for the test to judge. */
+export async function xmppfed(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+	return await runProgram([kubectlPlugin, ...args], options);
 }
 
 /** Runs `kubectl xmppfed`: a real kubectl that finds the plugin on the PATH. */
-export async function kubectlXmppfed(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+export async function kubectlXmppfed(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
 	const directory = await mkdtemp(join(tmpdir(), "xmppfed-plugin-"));
 	onTestFinished(async () => await rm(directory, { recursive: true }));
 	await symlink(kubectlPlugin, join(directory, "kubectl-xmppfed"));
-	const env = { PATH: [directory, path].join(delimiter), ...options.env };
-	return await ended(start(inject("binaries").kubectl, ["xmppfed", ...args], { ...options, env }));
+	return await kubectl(["xmppfed", ...args], { ...options, env: { PATH: [directory, path].join(delimiter) } });
+}
+
+export async function kubectl(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+	return await runProgram([inject("binaries").kubectl, ...args], options);
+}
+
+async function runProgram(command: readonly string[], { kubeconfig, input, env }: RunOptions): Promise<CommandResult> {
+	return await run(command, { env: environment(kubeconfig, env), accept: [0, 1, 2], input });
 }
 
 /** The plugin while it runs. */
-export function startXmppfed(args: readonly string[], options: RunOptions = {}) {
-	const child = start(kubectlPlugin, args, options);
-	let stdout = "";
-	child.stdout.on("data", (chunk: string) => (stdout += chunk));
-	onTestFinished(() => void child.kill("SIGKILL"));
-	return { output: () => stdout, ended: ended(child), interrupt: () => child.kill("SIGINT") };
-}
-
-function start(program: string, args: readonly string[], { kubeconfig, input, env }: RunOptions) {
-	const child = spawn(program, args, {
-		env: { PATH: path, HOME: tmpdir(), KUBECONFIG: kubeconfig ?? inject("kubeconfig"), ...env },
-		stdio: ["pipe", "pipe", "pipe"],
+export function startXmppfed(args: readonly string[]) {
+	const child = spawn(kubectlPlugin, args, {
+		env: { ...process.env, ...environment() },
+		stdio: ["ignore", "pipe", "pipe"],
 	});
-	child.stdout.setEncoding("utf8");
-	child.stderr.setEncoding("utf8");
-	child.stdin.end(input ?? "");
-	return child;
-}
-
-async function ended(child: ReturnType<typeof start>): Promise<Outcome> {
-	let stdout = "";
-	let stderr = "";
-	child.stdout.on("data", (chunk: string) => (stdout += chunk));
-	child.stderr.on("data", (chunk: string) => (stderr += chunk));
-	const code = await new Promise<number | null>((resolve, reject) => {
+	const output = { stdout: "", stderr: "" };
+	child.stdout.setEncoding("utf8").on("data", (chunk: string) => (output.stdout += chunk));
+	child.stderr.setEncoding("utf8").on("data", (chunk: string) => (output.stderr += chunk));
+	const ended = new Promise<number | null>((resolve, reject) => {
 		child.once("error", reject);
 		child.once("close", resolve);
 	});
-	return { code, stdout, stderr };
+	onTestFinished(() => void child.kill("SIGKILL"));
+	return { output, ended };
+}
+
+/** A federation of two nodes that an operator has brought up. */
+export async function runningFederation(
+	spec: Record<string, unknown> = {},
+	make: (object: FederationObject) => Promise<unknown> = async (object) =>
+		await testClient().create(federations, object),
+) {
+	const client = testClient();
+	const namespace = await freshNamespace(client);
+	const operator = startOperator(namespace);
+	await make(federation(namespace, "example", spec));
+	for (const node of ["gw-1", "gw-2"]) {
+		await eventually(async () => await revisionOf(client, namespace, node), `${node} is made`);
+		await playKubelet(client, namespace, node, true);
+	}
+	await eventually(
+		async () => (await condition(client, namespace, "example", "Progressing"))?.text === "False Complete",
+		"the roll-out is complete",
+	);
+	return { client, namespace, operator };
+}
+
+function environment(kubeconfig = inject("kubeconfig"), more: Readonly<Record<string, string>> = {}) {
+	return { PATH: path, HOME: tmpdir(), KUBECONFIG: kubeconfig, ...more };
 }

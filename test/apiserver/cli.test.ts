@@ -1,37 +1,21 @@
 import { readFile } from "node:fs/promises";
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { buildKubectlPlugin, kubectlPlugin } from "../../deploy/build.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { loadKubeConfig } from "../../src/kubernetes/connection.ts";
-import { kubectlXmppfed, startXmppfed, xmppfed } from "./cli-support.ts";
-import { condition, federation, federations, playKubelet, revisionOf, startOperator } from "./operator-support.ts";
+import { kubectlXmppfed, runningFederation, startXmppfed, xmppfed } from "./cli-support.ts";
+import { startControlPlane } from "./control-plane.ts";
+import { federation, federations } from "./operator-support.ts";
 import { eventually, freshNamespace, temporaryKubeconfig, testClient } from "./support.ts";
 
 beforeAll(async () => void (await buildKubectlPlugin()));
-
-/** A federation of two nodes that an operator has brought up. */
-async function running(spec: Record<string, unknown> = {}) {
-	const client = testClient();
-	const namespace = await freshNamespace(client);
-	const operator = startOperator(namespace);
-	await client.create(federations, federation(namespace, "example", spec));
-	for (const node of ["gw-1", "gw-2"]) {
-		await eventually(async () => await revisionOf(client, namespace, node), `${node} is made`);
-		await playKubelet(client, namespace, node, true);
-	}
-	await eventually(
-		async () => (await condition(client, namespace, "example", "Progressing"))?.text === "False Complete",
-		"the roll-out is complete",
-	);
-	return { client, namespace, operator };
-}
 
 const annotation = async (client: KubernetesClient, namespace: string, name: string) =>
 	(await client.get(federations, namespace, "example"))?.metadata.annotations?.[name];
 
 describe("status", () => {
 	test("shows all of a federation, through kubectl itself", async () => {
-		const { namespace } = await running({ service: { type: "ClusterIP", hostname: "xmpp.example.com" } });
+		const { namespace } = await runningFederation({ service: { type: "ClusterIP", hostname: "xmpp.example.com" } });
 		const { code, stdout, stderr } = await kubectlXmppfed(["status", "example", "-n", namespace]);
 		expect(stderr).toBe("");
 		expect(code).toBe(0);
@@ -74,15 +58,14 @@ describe("status", () => {
 		const namespace = await freshNamespace(client);
 		await client.create(federations, federation(namespace, "example"));
 		const watching = startXmppfed(["status", "example", "--watch", "-n", namespace]);
-		await eventually(() => watching.output().includes("Federation: example"), "it shows the federation");
+		await eventually(() => watching.output.stdout.includes("Federation: example"), "it shows the federation");
 		await client.mergePatch(federations, namespace, "example", {
 			metadata: { annotations: { "xmppfed.dev/paused": "true" } },
 		});
-		await eventually(() => watching.output().includes("Paused:"), "it shows that it is paused");
+		await eventually(() => watching.output.stdout.includes("Paused:"), "it shows that it is paused");
 		await client.delete(federations, namespace, "example");
-		const { code, stderr } = await watching.ended;
-		expect(stderr).toBe("the XmppFederation example was deleted\n");
-		expect(code).toBe(0);
+		expect(await watching.ended).toBe(0);
+		expect(watching.output.stderr).toBe("the XmppFederation example was deleted\n");
 	});
 });
 
@@ -199,6 +182,17 @@ describe("what is wrong is said in words", () => {
 		expect(code).toBe(1);
 		expect(stderr).toMatch(/^error: list xmppfederations \S+: no answer from the API server: .*ECONNREFUSED/);
 	});
+});
+
+test("a cluster without the operator's CRDs: how to install them", async () => {
+	const controlPlane = await startControlPlane(inject("binaries"));
+	onTestFinished(async () => await controlPlane.stop());
+	const { code, stderr } = await xmppfed(["status", "example"], { kubeconfig: controlPlane.kubeconfig });
+	expect(code).toBe(1);
+	expect(stderr).toBe(
+		"error: this cluster does not know XmppFederation: the operator's CRDs are not installed\n" +
+			"Install them from the operator's sources: kubectl apply --server-side -f crds\n",
+	);
 });
 
 test("help is there for the program and each command", async () => {

@@ -1,0 +1,142 @@
+import { expect, test } from "vitest";
+import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
+import type { RunningNode } from "../../../src/cli/applied-nodes.ts";
+import { planText } from "../../../src/cli/plan-text.ts";
+import { type PlanSituation, restartPlan, restartsAnything } from "../../../src/cli/restart-plan.ts";
+import { plain } from "../../../src/cli/terminal.ts";
+import { nodeRevision } from "../../../src/model/revision.ts";
+import type { StoredFederation } from "../../../src/model/stored-federation.ts";
+import { givenSecrets, modelled, now, sample } from "../fixtures/federation.ts";
+
+type Change = (spec: XmppFederation["spec"]) => void;
+const nothing: Change = () => {};
+
+const running = (federation: StoredFederation, secrets: object = givenSecrets): RunningNode[] =>
+	modelled(federation, secrets).intent.nodes.map((node) => ({
+		name: node.name,
+		federation: node.federation,
+		revision: nodeRevision(node),
+		applied: JSON.parse(JSON.stringify(node)) as unknown,
+	}));
+
+function situation(change: Change, more: Partial<PlanSituation> = {}): PlanSituation {
+	const live = sample("full");
+	return {
+		live,
+		proposed: { ...sample("full", change), metadata: { ...live.metadata, generation: 4 } },
+		running: running(live),
+		notReady: new Set(),
+		earlier: [],
+		current: new Set(),
+		chosenImage: undefined,
+		now,
+		...more,
+	};
+}
+
+const node = (spec: XmppFederation["spec"], index: number) => {
+	const entry = spec.nodes[index];
+	if (!entry) throw new Error(`the sample has no node ${index}`);
+	return entry;
+};
+const annotated = (federation: StoredFederation, annotations: Record<string, string>): StoredFederation => ({
+	...federation,
+	metadata: { ...federation.metadata, annotations },
+});
+
+/** File name, what is planned, whether anything restarts. */
+const cases: readonly (readonly [string, () => PlanSituation, boolean])[] = [
+	["nothing", () => situation(nothing), false],
+	["upstream", () => situation((spec) => void (spec.upstream.port = 5300)), true],
+	["toggle", () => situation((spec) => void (node(spec, 2).federation = "Enabled")), true],
+	["remove", () => situation((spec) => void spec.nodes.splice(2, 1)), true],
+	["add", () => situation((spec) => void spec.nodes.push({ name: "in-2" })), false],
+	[
+		"quiet",
+		() =>
+			situation((spec) => {
+				spec.service = { ...spec.service, hostname: "chat.example.com" };
+				spec.resolver = { enabled: false };
+			}),
+		false,
+	],
+	[
+		"secret",
+		() => situation((spec) => void (spec.security = { ...spec.security, certificate: { secretName: "x" } })),
+		true,
+	],
+	[
+		"self-signed",
+		() => situation((spec) => void (spec.security = { dialback: { secretRef: { name: "example-com-dialback" } } })),
+		true,
+	],
+	["new", () => ({ ...situation(nothing, { live: undefined, running: [] }), proposed: sample("smallest") }), false],
+	[
+		"outage",
+		() =>
+			situation((spec) =>
+				spec.nodes.forEach((entry) => {
+					delete entry.published;
+					entry.federation = "Disabled";
+				}),
+			),
+		true,
+	],
+	[
+		"paused-restart",
+		() => {
+			const orders = { "xmppfed.dev/paused": "true", "xmppfed.dev/restart": "gw-2@2026-06-01T11:00:00Z" };
+			return situation(nothing, { proposed: annotated(sample("full"), orders) });
+		},
+		true,
+	],
+	[
+		// gw-1 has taken over another upstream already; the others are on their way, and the file asks for more.
+		"under-way",
+		() => {
+			const before = sample("full");
+			const live = sample("full", (spec) => void (spec.upstream.port = 5300));
+			const through = running(live).filter(({ name }) => name === "gw-1");
+			const others = running(before).filter(({ name }) => name !== "gw-1");
+			const proposed = sample("full", (spec) => {
+				spec.upstream.port = 5300;
+				node(spec, 1).priorityClassName = "edge";
+			});
+			return situation(nothing, { live, proposed, running: [...through, ...others], notReady: new Set(["gw-2"]) });
+		},
+		true,
+	],
+];
+
+test.each(cases)("%s", async (name, make, restarts) => {
+	const plan = restartPlan(make());
+	await expect(planText(plan, plain)).toMatchFileSnapshot(`golden/${name}.plan.txt`);
+	expect(restartsAnything(plan)).toBe(restarts);
+});
+
+test("what operators of other settings made is compared with theirs", () => {
+	const live = sample("smallest");
+	const inputs = {
+		defaults: { gatewayImage: "other:2", resolverImage: "other:3", clusterDomain: "k8s.example.org" },
+	};
+	const plan = restartPlan({
+		...situation(nothing),
+		live,
+		proposed: live,
+		running: running(live, inputs),
+		chosenImage: "other:2",
+	});
+	expect(plan.steps).toEqual([]);
+});
+
+test("a Secret that changed just now is due at the nodes that have not got it yet", () => {
+	const live = sample("full");
+	const changed = {
+		...givenSecrets,
+		dialback: { data: { secret: Buffer.from("another secret of users").toString("base64") } },
+	};
+	const [first, ...rest] = [running(live, changed), running(live)].map((nodes) => nodes);
+	const nodes = (first ?? []).map((entry, index) => (index === 1 ? entry : (rest[0]?.[index] ?? entry)));
+	const plan = restartPlan(situation(nothing, { running: nodes, current: new Set(["gw-2"]) }));
+	expect(plan.causes).toMatchObject([{ reason: "DialbackSecretChanged", nodes: ["gw-1", "inside"], due: true }]);
+});
