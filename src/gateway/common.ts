@@ -45,6 +45,7 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		"",
 		"-- Speed: the content of stanzas stays bytes; Prosody's default collector takes half of its CPU",
 		`RunScript(${luaString(`${layout.moduleDirectory}/xmppfed_stream.lua`)})`,
+		`RunScript(${luaString(`${layout.moduleDirectory}/xmppfed_prepared_addresses.lua`)})`,
 		assignment("gc", { mode: "incremental", threshold: 200, speed: 200 }),
 		assignment("network_settings", { nagle: false, read_size: 65536 }),
 		assignment("network_default_read_size", 65536),

@@ -1,10 +1,13 @@
--- Both roles, global: no strings for debug lines that nobody reads.
+-- Both roles, global: leaves out what costs and serves nobody: strings for debug lines that nobody reads, and questions
+-- to the poller (xmppfed_writes.lib.lua).
 --
 -- Prosody builds stanza:top_tag() for a debug line of every stanza it reads and writes, also where the level is off.
 -- That is about a fifth of its CPU. The full tag is of use in debug logs only, so those three kinds of stanza give
 -- their name instead.
 
 module:set_global();
+
+module:require "xmppfed_writes".install();
 
 local stanza_methods = require "prosody.util.stanza".stanza_mt.__index;
 local top_tag = stanza_methods.top_tag;

@@ -11,6 +11,7 @@ default_storage = "memory"
 
 -- Speed: the content of stanzas stays bytes; Prosody's default collector takes half of its CPU
 RunScript("/usr/lib/xmppfed/modules/xmppfed_stream.lua")
+RunScript("/usr/lib/xmppfed/modules/xmppfed_prepared_addresses.lua")
 gc = { mode = "incremental", threshold = 200, speed = 200 }
 network_settings = { nagle = false, read_size = 65536 }
 network_default_read_size = 65536
