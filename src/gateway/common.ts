@@ -8,6 +8,18 @@ export type GatewayRole = "router" | "federation";
 /** Bytes of one stanza that either side of a gateway takes (advertised to peers, XEP-0478). */
 const STANZA_BYTES = 512 * 1024;
 
+/** How long a stream may take until it is authenticated. Inside, nothing is far away. */
+const unauthenticatedSeconds: Record<GatewayRole, number> = { router: 30, federation: 60 };
+
+/** How long one address may take to accept a connection. */
+const connectSeconds: Record<GatewayRole, number> = { router: 5, federation: 20 };
+
+/**
+ * What Prosody lets wait for a connection before it cuts it. mod_xmppfed_backlog stops at 1 MiB and one stanza, which can
+ * be six times as long when it is written as it was when it was read: this is for what it does not see.
+ */
+const SEND_BUFFER_BYTES = 8 * 1024 * 1024;
+
 /** A line `NAME = VALUE`, where VALUE is a value or, with `raw`, Lua source text. */
 export function assignment(name: string, value: LuaValue): string {
 	return `${name} = ${luaValue(value)}`;
@@ -47,7 +59,12 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		`RunScript(${luaString(`${layout.moduleDirectory}/xmppfed_stream.lua`)})`,
 		`RunScript(${luaString(`${layout.moduleDirectory}/xmppfed_prepared_addresses.lua`)})`,
 		assignment("gc", { mode: "incremental", threshold: 200, speed: 200 }),
-		assignment("network_settings", { nagle: false, read_size: 65536 }),
+		assignment("network_settings", {
+			nagle: false,
+			read_size: 65536,
+			connect_timeout: connectSeconds[role],
+			max_send_buffer_size: SEND_BUFFER_BYTES,
+		}),
 		assignment("network_default_read_size", 65536),
 		"",
 		"-- HTTP: /ready, /live, /status",
@@ -63,6 +80,8 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		assignment("xmppfed_drain_limit", drain.limitSeconds),
 		assignment("s2s_close_timeout", drain.limitSeconds),
 		assignment("s2s_stanza_size_limit", STANZA_BYTES),
+		assignment("s2s_send_queue_size", 1),
+		assignment("s2s_timeout", unauthenticatedSeconds[role]),
 		assignment("certificates", layout.certificateDirectory),
 		assignment("xmppfed_link_tls", { directory: layout.linkDirectory, name: node.links.tlsName }),
 		assignment("ssl", { certificate: certificateFile(layout), key: `${layout.certificateDirectory}/tls.key` }),

@@ -43,6 +43,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 			"xmppfed_drain",
 			"xmppfed_lean",
 			"xmppfed_link_port",
+			"xmppfed_metrics",
 			"xmppfed_status",
 		]),
 		"",
@@ -51,7 +52,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 		"-- The local domains",
 		...node.domains.flatMap((domain) => [
 			`Component ${luaString(xmppDomain(domain))} ${luaString("component")}`,
-			`\t${assignment("modules_enabled", ["xmppfed_peer_security", "xmppfed_routers"])}`,
+			`\t${assignment("modules_enabled", ["xmppfed_peer_security", "xmppfed_routers", "xmppfed_incoming", "xmppfed_outgoing"])}`,
 		]),
 		"",
 	].join("\n");

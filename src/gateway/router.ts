@@ -28,6 +28,8 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 		`xmppfed_link_secret = ${credential(credentialNames.link)}`,
 		assignment("xmppfed_upstreams", upstreams),
 		assignment("xmppfed_template_host", TEMPLATE_HOST),
+		"-- All streams come from the internal server",
+		assignment("xmppfed_unauthenticated_address_limit", 1000),
 		"-- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered",
 		assignment("unbound", {
 			resolvconf: true,
@@ -41,6 +43,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 			"xmppfed_drain",
 			"xmppfed_lean",
 			"xmppfed_links",
+			"xmppfed_metrics",
 			"xmppfed_status",
 			"xmppfed_upstream_probe",
 		]),
@@ -49,7 +52,13 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 		"",
 		"-- Every remote domain, see mod_xmppfed_any_domain",
 		`Component ${luaString(TEMPLATE_HOST)} ${luaString("xmppfed_template")}`,
-		`\t${assignment("modules_enabled", ["xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream"])}`,
+		`\t${assignment("modules_enabled", [
+			"xmppfed_internal_streams",
+			"xmppfed_relay",
+			"xmppfed_upstream",
+			"xmppfed_incoming",
+			"xmppfed_outgoing",
+		])}`,
 		"",
 	].join("\n");
 }

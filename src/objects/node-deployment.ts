@@ -19,6 +19,25 @@ import { nodeSecretName } from "./node-secret.ts";
 import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod-security.ts";
 
 /**
+ * Memory limit of each process where `spec.nodes[].resources` says nothing. What the process can hold at once, by the
+ * bounds in deploy/gateway/modules, in MiB:
+ *
+ * | 30 | the process itself                                                                    |
+ * | 300 | 2,500 incoming and 2,500 outgoing streams with TLS, 62 kB each (mod_xmppfed_incoming, mod_xmppfed_outgoing) |
+ * | 110 | what waits to be sent: 32, 4 between two counts, 16 kB for each of 5,000 (mod_xmppfed_backlog) |
+ * | 110 | stanzas that have begun and not ended: 32, 16 kB for each of 5,000 (mod_xmppfed_incoming) |
+ * | 10 | 20,000 remote domains, 10,000 remembered choices of a link, 1,000 failures              |
+ *
+ * The rest is for what Lua's collector has not freed yet.
+ */
+export const gatewayMemoryMiB = 768;
+
+const defaultResources = {
+	requests: { cpu: "50m", memory: "64Mi" },
+	limits: { memory: `${gatewayMemoryMiB}Mi` },
+} as const;
+
+/**
  * One node: one pod with a router and, where the node is Enabled, a federation connection manager (R1). A new pod is
  * ready before the old one drains.
  */
@@ -89,7 +108,7 @@ function container(
 		args: [role],
 		ports,
 		env: [{ name: "CREDENTIALS_DIRECTORY", value: credentialsDirectory }],
-		...(resources && { resources }),
+		resources: resources ?? defaultResources,
 		securityContext: containerSecurityContext(),
 		startupProbe: { ...probe("/live"), periodSeconds: 1, failureThreshold: 60 },
 		livenessProbe: { ...probe("/live"), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },

@@ -40,6 +40,6 @@ test("remote domains in use are bounded, and forgotten when nothing uses them", 
 	world.internal.kill("SIGKILL");
 	await waitFor("its streams to be gone", async () => (await node.status("router")).streams.length === 0);
 	link.send(`<message from='bob@one.lab' to='${alice.jid}' id='four' type='chat'><body>hello</body></message>`);
-	await link.receive("<remote-server-not-found");
+	await link.receive("<remote-server-timeout");
 	await waitFor("the domains to be forgotten", async () => (await inUse())?.inUse === 0);
 });

@@ -24,7 +24,7 @@ local max_domains = module:get_option_integer("xmppfed_max_domains", 20000, 1);
 local idle = module:get_option_period("xmppfed_domain_idle", "5 minutes");
 
 local last_used = {}; -- name -> monotonic seconds
-local count = 0;
+local count, refused = 0, 0;
 
 local light_host_mt = {
 	__index = function (_, key)
@@ -34,7 +34,10 @@ local light_host_mt = {
 	__tostring = function (host) return ("RemoteDomain %q"):format(host.host); end;
 };
 
+local last_sweep = now();
+
 local function sweep(older_than)
+	last_sweep = now();
 	local busy = {};
 	for session in pairs(prosody.incoming_s2s) do
 		if session.to_host then busy[session.to_host] = true; end
@@ -64,8 +67,12 @@ function activate(domain)
 		return hosts[name];
 	end
 	if rawget(hosts, name) then return nil, "host-unknown"; end
-	if count >= max_domains and sweep(0) == 0 then
-		module:log("warn", "%s is refused: %d remote domains are in use at the same time", name, count);
+	-- A sweep looks at every domain: at most one a second while nothing is free
+	if count >= max_domains and (now() - last_sweep < 1 or sweep(0) == 0) then
+		refused = refused + 1;
+		if refused % 100 == 1 then
+			module:log("warn", "%s is refused: %d remote domains are in use at the same time (%d refused in all)", name, count, refused);
+		end
 		return nil, "resource-constraint";
 	end
 	hosts[name] = setmetatable({ host = name, s2sout = {} }, light_host_mt);

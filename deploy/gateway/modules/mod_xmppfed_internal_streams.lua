@@ -23,6 +23,15 @@ local function refuse(session, from)
 	session:close(not_internal);
 end
 
+-- Makes sure that a remote domain is there, if it can be one. Returns true when the stream was closed instead: the
+-- internal server then answers whoever waits for it.
+local function activate_or_close(session, domain)
+	local host, err = any_domain.activate(domain);
+	if host or err ~= "resource-constraint" then return false; end
+	session:close({ condition = err, text = "Too many remote domains are in use" });
+	return true;
+end
+
 -- What happens to an element before Prosody sees it. Returns true when it is done with.
 local function before(session, thread, item)
 	local attr = item.attr;
@@ -32,12 +41,11 @@ local function before(session, thread, item)
 			refuse(session, from);
 			return true;
 		end
-		if attr.to then any_domain.activate(attr.to); end
-		return false;
+		return activate_or_close(session, attr.to);
 	end
 	if not attr or not attr.to then return false; end
 	local to = jid_host(attr.to);
-	any_domain.activate(to);
+	if activate_or_close(session, to) then return true; end
 	-- The short way of a stanza: the checks of core_process_stanza but for nodeprep and resourceprep, which the
 	-- federation connection manager does. A domain that is not written in its prepared form is not found here and takes
 	-- the long way.

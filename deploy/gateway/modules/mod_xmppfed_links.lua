@@ -11,6 +11,8 @@
 -- Invariants: at most one link for each domain and address. An address that DNS no longer gives keeps its link until
 -- the link ends by itself, and is not tried again. A link carries stanzas only after <hello/> and before <drain/>.
 -- Nothing of the link secret is said before the other side has been verified.
+-- While the upstream of its domain is known not to be reached it is withdrawn: it carries what goes out, and the other
+-- side sends what comes in by other routers.
 
 module:set_global();
 
@@ -25,6 +27,9 @@ local protocol = module:require "xmppfed_link";
 local watch_addresses = module:require "xmppfed_addresses".watch;
 local rendezvous = module:require "xmppfed_rendezvous";
 local link_tls = module:require "xmppfed_link_tls";
+local probe = module:depends("xmppfed_upstream_probe");
+local backlog = module:depends("xmppfed_backlog");
+local bounce = module:require "xmppfed_bounce".bounce;
 
 local xmlns_component = "jabber:component:accept";
 local xmlns_stream_errors = "urn:ietf:params:xml:ns:xmpp-streams";
@@ -61,13 +66,13 @@ local function choose_again(domain)
 	choosers[domain]:replace(candidates);
 end
 
--- Sends a stanza of a local domain to a peer domain. False when no link can carry it.
+-- Sends a stanza of a local domain to a peer domain. False and a stanza error condition when no link can carry it.
 function send(domain, peer, stanza)
 	local chooser = choosers[domain];
 	local link = chooser and chooser:choose(peer);
-	if not link then return false; end
+	if not link then return false, "remote-server-timeout"; end
 	stanza.attr.xmlns = nil; -- the default namespace of the stream
-	link.conn:write(tostring(stanza));
+	if not link.outlet:send(tostring(stanza), stanza) then return false, "resource-constraint"; end
 	link.sent = link.sent + 1;
 	return true;
 end
@@ -85,17 +90,30 @@ local function hang_up(link, why)
 	if link.conn then link.conn:close(); end
 end
 
+-- Tells the other side when this changes: whether it may send stanzas for the internal server
+local function tell_withdrawn(link)
+	local withdrawn = probe.is_down(link.domain);
+	if link.state ~= "up" or link.withdrawn == withdrawn then return; end
+	link.withdrawn = withdrawn;
+	write(link, withdrawn and "withdraw" or "offer");
+end
+
+module:hook("xmppfed-upstream-changed", function ()
+	for _, link in pairs(links) do tell_withdrawn(link); end
+end);
+
 local control = {};
 
 function control.hello(link, element)
 	link.node, link.state, link.retry, link.failure = element.attr.node or link.address, "up", nil, nil;
 	link.since = os.time();
 	sequence = sequence + 1;
-	link.sequence = sequence;
+	link.sequence, link.outlet = sequence, backlog.outlet(link.conn);
 	reached[link.domain] = true;
 	last_change = monotonic();
 	choose_again(link.domain);
 	module:log("info", "Link %s to node %s is up", link.key, link.node);
+	tell_withdrawn(link);
 end
 
 function control.drain(link)
@@ -150,7 +168,8 @@ function stream_callbacks.handlestanza(link, element)
 		local handler = control[element.name];
 		if handler then handler(link, element); end
 	elseif element.name == "handshake" then
-		write(link, "hello", { node = node });
+		link.withdrawn = probe.is_down(link.domain);
+		write(link, "hello", { node = node, withdrawn = link.withdrawn and "true" or nil });
 	elseif link.state == "up" then
 		link.received = link.received + 1;
 		module:fire_event("xmppfed-from-outside", { link = link, stanza = element });
@@ -165,7 +184,8 @@ local function ended(link, err)
 	if link.state == "down" then return; end
 	local was_up = link.state == "up";
 	local why = link.failure or err or "closed";
-	link.conn, link.state = nil, "down";
+	local lost = link.outlet and link.outlet:lost() or {};
+	link.conn, link.state, link.outlet = nil, "down", nil;
 	control.drained(link); -- nobody is left to answer
 	last_change = monotonic();
 	if was_up then
@@ -174,6 +194,7 @@ local function ended(link, err)
 	elseif why ~= link.last_failure then
 		module:log("warn", "Link %s cannot be made: %s", link.key, why);
 	end
+	for _, head in ipairs(lost) do bounce(head, "wait", "remote-server-timeout", "The federation connection manager is gone"); end
 	link.failure, link.last_failure, link.last_failure_at = nil, why, os.time();
 	if stopping or not link.wanted then
 		links[link.key] = nil;

@@ -1,7 +1,7 @@
 -- Router, template host: hands stanzas of the internal server to a link, and what comes in on a link to the internal
 -- server.
 --
--- Without a link the sender gets remote-server-timeout (type wait). What comes from outside is addressed to a local
+-- Without a link the sender gets remote-server-timeout (type wait), and resource-constraint where too much waits. What comes from outside is addressed to a local
 -- domain and is not from one, or it is dropped.
 --
 -- Options: xmppfed_upstreams (table, its keys are the local domains)
@@ -15,6 +15,13 @@ local upstreams = module:get_option("xmppfed_upstreams", {});
 local any_domain = module:depends("xmppfed_any_domain");
 local links = module:depends("xmppfed_links");
 
+local problems = {
+	["remote-server-timeout"] = "No federation connection manager is connected";
+	["resource-constraint"] = "Too much waits for the federation connection manager";
+};
+sent = { message = 0, presence = 0, iq = 0 }; -- stanzas to links, for the metrics
+refused = {}; -- condition -> stanzas of the internal server, for the metrics
+
 local function may_be_answered(stanza)
 	return stanza.attr.type ~= "error" and stanza.attr.type ~= "result";
 end
@@ -22,8 +29,14 @@ end
 -- A stanza of the internal server, checked, for a remote domain. Always takes care of it.
 function to_outside(origin, stanza)
 	local attr = stanza.attr;
-	if links.send(jid_host(attr.from), jid_host(attr.to), stanza) or not may_be_answered(stanza) then return true; end
-	origin.send(st.error_reply(stanza, "wait", "remote-server-timeout", "No federation connection manager is connected"));
+	local ok, err = links.send(jid_host(attr.from), jid_host(attr.to), stanza);
+	if ok then
+		local name = stanza.name;
+		if sent[name] then sent[name] = sent[name] + 1; end
+	elseif may_be_answered(stanza) then
+		refused[err] = (refused[err] or 0) + 1;
+		origin.send(st.error_reply(stanza, "wait", err, problems[err]));
+	end
 	return true;
 end
 

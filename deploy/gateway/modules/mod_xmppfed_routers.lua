@@ -2,13 +2,14 @@
 -- for each domain (the other end of mod_xmppfed_links; messages in xmppfed_link.lib.lua).
 --
 -- A peer's stanzas go to the router that rendezvous hashing on the peer's domain gives. Without a router the peer gets
--- remote-server-timeout (type wait).
+-- remote-server-timeout (type wait). A router that does not reach the internal server withdraws its link: nothing is
+-- sent to it, and what it sends is still taken.
 --
 -- Options:
 --   xmppfed_node (string)          name of this node
 --   component_secret (string)      the shared link secret
 --
--- Invariant: `pool` has exactly the links that said <hello/> and have neither drained nor ended.
+-- Invariant: `pool` has exactly the links that said <hello/> and have neither been withdrawn nor drained nor ended.
 
 local st = require "prosody.util.stanza";
 local sha1 = require "prosody.util.hashes".sha1;
@@ -18,15 +19,20 @@ local monotonic = require "prosody.util.time".monotonic;
 local protocol = module:require "xmppfed_link";
 local rendezvous = module:require "xmppfed_rendezvous";
 local link_port = module:depends("xmppfed_link_port");
+local backlog = module:depends("xmppfed_backlog");
+local bounce = module:require "xmppfed_bounce".bounce;
 
 local node = module:get_option_string("xmppfed_node");
 local secret = module:get_option_string("component_secret");
 
 local linked = {};  -- session -> true: every link that is authenticated, draining ones too
-local pool = {};    -- array of { session, node }, oldest first
+local pool = {};    -- array of { session, node, since, sent, sequence }, oldest first
+local sequence = 0; -- of the last link
 local chooser = rendezvous.new();
 local reached = false;
 local draining = false;
+sent = { message = 0, presence = 0, iq = 0 }; -- stanzas to routers, for the metrics
+refused = {}; -- condition -> stanzas of peers, for the metrics
 
 local function send(session, name, attr)
 	attr = attr or {};
@@ -41,6 +47,13 @@ local function remove_from_pool(session)
 			break;
 		end
 	end
+	chooser:replace(pool);
+end
+
+local function add_to_pool(session)
+	remove_from_pool(session);
+	table.insert(pool, session.candidate);
+	table.sort(pool, function (a, b) return a.sequence < b.sequence; end);
 	chooser:replace(pool);
 end
 
@@ -96,15 +109,32 @@ on_message("hello", function (session, element)
 		send(session, "drain");
 		return;
 	end
-	table.insert(pool, { session = session, node = session.router_node, since = os.time(), sent = 0 });
-	chooser:replace(pool);
+	sequence = sequence + 1;
+	session.candidate = { session = session, outlet = backlog.outlet(session.conn), node = session.router_node, since = os.time(), sent = 0, sequence = sequence };
+	session.withdrawn = element.attr.withdrawn == "true";
+	if not session.withdrawn then add_to_pool(session); end
 	reached = true;
-	module:log("info", "The link from router %s at %s is up: %d in all", session.router_node, session.address, #pool);
+	module:log("info", "The link from router %s at %s is up%s: %d in all", session.router_node, session.address,
+		session.withdrawn and ", but does not reach the internal server" or "", #pool);
+end);
+
+on_message("withdraw", function (session)
+	session.withdrawn = true;
+	remove_from_pool(session);
+	module:log("warn", "Router %s at %s does not reach the internal server: %d left", session.router_node, session.address, #pool);
+end);
+
+on_message("offer", function (session)
+	session.withdrawn = false;
+	if not session.candidate or session.draining then return; end
+	add_to_pool(session);
+	module:log("info", "Router %s at %s reaches the internal server again: %d in all", session.router_node, session.address, #pool);
 end);
 
 on_message("ping", function (session) send(session, "pong"); end);
 
 on_message("drain", function (session)
+	session.draining = true;
 	remove_from_pool(session);
 	send(session, "drained");
 	module:log("info", "Router %s at %s is draining: %d left", session.router_node, session.address, #pool);
@@ -145,15 +175,26 @@ module:hook_global("xmppfed-bye", function (wait)
 	end
 end);
 
+local function refuse(event, condition, text)
+	local stanza = event.stanza;
+	if stanza.attr.type == "error" or stanza.attr.type == "result" then return; end
+	refused[condition] = (refused[condition] or 0) + 1;
+	event.origin.send(st.error_reply(stanza, "wait", condition, text));
+end
+
 local function to_router(event)
-	local stanza, origin = event.stanza, event.origin;
+	local stanza = event.stanza;
 	local candidate = chooser:choose(jid_host(stanza.attr.from));
-	if candidate then
-		stanza.attr.xmlns = nil; -- the default namespace of the stream
-		candidate.sent = candidate.sent + 1;
-		candidate.session.send(stanza);
-	elseif stanza.attr.type ~= "error" and stanza.attr.type ~= "result" then
-		origin.send(st.error_reply(stanza, "wait", "remote-server-timeout", "No router is connected"));
+	if not candidate then
+		refuse(event, "remote-server-timeout", next(linked) and "The internal server cannot be reached" or "No router is connected");
+		return true;
+	end
+	stanza.attr.xmlns = nil; -- the default namespace of the stream
+	if candidate.outlet:send(tostring(stanza), stanza) then
+		local name = stanza.name;
+		candidate.sent, sent[name] = candidate.sent + 1, sent[name] + 1;
+	else
+		refuse(event, "resource-constraint", "Too much waits for the router");
 	end
 	return true;
 end
@@ -163,7 +204,23 @@ for _, name in ipairs { "iq", "message", "presence" } do
 	end
 end
 
--- For the status: `reached` whether there has been a link
+-- For the status: `reached` whether there has been a link; `links` those that said hello
 function report()
-	return { reached = reached, links = pool };
+	local links = {};
+	for session in pairs(linked) do
+		local candidate = session.candidate;
+		if candidate then
+			table.insert(links, {
+				node = candidate.node;
+				address = session.address;
+				conn = session.conn;
+				state = session.draining and "Draining" or session.withdrawn and "Withdrawn" or "Up";
+				since = candidate.since;
+				sent = candidate.sent;
+				sequence = candidate.sequence;
+			});
+		end
+	end
+	table.sort(links, function (a, b) return a.sequence < b.sequence; end);
+	return { reached = reached, links = links };
 end

@@ -25,6 +25,7 @@ local role = module:get_option_enum("xmppfed_role", "router", "federation");
 local node = module:get_option_string("xmppfed_node");
 local certificate_file = module:get_option_string("xmppfed_certificate");
 local drain = module:depends("xmppfed_drain");
+local probe = role == "router" and module:depends("xmppfed_upstream_probe");
 
 local max_failures = 1000; -- peers whose last failure is remembered
 
@@ -139,8 +140,8 @@ function roles.router()
 	local domains, up = array {}, {};
 	for domain in pairs(module:get_option("xmppfed_upstreams", {})) do domains:push(domain); end
 	for _, link in pairs(report.links) do
-		local state = link.state == "up" and (link.draining and "Draining" or "Up") or "Down";
-		if state == "Up" then up[link.domain] = true; end
+		local state = link.state ~= "up" and "Down" or link.draining and "Draining" or link.withdrawn and "Withdrawn" or "Up";
+		if state == "Up" or state == "Withdrawn" then up[link.domain] = true; end
 		list:push({
 			domain = link.domain;
 			node = link.node;
@@ -164,6 +165,13 @@ function roles.router()
 	elseif no_link ~= "" then
 		append(remarks, "NoLink", ("No federation connection manager is connected for: %s. What is sent out is answered with an error"):format(no_link));
 	end
+	local down = array {};
+	for _, upstream in ipairs(probe.report()) do
+		if not upstream.reachable then down:push(upstream.domain); end
+	end
+	if down[1] then
+		append(remarks, "UpstreamUnreachable", ("The internal server cannot be reached for: %s. What peers send goes through other nodes, or is answered with an error"):format(down:concat(", ")));
+	end
 	if report.addresses and report.lookup_failure then
 		append(remarks, "LinksNameNotResolved", ("The last look-up of the links Service failed: %s"):format(report.lookup_failure));
 	end
@@ -172,28 +180,34 @@ end
 
 function roles.federation()
 	local blockers, remarks, list = array {}, array {}, array {};
-	local domains, reached, up = array {}, {}, {};
+	local domains, reached, linked, up = array {}, {}, {}, {};
 	for domain in pairs(prosody.hosts) do
 		local routers = modulemanager.get_module(domain, "xmppfed_routers");
 		if routers then
 			local report = routers.report();
 			domains:push(domain);
-			reached[domain], up[domain] = report.reached, report.links[1] ~= nil;
+			reached[domain] = report.reached;
 			for _, link in ipairs(report.links) do
+				if link.state ~= "Draining" then linked[domain] = true; end
+				if link.state == "Up" then up[domain] = true; end
 				list:push({
 					domain = domain;
 					node = link.node;
-					address = link.session.address;
-					state = "Up";
+					address = link.address;
+					state = link.state;
 					since = datetime(link.since);
 					sent = link.sent;
-					tls = tls_of(link.session.conn);
+					tls = tls_of(link.conn);
 				});
 			end
 		end
 	end
-	local no_link = unlinked(domains, function (domain) return up[domain]; end);
+	local no_link = unlinked(domains, function (domain) return linked[domain]; end);
+	local no_upstream = unlinked(domains, function (domain) return up[domain] or not linked[domain]; end);
 	local never = unlinked(domains, function (domain) return reached[domain]; end);
+	if no_upstream ~= "" then
+		append(remarks, "UpstreamUnreachable", ("No router reaches the internal server for: %s. What peers send is answered with an error"):format(no_upstream));
+	end
 	if never ~= "" then
 		append(blockers, "NoLink", ("No router has connected for: %s"):format(never));
 	elseif no_link ~= "" then
@@ -204,7 +218,8 @@ end
 
 -- ANSWERS ------------------------------------------------------------------------------------------------------------
 
-local function readiness()
+-- Read by mod_xmppfed_metrics too
+function readiness()
 	local blockers, remarks, links = roles[role]();
 	if drain.draining then
 		append(blockers, "Draining", "The process is stopping");
@@ -245,7 +260,7 @@ local function status()
 	ready.streams = streams();
 	ready.links = links;
 	ready.linkCertificate, ready.refusedLinks = link_security();
-	ready.upstreams = role == "router" and array(modulemanager.get_module("*", "xmppfed_upstream_probe").report()) or nil;
+	ready.upstreams = probe and array(probe.report()) or nil;
 	ready.remoteDomains = role == "router" and modulemanager.get_module("*", "xmppfed_any_domain").report() or nil;
 	ready.failures = array {};
 	for _, peer in ipairs(failure_order) do ready.failures:push(failures[peer]); end

@@ -5,9 +5,8 @@
 -- Invariant: nothing that this process sends leaves for a domain that is not local. What comes from outside can so
 -- never go out again, whatever it is addressed to.
 
-local basic_resolver = require "prosody.net.resolvers.basic".new;
-
 local upstreams = module:get_option("xmppfed_upstreams", {});
+local probe = module:depends("xmppfed_upstream_probe");
 
 module:hook("route/remote", function (event)
 	if upstreams[event.to_host] then return; end
@@ -16,6 +15,16 @@ module:hook("route/remote", function (event)
 end, 500);
 
 module:hook("s2sout-pre-connect", function (event)
-	local upstream = upstreams[event.session.to_host];
-	event.resolver = basic_resolver(upstream.host, upstream.port, "tcp", { use_ipv4 = true, use_ipv6 = true });
+	event.resolver = probe.resolver(event.session.to_host);
+end);
+
+-- A stream that the upstream never opened says that it is not there. One that fails later does not.
+module:hook_global("s2s-destroyed", function (event)
+	local session, reason = event.session, event.reason;
+	if session.direction ~= "outgoing" or session.had_stream or not reason then return; end
+	probe.report_stream(session.to_host, false, type(reason) == "table" and (reason.text or reason.condition) or tostring(reason));
+end);
+
+module:hook_global("s2sout-established", function (event)
+	probe.report_stream(event.session.to_host, true);
 end);

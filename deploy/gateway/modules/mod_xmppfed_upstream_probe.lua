@@ -1,38 +1,79 @@
 -- Router, global: knows whether each upstream can be reached, also while nothing is sent, so that a wrong address shows
--- before the first message is lost.
+-- before the first message is lost, and so that the links of a router that does not reach its upstream are withdrawn
+-- (mod_xmppfed_links).
 --
--- A probe is a TCP connection that is closed as soon as it is open. It changes nothing: what is sent is still tried.
+-- A probe of an upstream that was reached is a TCP connection that is closed as soon as it is open: servers do not log
+-- that. One that was not reached must answer a stream header too: a process that hangs still accepts connections.
+-- A real stream that the upstream did not open counts at once, and so does one that it did.
+--
+-- A name that cannot be looked up (DNS does not answer) is no word about the upstream: the addresses that it had last
+-- are used meanwhile, by probes and by real streams.
 --
 -- Options:
 --   xmppfed_upstreams (table)               { ["example.org"] = { host = "xmpp.internal", port = 5269 } }
 --   xmppfed_upstream_probe_interval (period)  time between two probes of an upstream that was reached (30 s)
 --   xmppfed_upstream_retry_interval (period)  time between two probes of one that was not (5 s)
+--   xmppfed_upstream_answer (period)          longest time for an answer to a stream header (10 s)
+--
+-- Event: xmppfed-upstream-changed, when it becomes or ceases to be known that an upstream cannot be reached
 
 module:set_global();
 
 local connect = require "prosody.net.connect".connect;
 local basic_resolver = require "prosody.net.resolvers.basic".new;
+local chain_resolver = require "prosody.net.resolvers.chain".new;
+local manual_resolver = require "prosody.net.resolvers.manual".new;
 local add_task = require "prosody.util.timer".add_task;
+local xml_escape = require "prosody.util.stanza".xml_escape;
+local look_up = module:require "xmppfed_addresses".look_up;
 
 local upstreams = module:get_option("xmppfed_upstreams", {});
 local interval = module:get_option_period("xmppfed_upstream_probe_interval", 30);
 local retry = module:get_option_period("xmppfed_upstream_retry_interval", 5);
+local answer_limit = module:get_option_period("xmppfed_upstream_answer", 10);
 
-local targets = {}; -- "host:port" -> { host, port, reachable (nil until known), failure }
+local targets = {};    -- "host:port" -> { host, port, domain, addresses, reachable (nil until known), failure, turn }
+local target_of = {};  -- local domain -> its target
 
 local listener = {};
 local probe;
 
+for domain, upstream in pairs(upstreams) do
+	local key = ("%s:%d"):format(upstream.host, upstream.port);
+	targets[key] = targets[key] or { host = upstream.host, port = upstream.port, domain = domain, addresses = {}, turn = 0 };
+	target_of[domain] = targets[key];
+end
+
+-- The next probe; it replaces one that was planned before
+local function probe_in(seconds, target)
+	local turn = target.turn + 1;
+	target.turn = turn;
+	add_task(seconds, function ()
+		if target.turn == turn then probe(target); end
+	end);
+end
+
 local function known(target, reachable, failure)
+	local changed = (target.reachable == false) ~= (reachable == false);
 	if target.reachable ~= reachable or target.failure ~= failure then
 		module:log(reachable and "info" or "warn", "Upstream %s:%d %s", target.host, target.port,
 			reachable and "is reached" or ("cannot be reached: %s"):format(failure));
 	end
 	target.reachable, target.failure = reachable, failure;
-	add_task(reachable and interval or retry, function () probe(target); end);
+	probe_in(reachable and interval or retry, target);
+	if changed then module:fire_event("xmppfed-upstream-changed", {}); end
 end
 
 local by_conn = {};
+
+-- Ends a probe; false when it has ended already
+local function finish(conn, reachable, failure)
+	local target = by_conn[conn];
+	by_conn[conn] = nil;
+	if not target then return false; end
+	known(target, reachable, failure);
+	return true;
+end
 
 function listener.onattach(conn, target)
 	by_conn[conn] = target;
@@ -40,43 +81,83 @@ end
 
 function listener.onconnect(conn)
 	local target = by_conn[conn];
-	by_conn[conn] = nil;
-	conn:close();
-	known(target, true);
+	if target.reachable then
+		finish(conn, true);
+		conn:close();
+		return;
+	end
+	conn:write(("<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='%s'>")
+		:format(xml_escape(target.domain)));
+	add_task(answer_limit, function ()
+		if finish(conn, false, ("it does not answer within %d s"):format(answer_limit)) then conn:destroy(); end
+	end);
 end
 
-function listener.onincoming() end
+function listener.onincoming(conn)
+	if finish(conn, true) then
+		conn:write("</stream:stream>");
+		conn:close();
+	end
+end
 
 function listener.ondisconnect(conn, err)
-	local target = by_conn[conn];
-	by_conn[conn] = nil;
-	if target then known(target, false, err or "closed"); end
+	finish(conn, false, err or "closed");
 end
 
 function listener.onfail(target, err)
 	known(target, false, tostring(err));
 end
 
+-- The addresses that a target had last, in any order, as a resolver
+local function last_addresses(target)
+	local list = {};
+	for _, address in ipairs(target.addresses) do
+		table.insert(list, math.random(#list + 1), { address:find(":", 1, true) and "tcp6" or "tcp4", address, target.port, {} });
+	end
+	return manual_resolver(list, "tcp", {});
+end
+
 function probe(target)
-	connect(basic_resolver(target.host, target.port, "tcp", {}), listener, {}, target);
+	look_up(target.host, function (addresses, failure)
+		target.addresses = addresses or target.addresses;
+		if target.addresses[1] then
+			connect(last_addresses(target), listener, {}, target);
+		else
+			known(target, false, failure and ("look-up failed: %s"):format(failure) or "the name has no address");
+		end
+	end);
 end
 
 module:hook("server-started", function ()
-	for _, upstream in pairs(upstreams) do
-		local key = ("%s:%d"):format(upstream.host, upstream.port);
-		if not targets[key] then
-			targets[key] = { host = upstream.host, port = upstream.port };
-			probe(targets[key]);
-		end
-	end
+	for _, target in pairs(targets) do probe(target); end
 end);
+
+-- A real stream to a local domain did not come to be, or came to be
+function report_stream(domain, opened, failure)
+	local target = target_of[domain];
+	if opened and target.reachable or not opened and target.reachable == false then return; end
+	known(target, opened, failure);
+end
+
+-- Where a stream to a local domain connects to: the addresses of the last probe, where that reached it, and then what
+-- DNS says now
+function resolver(domain)
+	local target = target_of[domain];
+	local by_name = basic_resolver(target.host, target.port, "tcp", { use_ipv4 = true, use_ipv6 = true });
+	return target.reachable and chain_resolver({ last_addresses(target), by_name }) or by_name;
+end
+
+-- Whether a local domain's upstream is known not to be reached. It is not while nothing is known yet.
+function is_down(domain)
+	local target = target_of[domain];
+	return target ~= nil and target.reachable == false;
+end
 
 -- For the status: one entry for each local domain whose upstream has been probed
 function report()
 	local list = {};
-	for domain, upstream in pairs(upstreams) do
-		local target = targets[("%s:%d"):format(upstream.host, upstream.port)];
-		if target and target.reachable ~= nil then
+	for domain, target in pairs(target_of) do
+		if target.reachable ~= nil then
 			table.insert(list, {
 				domain = domain;
 				host = target.host;

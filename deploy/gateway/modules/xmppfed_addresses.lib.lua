@@ -1,4 +1,4 @@
--- Watches the addresses (A and AAAA) of one name.
+-- The addresses (A and AAAA) of one name, once or again and again.
 --
 -- A look-up that fails (time-out, SERVFAIL) changes nothing; a name that does not exist, or has no address, is the
 -- empty set. Needs lua-unbound with a cache that keeps nothing (`cache-max-ttl: 0`), or changes are seen late.
@@ -50,4 +50,4 @@ local function watch(name, interval, on_result)
 	return function () stopped = true; end;
 end
 
-return { watch = watch };
+return { look_up = look_up, watch = watch };

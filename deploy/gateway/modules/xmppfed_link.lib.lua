@@ -4,6 +4,9 @@
 --   router  <hello node='NODE'/>     federation connection manager answers <hello node='NODE'/>; the link is up
 --   either  <drain/>                 I am going: send me nothing more. The other side answers <drained/>, and all that
 --                                    it sent before has then arrived.
+--   router  <withdraw/>              I do not reach the internal server of this domain: send me no stanzas. I go on
+--                                    sending what it sends. <offer/> takes that back. A <hello/> with withdrawn='true'
+--                                    is both.
 --   either  <bye/>                   close the stream; all that I sent before has been read when it is closed
 --   router  <ping/>                  every ping_interval; answered with <pong/>
 

@@ -54,7 +54,7 @@ export interface Link {
 	readonly domain: string;
 	readonly node?: string;
 	readonly address: string;
-	readonly state: "Up" | "Down" | "Draining";
+	readonly state: "Up" | "Down" | "Draining" | "Withdrawn";
 	readonly since?: string;
 	readonly sent: number;
 	readonly received?: number;
@@ -98,7 +98,7 @@ export interface Status extends Readiness {
 export class GatewayNode {
 	readonly machine: Machine;
 	readonly address: string;
-	readonly programs: Partial<Record<Role, Program>> = {};
+	programs: Partial<Record<Role, Program>> = {};
 	intent: NodeIntent;
 
 	static async install(
@@ -138,12 +138,18 @@ export class GatewayNode {
 		if (this.intent.federation === "Enabled") await this.startRole("federation", secrets);
 	}
 
-	/** `settings` is Lua text in front of the role's configuration. */
+	/** `settings` are Lua assignments, one a line, in place of those that the role's configuration has. */
 	async startRole(role: Role, secrets: Secrets, settings = ""): Promise<Program> {
-		const text = role === "router" ? routerConfiguration(this.intent) : federationConfiguration(this.intent);
-		await this.machine.write(`${configurationDirectory}/${configurationKeys[role]}`, settings + text);
+		const names = settings.split("\n").map((line) => line.split(" = ", 1)[0]);
+		const text = (role === "router" ? routerConfiguration(this.intent) : federationConfiguration(this.intent))
+			.split("\n")
+			.filter((line) => !names.includes(line.split(" = ", 1)[0]) || line === "")
+			.join("\n");
+		await this.machine.write(`${configurationDirectory}/${configurationKeys[role]}`, `${settings}\n${text}`);
 		for (const name of ["link", "dialback"] as const) {
 			const file = `${credentialsDirectory}/${credentialNames[name]}`;
+			// Not again while the other process may be reading it: it would find it empty.
+			if ((await readFile(this.machine.path(file), "utf8").catch(() => undefined)) === secrets[name]) continue;
 			await this.machine.write(file, secrets[name], { owner: USER, mode: 0o400 });
 		}
 		const program = await this.machine.run(role, ["/usr/bin/xmppfed-gateway", role], {
@@ -186,7 +192,10 @@ export class GatewayNode {
 			await waitFor(`${program.name} to be ready`, async () => {
 				if (program.ended) throw new Hopeless(program.tail());
 				const readiness = await this.readiness(role);
-				if (!readiness.ready) throw new Error(`${JSON.stringify(readiness.reasons)}\n${program.tail()}`);
+				if (!readiness.ready) {
+					const tails = Object.values(this.programs).map((each) => each.tail());
+					throw new Error(`${JSON.stringify(readiness.reasons)}\n${tails.join("\n")}`);
+				}
 				return true;
 			});
 		}

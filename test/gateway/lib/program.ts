@@ -10,6 +10,8 @@ export class Program {
 	readonly pid: number;
 	readonly exit: Promise<number | NodeJS.Signals>;
 	ended = false;
+	/** nsenter. */
+	readonly #outer: number;
 
 	static async start(name: string, command: readonly string[], env: Record<string, string>): Promise<Program> {
 		const [file = "", ...args] = command;
@@ -38,12 +40,19 @@ export class Program {
 				throw new Error(`${name} ended at once (${code}): ${lines.join("\n")}`);
 			}),
 		]);
-		return new Program(name, pid, exit, lines);
+		return new Program(name, pid, child.pid ?? pid, exit, lines);
 	}
 
-	private constructor(name: string, pid: number, exit: Promise<number | NodeJS.Signals>, lines: string[]) {
+	private constructor(
+		name: string,
+		pid: number,
+		outer: number,
+		exit: Promise<number | NodeJS.Signals>,
+		lines: string[],
+	) {
 		this.name = name;
 		this.pid = pid;
+		this.#outer = outer;
 		this.exit = exit;
 		this.lines = lines;
 		void this.#noteEnd();
@@ -56,6 +65,8 @@ export class Program {
 
 	kill(signal: NodeJS.Signals): void {
 		process.kill(this.pid, signal);
+		// nsenter stops itself when its child is stopped, and is not continued with it.
+		if (signal === "SIGCONT") process.kill(this.#outer, signal);
 	}
 
 	/** The last lines, for messages. */

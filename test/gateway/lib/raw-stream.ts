@@ -51,6 +51,29 @@ export class RawStream implements Disposable {
 		});
 	}
 
+	/** TLS on the same connection, once the other side has said that it may begin. */
+	async startTls(): Promise<RawStream> {
+		this.#socket.removeAllListeners("data");
+		const socket = tlsConnect({ socket: this.#socket, rejectUnauthorized: false });
+		await new Promise<void>((resolve, reject) => {
+			socket.once("secureConnect", () => resolve());
+			socket.once("error", reject);
+		});
+		return new RawStream(socket);
+	}
+
+	/** The same at the other side. */
+	async acceptTls(pem: { readonly certificate: string; readonly key: string }): Promise<RawStream> {
+		this.#socket.removeAllListeners("data");
+		const socket = new TLSSocket(this.#socket, { isServer: true, cert: pem.certificate, key: pem.key });
+		const stream = new RawStream(socket);
+		await new Promise<void>((resolve, reject) => {
+			socket.once("secure", () => resolve());
+			socket.once("error", reject);
+		});
+		return stream;
+	}
+
 	[Symbol.dispose](): void {
 		this.#socket.destroy();
 	}

@@ -62,7 +62,8 @@ export class World implements AsyncDisposable {
 	readonly network: Network;
 	readonly dns: Dns;
 	readonly #options: WorldOptions;
-	#internal: Program | undefined;
+	readonly #servers = new Map<"internal" | ServerKind, Program>();
+	readonly #starts = new Map<"internal" | ServerKind, () => Promise<Program>>();
 
 	/** Everything is started, the nodes are not. */
 	static async start(options: WorldOptions): Promise<World> {
@@ -132,16 +133,41 @@ export class World implements AsyncDisposable {
 		await this.network.setConnected(numbers.firstNode + this.nodes.indexOf(node), connected);
 	}
 
+	/** Where the internal server takes streams of other servers. */
+	get internalAddress(): { host: string; port: number } {
+		return { host: this.network.address(numbers.internal), port: 5269 };
+	}
+
 	/** The internal server. */
 	get internal(): Program {
-		if (!this.#internal) throw new Error("the internal server was not started");
-		return this.#internal;
+		return this.server("internal");
+	}
+
+	/** The internal server, or a peer. */
+	server(role: "internal" | ServerKind): Program {
+		const program = this.#servers.get(role);
+		if (!program) throw new Error(`the server ${role} was not started`);
+		return program;
 	}
 
 	node(name: string): GatewayNode {
 		const node = this.nodes.find(({ intent }) => intent.name === name);
 		if (!node) throw new Error(`there is no node ${name}`);
 		return node;
+	}
+
+	/** Kills a server. */
+	async stopServer(role: "internal" | ServerKind): Promise<void> {
+		const program = this.server(role);
+		program.kill("SIGKILL");
+		await program.exit;
+	}
+
+	/** Starts a server again that has ended. */
+	async startServer(role: "internal" | ServerKind): Promise<void> {
+		const start = this.#starts.get(role);
+		if (!start) throw new Error(`the server ${role} was not started`);
+		this.#servers.set(role, await start());
 	}
 
 	/** Logs a user of the internal server in. */
@@ -221,19 +247,27 @@ export class World implements AsyncDisposable {
 			await machine.write(`${serverDirectory}/${name}`, text, { owner: user });
 		}
 		await machine.write(`${serverDirectory}/start.sh`, program.startScript);
-		const running = await machine.run(kind, ["sh", `${serverDirectory}/start.sh`, serverDirectory], { user });
-		if (internal) this.#internal = running;
+		const start = async () => await machine.run(kind, ["sh", `${serverDirectory}/start.sh`, serverDirectory], { user });
+		const running = await start();
+		this.#servers.set(role, running);
+		this.#starts.set(role, start);
+		await this.waitForServer(role, running);
+		return running;
+	}
+
+	/** Waits until a server serves its users. */
+	async waitForServer(role: "internal" | ServerKind, running = this.server(role)): Promise<void> {
+		const { domain } = role === "internal" ? local : peers[role];
 		await waitFor(
 			`${running.name} to serve its users`,
 			async () => {
 				if (running.ended) throw new Hopeless(running.tail());
 				const last = this.#options.users.at(-1) ?? "";
-				await using client = await XmppClient.login(this.#account(last, domains.domain, numbers[role]));
+				await using client = await XmppClient.login(this.#account(last, domain, numbers[role]));
 				return client.jid;
 			},
 			{ timeout: 60_000, interval: 250 },
 		);
-		return running;
 	}
 }
 

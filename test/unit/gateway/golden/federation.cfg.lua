@@ -13,7 +13,7 @@ default_storage = "memory"
 RunScript("/usr/lib/xmppfed/modules/xmppfed_stream.lua")
 RunScript("/usr/lib/xmppfed/modules/xmppfed_prepared_addresses.lua")
 gc = { mode = "incremental", threshold = 200, speed = 200 }
-network_settings = { nagle = false, read_size = 65536 }
+network_settings = { nagle = false, read_size = 65536, connect_timeout = 20, max_send_buffer_size = 8388608 }
 network_default_read_size = 65536
 
 -- HTTP: /ready, /live, /status
@@ -29,6 +29,8 @@ xmppfed_deregistration = 5
 xmppfed_drain_limit = 30
 s2s_close_timeout = 30
 s2s_stanza_size_limit = 524288
+s2s_send_queue_size = 1
+s2s_timeout = 60
 certificates = "/run/xmppfed/certificate"
 xmppfed_link_tls = { directory = "/run/xmppfed/link", name = "links.federation.corp.xmppfed.invalid" }
 ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/certificate/tls.key" }
@@ -49,7 +51,7 @@ xmppfed_link_port = 5275
 component_stanza_size_limit = 4194304
 component_secret = Credential("link-secret")
 
-modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_link_port", "xmppfed_status" }
+modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_link_port", "xmppfed_metrics", "xmppfed_status" }
 
 -- Prosody does not start without a VirtualHost. This one serves nobody.
 VirtualHost "placeholder.invalid"
@@ -58,6 +60,6 @@ VirtualHost "placeholder.invalid"
 
 -- The local domains
 Component "example.lab" "component"
-	modules_enabled = { "xmppfed_peer_security", "xmppfed_routers" }
+	modules_enabled = { "xmppfed_peer_security", "xmppfed_routers", "xmppfed_incoming", "xmppfed_outgoing" }
 Component "conference.example.lab" "component"
-	modules_enabled = { "xmppfed_peer_security", "xmppfed_routers" }
+	modules_enabled = { "xmppfed_peer_security", "xmppfed_routers", "xmppfed_incoming", "xmppfed_outgoing" }

@@ -13,7 +13,7 @@ default_storage = "memory"
 RunScript("/usr/lib/xmppfed/modules/xmppfed_stream.lua")
 RunScript("/usr/lib/xmppfed/modules/xmppfed_prepared_addresses.lua")
 gc = { mode = "incremental", threshold = 200, speed = 200 }
-network_settings = { nagle = false, read_size = 65536 }
+network_settings = { nagle = false, read_size = 65536, connect_timeout = 5, max_send_buffer_size = 8388608 }
 network_default_read_size = 65536
 
 -- HTTP: /ready, /live, /status
@@ -29,6 +29,8 @@ xmppfed_deregistration = 5
 xmppfed_drain_limit = 30
 s2s_close_timeout = 30
 s2s_stanza_size_limit = 524288
+s2s_send_queue_size = 1
+s2s_timeout = 30
 certificates = "/run/xmppfed/certificate"
 xmppfed_link_tls = { directory = "/run/xmppfed/link", name = "links.federation.corp.xmppfed.invalid" }
 ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/certificate/tls.key" }
@@ -46,10 +48,12 @@ xmppfed_links = { host = "federation-links.corp.svc.cluster.local", port = 5275 
 xmppfed_link_secret = Credential("link-secret")
 xmppfed_upstreams = { ["example.lab"] = { host = "ejabberd.corp.svc.cluster.local", port = 5269 }, ["conference.example.lab"] = { host = "ejabberd.corp.svc.cluster.local", port = 5269 } }
 xmppfed_template_host = "remote-domain.invalid"
+-- All streams come from the internal server
+xmppfed_unauthenticated_address_limit = 1000
 -- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered
 unbound = { resolvconf = true, options = { ["infra-host-ttl:"] = "2", ["infra-cache-max-rtt:"] = "2000", ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }
 
-modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_status", "xmppfed_upstream_probe" }
+modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_metrics", "xmppfed_status", "xmppfed_upstream_probe" }
 
 -- Prosody does not start without a VirtualHost. This one serves nobody.
 VirtualHost "placeholder.invalid"
@@ -58,4 +62,4 @@ VirtualHost "placeholder.invalid"
 
 -- Every remote domain, see mod_xmppfed_any_domain
 Component "remote-domain.invalid" "xmppfed_template"
-	modules_enabled = { "xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream" }
+	modules_enabled = { "xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream", "xmppfed_incoming", "xmppfed_outgoing" }

@@ -1,0 +1,261 @@
+-- Both roles, global: GET /metrics in OpenMetrics text format 1.0.0.
+--
+-- Nothing here costs anything per stanza: other modules count what they do, and the rest is looked up when it is asked
+-- for. Prosody's own statistics measure every event and every label that a peer makes up, and are off.
+--
+-- Labels have fixed sets of values; no peer, domain or address is one.
+--
+-- Options: xmppfed_role, xmppfed_node
+
+module:set_global();
+module:depends("http");
+
+local modulemanager = require "prosody.core.modulemanager";
+
+local role = module:get_option_enum("xmppfed_role", "router", "federation");
+local node = module:get_option_string("xmppfed_node");
+local backlog = module:depends("xmppfed_backlog");
+local incoming = module:depends("xmppfed_incoming");
+local outgoing = module:depends("xmppfed_outgoing");
+local status = module:depends("xmppfed_status");
+local page_size = 4096; -- bytes, of /proc/self/statm on x64 and arm64 as Debian builds its kernels
+
+-- FAILURES AND BYTES OF STREAMS THAT ARE GONE -------------------------------------------------------------------------
+
+-- What a reason is told by: the first that is in it. The order matters.
+local reasons = {
+	{ "timeout", "timeout" };
+	{ "timed out", "timeout" };
+	{ "unable to resolve", "dns" };
+	{ "lookup", "dns" };
+	{ "NXDOMAIN", "dns" };
+	{ "SRV", "dns" };
+	{ "service explicitly unavailable", "dns" };
+	{ "refused", "connect" };
+	{ "unreachable", "connect" };
+	{ "no route", "connect" };
+	{ "certificate", "tls" };
+	{ "encrypted", "tls" };
+	{ "tls", "tls" };
+	{ "ssl", "tls" };
+	{ "dialback", "authentication" };
+	{ "not%-authorized", "authentication" };
+	{ "authentication", "authentication" };
+	{ "too many", "limit" };
+	{ "too big", "limit" };
+	{ "constraint", "limit" };
+	{ "Too much", "limit" };
+	{ "policy", "policy" };
+	{ "shutdown", "shutdown" };
+	{ "closed", "closed" };
+};
+
+local failures = { incoming = {}, outgoing = {} }; -- direction -> reason -> count
+local gone = { received = 0, sent = 0 }; -- bytes
+
+local function reason_of(text)
+	for _, reason in ipairs(reasons) do
+		if text:find(reason[1]) then return reason[2]; end
+	end
+	return "other";
+end
+
+-- Bytes of a connection, inside TLS where it has TLS; what was before STARTTLS is not in them
+local function bytes_of(conn)
+	local socket = conn and conn.conn;
+	if not socket or not socket.getstats then return 0, 0; end
+	local ok, received, sent = pcall(socket.getstats, socket);
+	return ok and tonumber(received) or 0, ok and tonumber(sent) or 0;
+end
+
+module:hook("s2s-destroyed", function (event)
+	local session, reason = event.session, event.reason;
+	local received, sent = bytes_of(session.conn);
+	gone.received, gone.sent = gone.received + received, gone.sent + sent;
+	if not reason then return; end -- a stream that was closed in order has none
+	local counts = failures[session.direction];
+	if not counts then return; end
+	local name = reason_of(type(reason) == "table" and (reason.text or reason.condition) or tostring(reason));
+	counts[name] = (counts[name] or 0) + 1;
+end);
+
+-- TEXT ----------------------------------------------------------------------------------------------------------------
+
+local function escape(text)
+	return (text:gsub('[\\"\n]', { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n" }));
+end
+
+local function number(value)
+	return math.type(value) == "integer" and ("%d"):format(value) or ("%.6g"):format(value);
+end
+
+local family_methods = {};
+local family_mt = { __index = family_methods };
+
+-- One sample. Labels are pairs: name, value, name, value.
+function family_methods:add(value, ...)
+	local labels = {};
+	for i = 1, select("#", ...), 2 do
+		local name, text = select(i, ...);
+		table.insert(labels, ('%s="%s"'):format(name, escape(text)));
+	end
+	table.insert(self.lines, ("%s%s%s %s"):format(self.name, self.suffix, labels[1] and "{"..table.concat(labels, ",").."}" or "", number(value)));
+end
+
+local suffixes = { counter = "_total", info = "_info", gauge = "" };
+
+local function family(lines, name, kind, help, unit)
+	table.insert(lines, ("# TYPE %s %s"):format(name, kind));
+	if unit then table.insert(lines, ("# UNIT %s %s"):format(name, unit)); end
+	table.insert(lines, ("# HELP %s %s"):format(name, help));
+	return setmetatable({ lines = lines, name = name, suffix = suffixes[kind] }, family_mt);
+end
+
+local function sorted(counts)
+	local names = {};
+	for name in pairs(counts) do table.insert(names, name); end
+	table.sort(names);
+	local i = 0;
+	return function ()
+		i = i + 1;
+		return names[i], counts[names[i]];
+	end
+end
+
+-- WHAT IS TOLD --------------------------------------------------------------------------------------------------------
+
+-- Each domain's module with the links of the federation connection manager
+local function routers_modules()
+	local list = {};
+	for domain in pairs(prosody.hosts) do
+		local routers = modulemanager.get_module(domain, "xmppfed_routers");
+		if routers then table.insert(list, routers); end
+	end
+	return list;
+end
+
+local function add_counts(to, counts)
+	for name, count in pairs(counts) do to[name] = (to[name] or 0) + count; end
+end
+
+-- What was handed to streams and to links, by kind; and what was answered with an error, by condition
+local function stanzas()
+	local links, refused_for_links = {}, {};
+	for _, module in ipairs(role == "router" and { modulemanager.get_module("*", "xmppfed_relay") } or routers_modules()) do
+		add_counts(links, module.sent);
+		add_counts(refused_for_links, module.refused);
+	end
+	-- Streams of the router are those with the internal server
+	if role == "router" then return { ["in"] = outgoing.sent, out = links }, { ["in"] = outgoing.refused, out = refused_for_links }; end
+	return { out = outgoing.sent, ["in"] = links }, { out = outgoing.refused, ["in"] = refused_for_links };
+end
+
+local function link_states(links)
+	local counts = { Up = 0, Withdrawn = 0, Draining = 0, Down = 0 };
+	for _, link in ipairs(links) do counts[link.state] = counts[link.state] + 1; end
+	return counts;
+end
+
+local function streams()
+	local counts = { incoming = { Negotiating = 0, Authenticated = 0 }, outgoing = { Negotiating = 0, Authenticated = 0 } };
+	local received, sent, queued = gone.received, gone.sent, 0;
+	local function see(session)
+		local direction = counts[session.direction];
+		if not direction then return; end
+		local state = (session.type == "s2sin" or session.type == "s2sout") and "Authenticated" or "Negotiating";
+		direction[state] = direction[state] + 1;
+		local r, s = bytes_of(session.conn);
+		received, sent = received + r, sent + s;
+		queued = queued + (session.sendq and session.sendq:count() or 0);
+	end
+	for session in pairs(prosody.incoming_s2s) do see(session); end
+	for _, host in pairs(prosody.hosts) do
+		for _, session in pairs(rawget(host, "s2sout") or {}) do
+			if session.direction == "outgoing" then see(session); end
+		end
+	end
+	return counts, received, sent, queued;
+end
+
+local function resident_bytes()
+	local file = io.open("/proc/self/statm");
+	local pages = file and file:read("*a"):match("^%d+ (%d+)");
+	if file then file:close(); end
+	return pages and math.tointeger(tonumber(pages)) * page_size;
+end
+
+local function render()
+	local lines = {};
+	family(lines, "xmppfed_gateway", "info", "What this process is."):add(1, "role", role, "node", node, "version", prosody.version);
+
+	local ready, links = status.readiness();
+	family(lines, "xmppfed_ready", "gauge", "Whether the process is ready (1) or not (0)."):add(ready.ready and 1 or 0);
+
+	local counts, received, sent, queued = streams();
+	local f = family(lines, "xmppfed_streams", "gauge", "XMPP streams by direction and state.");
+	for direction, states in sorted(counts) do
+		for state, count in sorted(states) do f:add(count, "direction", direction, "state", state); end
+	end
+	f = family(lines, "xmppfed_stream_bytes", "counter", "Bytes of XMPP streams, inside TLS where it is used.", "bytes");
+	f:add(received, "direction", "received");
+	f:add(sent, "direction", "sent");
+	f = family(lines, "xmppfed_stream_failures", "counter", "Streams that failed, by direction and reason.");
+	for direction, reasons in sorted(failures) do
+		for reason, count in sorted(reasons) do f:add(count, "direction", direction, "reason", reason); end
+	end
+	f = family(lines, "xmppfed_connections_refused", "counter", "Incoming connections that were refused because there were too many.");
+	f:add(incoming.refused);
+
+	local forwarded, refused = stanzas();
+	f = family(lines, "xmppfed_stanzas", "counter", "Stanzas handed on: out, towards peers; in, towards the internal server.");
+	for direction, kinds in sorted(forwarded) do
+		for _, kind in ipairs { "iq", "message", "presence" } do f:add(kinds[kind] or 0, "direction", direction, "kind", kind); end
+	end
+	f = family(lines, "xmppfed_stanzas_refused", "counter", "Stanzas answered with an error by this process, by direction and condition.");
+	for direction, conditions in sorted(refused) do
+		for condition, count in sorted(conditions) do f:add(count, "direction", direction, "condition", condition); end
+	end
+
+	f = family(lines, "xmppfed_links", "gauge", "Links by state.");
+	for state, count in sorted(link_states(links)) do f:add(count, "state", state); end
+
+	local waiting = backlog.report();
+	family(lines, "xmppfed_queued_stanzas", "gauge", "Stanzas that wait for a stream to come to be."):add(queued);
+	f = family(lines, "xmppfed_backlog_bytes", "gauge", "Bytes that wait: for a stream to come to be, or for a connection to take them.", "bytes");
+	f:add(waiting.queued, "for", "stream");
+	f:add(waiting.buffered, "for", "connection");
+	family(lines, "xmppfed_backlog_limit_bytes", "gauge", "Bytes that may wait in all.", "bytes"):add(waiting.limit);
+	family(lines, "xmppfed_partial_stanza_bytes", "gauge", "Bytes of stanzas that have begun to come in and not ended.", "bytes"):add(incoming.report().partial);
+
+	if role == "router" then
+		local domains = modulemanager.get_module("*", "xmppfed_any_domain").report();
+		family(lines, "xmppfed_remote_domains", "gauge", "Remote domains in use."):add(domains.inUse);
+		family(lines, "xmppfed_remote_domains_limit", "gauge", "Remote domains that may be in use."):add(domains.limit);
+		local reachable, unreachable = 0, 0;
+		for _, upstream in ipairs(modulemanager.get_module("*", "xmppfed_upstream_probe").report()) do
+			if upstream.reachable then reachable = reachable + 1; else unreachable = unreachable + 1; end
+		end
+		f = family(lines, "xmppfed_upstreams", "gauge", "Local domains by whether their internal server is reached.");
+		f:add(reachable, "state", "Reachable");
+		f:add(unreachable, "state", "Unreachable");
+	end
+
+	family(lines, "xmppfed_lua_heap_bytes", "gauge", "Memory that Lua holds.", "bytes"):add(math.floor(collectgarbage("count") * 1024));
+	family(lines, "process_cpu_seconds", "counter", "CPU time of the process.", "seconds"):add(os.clock());
+	local resident = resident_bytes();
+	if resident then family(lines, "process_resident_memory_bytes", "gauge", "Resident memory of the process.", "bytes"):add(resident); end
+	family(lines, "process_start_time_seconds", "gauge", "Start of the process since the epoch.", "seconds"):add(math.floor(prosody.start_time));
+	table.insert(lines, "# EOF\n");
+	return table.concat(lines, "\n");
+end
+
+module:provides("http", {
+	default_path = "/metrics";
+	cors = { enabled = false };
+	route = {
+		GET = function (event)
+			event.response.headers.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+			return render();
+		end;
+	};
+});

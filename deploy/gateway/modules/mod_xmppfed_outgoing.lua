@@ -1,0 +1,164 @@
+-- Both roles: stanzas onto streams. What waits for a stream is bounded, and who sends what cannot be sent gets an error.
+--
+-- Prosody by itself keeps a table of 32,768 places for every stream that it opens, drops a stanza that is longer than
+-- the other side takes (XEP-0478) and opens one more stream for it, and forgets what a connection did not take.
+--
+-- | The stanza                                              | Its sender gets                  |
+-- |---------------------------------------------------------|----------------------------------|
+-- | is longer than the other side takes                     | policy-violation (modify)        |
+-- | meets too much that waits, or too many outgoing streams | resource-constraint (wait)       |
+-- | was waiting when its stream failed; router              | remote-server-timeout (wait)     |
+-- | the same; federation connection manager, peer reached   | remote-server-timeout (wait)     |
+-- | and peer not reached                                    | remote-server-not-found (cancel) |
+--
+-- Options:
+--   xmppfed_role                         router or federation
+--   xmppfed_outgoing_limit (integer)     outgoing streams (2500)
+--   xmppfed_opening_limit (integer)      of these, not authenticated yet (1000)
+--   s2s_send_queue_size                  must be 1: the queue is kept here
+
+module:set_global();
+
+local errors = require "prosody.util.error";
+local backlog = module:depends("xmppfed_backlog");
+local bounce = module:require "xmppfed_bounce".bounce;
+
+local hosts = prosody.hosts;
+local role = module:get_option_enum("xmppfed_role", "router", "federation");
+local outgoing_limit = module:get_option_integer("xmppfed_outgoing_limit", 2500, 1);
+local opening_limit = module:get_option_integer("xmppfed_opening_limit", 1000, 1);
+
+local outgoing, opening = 0, 0;
+sent = { message = 0, presence = 0, iq = 0 }; -- stanzas, for the metrics
+refused = {}; -- condition -> stanzas, for the metrics
+
+local function count(name)
+	local before = sent[name];
+	if before then sent[name] = before + 1; end
+end
+
+local function refuse(stanza, kind, condition, text)
+	if bounce(stanza, kind, condition, text) then refused[condition] = (refused[condition] or 0) + 1; end
+end
+
+-- Whether one more stream can be opened
+function has_room()
+	return outgoing < outgoing_limit and opening < opening_limit;
+end
+
+local function too_long(session, size)
+	local limit = session.outgoing_stanza_size_limit;
+	return limit and size > limit
+		and ("The stanza has %d bytes and %s takes %d at most"):format(size, session.to_host, limit);
+end
+
+-- Why what waited for a stream that failed was not sent
+local function failure_of(session, reason)
+	if errors.is_error(reason) then return reason.type, reason.condition, reason.text; end
+	local text = type(reason) == "string" and "Server-to-server connection failed: "..reason or nil;
+	if role == "router" or session.had_stream then return "wait", "remote-server-timeout", text; end
+	return "cancel", "remote-server-not-found", text;
+end
+
+-- In place of mod_s2s's function of that name: it gets the texts that wait here
+local function bounce_sendq(session, reason)
+	local kind, condition, text = failure_of(session, reason);
+	local queue, outlet, total = session.sendq, session.xmppfed_outlet, 0;
+	session.sendq, session.xmppfed_outlet = nil, nil;
+	if queue then
+		for entry in queue.pop, queue do
+			total = total + 1;
+			if entry.head then refuse(entry.head, kind, condition, text); end
+		end
+	end
+	-- A stream that is closed in order has no reason, and writes what it has before it goes.
+	if outlet and reason then
+		for _, head in ipairs(outlet:lost()) do
+			total = total + 1;
+			refuse(head, "wait", "remote-server-timeout", text);
+		end
+	end
+	if total > 0 then session.log("info", "%d stanzas to %s were not sent: %s", total, session.to_host, condition); end
+end
+
+local function consume(queue, session)
+	return function ()
+		for entry in queue.pop, queue do
+			local problem = too_long(session, #entry.text);
+			if not problem then
+				count(entry.name);
+				return entry.text;
+			end
+			if entry.head then refuse(entry.head, "modify", "policy-violation", problem); end
+		end
+	end
+end
+
+-- mod_s2s has put the first stanza into a queue of its own
+local function on_created(event)
+	local session = event.session;
+	local queue = backlog.queue();
+	for stanza in session.sendq:consume() do queue:push(stanza); end
+	function queue:consume() return consume(self, session); end
+	session.sendq, session.bounce_sendq, session.xmppfed_opening = queue, bounce_sendq, true;
+	outgoing, opening = outgoing + 1, opening + 1;
+end
+
+local function on_established(event)
+	local session = event.session;
+	if not session.xmppfed_opening then return; end
+	session.xmppfed_opening, opening = false, opening - 1;
+	local conn = session.conn;
+	session.xmppfed_outlet = backlog.outlet(conn);
+	-- Without the debug lines and filters, which nobody has here. mod_s2s and mod_xmppfed_drain replace it when they
+	-- close the stream.
+	function session.sends2s(data) return conn:write(tostring(data)); end
+	session.xmppfed_sends2s = session.sends2s;
+end
+module:hook("s2sout-established", on_established, 100);
+
+module:hook("s2s-destroyed", function (event)
+	local session = event.session;
+	if session.xmppfed_opening == nil then return; end
+	outgoing = outgoing - 1;
+	if session.xmppfed_opening then opening = opening - 1; end
+end);
+
+local function route(event)
+	local stanza = event.stanza;
+	local session = hosts[event.from_host].s2sout[event.to_host];
+	if not session then
+		if has_room() then return nil; end -- mod_s2s opens one
+		refuse(stanza, "wait", "resource-constraint", "Too many streams to other servers are open");
+		return true;
+	end
+	if session.type == "s2sout" and session.sends2s == session.xmppfed_sends2s then
+		local text = tostring(stanza);
+		local problem = too_long(session, #text);
+		if problem then
+			refuse(stanza, "modify", "policy-violation", problem);
+		elseif session.xmppfed_outlet:send(text, stanza) then
+			count(stanza.name);
+		else
+			refuse(stanza, "wait", "resource-constraint", ("Too much waits to be sent to %s"):format(event.to_host));
+		end
+		return true;
+	end
+	if session.type == "s2sout_unauthed" and session.sendq and (stanza.name ~= "db:verify" or not session.dialback_key) then
+		if not session.sendq:push(stanza) then
+			refuse(stanza, "wait", "resource-constraint", ("Too much waits for a stream to %s"):format(event.to_host));
+		end
+		return true;
+	end
+	return nil;
+end
+
+function module.add_host(module)
+	module:hook("s2sout-created", on_created, 100);
+	module:hook("route/remote", route, 0);
+end
+
+-- For the metrics
+function report()
+	return { outgoing = outgoing, opening = opening };
+end

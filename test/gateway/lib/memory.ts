@@ -1,0 +1,10 @@
+import { readFile } from "node:fs/promises";
+import type { Program } from "./program.ts";
+
+/** The most resident memory that a program has had, in MiB. */
+export async function peakMemory(program: Program): Promise<number> {
+	const status = await readFile(`/proc/${program.pid}/status`, "utf8");
+	const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+	if (kilobytes === undefined) throw new Error(`no VmHWM of ${program.name}:\n${status}`);
+	return Math.round(Number(kilobytes) / 1024);
+}

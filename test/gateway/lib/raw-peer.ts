@@ -1,0 +1,90 @@
+import { waitFor } from "../../lib/xmpp/wait.ts";
+import { type Pem, selfSigned } from "./certificates.ts";
+import { RawListener, RawStream } from "./raw-stream.ts";
+
+export function streamHeader(attributes: string): string {
+	return `<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' version='1.0' ${attributes}>`;
+}
+
+const starttls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
+
+/** A test that plays the server of every domain whose SRV record names it: it proves to be who it says by dialback. */
+export class PlayedPeers implements Disposable {
+	/** Streams that were opened to each domain, inside TLS. */
+	readonly streams = new Map<string, RawStream[]>();
+	readonly #certificate: Pem;
+	#listener: RawListener | undefined;
+
+	static async listen(host: string): Promise<PlayedPeers> {
+		const played = new PlayedPeers(await selfSigned(["played.lab"]));
+		played.#listener = await RawListener.listen(host, 5269, (stream) => void played.#accept(stream).catch(() => {}));
+		return played;
+	}
+
+	private constructor(certificate: Pem) {
+		this.#certificate = certificate;
+	}
+
+	/** What was received on streams to a domain. */
+	received(domain: string): string {
+		return (this.streams.get(domain) ?? []).map(({ received }) => received).join("");
+	}
+
+	/** A stream to a federation connection manager, inside TLS, not authenticated. */
+	static async open(host: string, port: number, from: string, to: string): Promise<RawStream> {
+		const plain = await RawStream.connect(host, port);
+		plain.send(streamHeader(`from='${from}' to='${to}'`));
+		await plain.receive("<stream:features");
+		plain.send(`<starttls ${starttls}/>`);
+		await plain.receive("<proceed");
+		const stream = await plain.startTls();
+		stream.send(streamHeader(`from='${from}' to='${to}'`));
+		await stream.receive("<stream:features");
+		return stream;
+	}
+
+	/** The same, authenticated. */
+	async openAuthenticated(host: string, port: number, from: string, to: string): Promise<RawStream> {
+		const stream = await PlayedPeers.open(host, port, from, to);
+		stream.send(`<db:result from='${from}' to='${to}'>key</db:result>`);
+		await waitFor("dialback to succeed", () => /<db:result[^>]*type='valid'/.test(stream.received));
+		return stream;
+	}
+
+	async #accept(plain: RawStream): Promise<void> {
+		await plain.receive("<stream:stream");
+		plain.send(
+			`${streamHeader("id='1'")}<stream:features><starttls ${starttls}><required/></starttls></stream:features>`,
+		);
+		await plain.receive("<starttls");
+		plain.send(`<proceed ${starttls}/>`);
+		const stream = await plain.acceptTls(this.#certificate);
+		await stream.receive("<stream:stream");
+		const header = stream.received;
+		const [from, to] = ["from", "to"].map((name) => new RegExp(`${name}='([^']*)'`).exec(header)?.[1] ?? "");
+		this.streams.set(to ?? "", [...(this.streams.get(to ?? "") ?? []), stream]);
+		stream.send(
+			`${streamHeader(`id='2' from='${to}' to='${from}'`)}<stream:features><dialback xmlns='urn:xmpp:features:dialback'/></stream:features>`,
+		);
+		const answered = new Set<string>();
+		await waitFor(
+			"the stream to end",
+			() => {
+				for (const [element, name = "", attributes = ""] of stream.received.matchAll(
+					/<db:(verify|result) ([^>]*)>[^<]*</g,
+				)) {
+					if (answered.has(element)) continue;
+					answered.add(element);
+					const id = /id='[^']*'/.exec(attributes)?.[0] ?? "";
+					stream.send(`<db:${name} from='${to}' to='${from}' ${id} type='valid'/>`);
+				}
+				return stream.closed;
+			},
+			{ timeout: 300_000 },
+		);
+	}
+
+	[Symbol.dispose](): void {
+		this.#listener?.[Symbol.dispose]();
+	}
+}
