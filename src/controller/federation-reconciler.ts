@@ -280,13 +280,15 @@ function observation(
 		// What runs as it should need not be read.
 		node.revision === wanted.get(node.name) ? node : { ...node, applied: recordOf(caches, object, node) },
 	);
-	const earlier = statusOf(caches.federations.store.get(key) ?? object)?.rollout?.causes;
+	const differs =
+		intent && (applied.length !== wanted.size || applied.some((node) => "applied" in node || node.drifted));
+	const earlier = differs ? statusOf(caches.federations.store.get(key) ?? object)?.rollout?.causes : undefined;
 	return {
 		generation: object.metadata.generation ?? 0,
 		nodes,
 		services,
 		plan: intent && desired ? plan(desired, nodes, intent.orders) : nothingToDo,
-		causes: intent ? causesOf(intent, applied, earlier) : [],
+		causes: differs ? causesOf(intent, applied, earlier) : [],
 		intent,
 		remarks: facts.remarks ?? [],
 		certificate: facts.certificate,

@@ -49,8 +49,10 @@ export class RouterReports {
 	readonly #hurried = new Set<string>();
 	readonly #onChange: (federationKey: string) => void;
 	readonly #log: Logger;
+	readonly #linksKnownFor: number;
 
-	constructor(options: { log: Logger; onChange: (federationKey: string) => void }) {
+	constructor(options: { log: Logger; onChange: (federationKey: string) => void; linksKnownFor?: number }) {
+		this.#linksKnownFor = options.linksKnownFor ?? linksKnownFor;
 		this.#onChange = options.onChange;
 		this.#log = options.log;
 	}
@@ -108,10 +110,16 @@ export class RouterReports {
 		target.askedAt = performance.now();
 		const report = await this.#fetch(target.url);
 		if (report) target.answeredAt = target.askedAt;
-		const next = report ?? withoutOldLinks(target);
+		const next = report ?? this.#withoutOldLinks(target);
 		if (canonicalJson(next) === canonicalJson(target.report)) return;
 		target.report = next;
 		this.#onChange(federationKey);
+	}
+
+	/** No answer is no news: what the router said last stands until its pod is another one, but not about its links. */
+	#withoutOldLinks({ report, answeredAt }: Target): RouterReport | undefined {
+		const isOld = performance.now() - answeredAt > this.#linksKnownFor;
+		return report && isOld ? { ...report, links: undefined } : report;
 	}
 
 	#isDue(federationKey: string, { report, askedAt }: Target): boolean {
@@ -132,12 +140,6 @@ export class RouterReports {
 			return undefined;
 		}
 	}
-}
-
-/** No answer is no news: what the router said last stands until its pod is another one, but not about its links. */
-function withoutOldLinks({ report, answeredAt }: Target): RouterReport | undefined {
-	const isOld = performance.now() - answeredAt > linksKnownFor;
-	return report && isOld ? { ...report, links: undefined } : report;
 }
 
 function linkViews(links: z.infer<typeof routerStatus>["links"]): readonly LinkView[] | undefined {

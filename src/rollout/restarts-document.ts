@@ -1,4 +1,6 @@
 import { table } from "../api/reference.ts";
+import { orderAnnotations } from "../model/rollout-orders.ts";
+import { blockMeanings } from "./predicates.ts";
 import { type RestartReason, restartReasons } from "./reasons.ts";
 import { type RestartRow, restartTable } from "./restart-table.ts";
 
@@ -17,7 +19,41 @@ export function restartsDocument(): string {
 			"Kubernetes filled in a default.",
 		...Object.entries(restartTable).flatMap(([kind, rows]) => [`## Fields of ${kind}`, fields(rows)]),
 		"## Reasons",
+		"They stand in `status.rollout.causes` with what changed, from which value to which, and in an Event for each node, " +
+			"before the node restarts. `status.finishedRollouts` has the last five roll-outs.",
 		reasons(),
+		"## Order",
+		"A change of several nodes is carried out one node after the other: nodes that are not ready first, then those that " +
+			"are enabled, then the others that are Enabled, then Disabled ones, last those that are disabled or removed. A node " +
+			"is through when its new pod is ready, its router has links to the Enabled nodes that are through, and its old pod " +
+			"is gone. A change in the middle replaces the plan; a node that is at the newest settings is not restarted again. A " +
+			"node that is not ready waits for nobody, so it can always be repaired.",
+		"What a node waits for stands in `status.nodes[].reason`:",
+		table(
+			["Reason", "Meaning"],
+			Object.entries(blockMeanings).map(([name, meaning]) => [name, meaning]),
+		),
+		"## Annotations",
+		"On the XmppFederation. What cannot be read restarts nothing and is told by the condition Degraded, reason " +
+			"InvalidAnnotation.",
+		table(
+			["Annotation", "Meaning"],
+			[
+				[
+					`\`${orderAnnotations.restart}: TIME\` or \`NODE@TIME\``,
+					"Restarts all nodes, or one, once: TIME (RFC 3339, such as 2026-01-31T12:00:00Z) tells one request from " +
+						"another. An earlier time than one that was carried out, another node, or none at all restart nothing again.",
+				],
+				[
+					`\`${orderAnnotations.paused}: "true"\``,
+					"No node is restarted or removed until it is taken back; status shows what would be done.",
+				],
+				[
+					`\`${orderAnnotations.allowOutage}: "GENERATION"\``,
+					"Lets the change with this metadata.generation leave no Enabled node. Without it such a change waits.",
+				],
+			],
+		),
 	].join("\n\n")}\n`;
 }
 

@@ -1,0 +1,69 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { pino } from "pino";
+import { expect, onTestFinished, test } from "vitest";
+import { RouterReports } from "../../../src/controller/router-reports.ts";
+
+/** Stands for a router: only its /status, which a unit test decides. */
+async function router() {
+	let answer: object | undefined;
+	const server = createServer((_request, response) => {
+		if (answer) response.end(JSON.stringify(answer));
+		else response.destroy();
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	onTestFinished(() => void server.close());
+	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server has one
+	const { port } = server.address() as AddressInfo;
+	return { url: `http://127.0.0.1:${port}/status`, say: (next: object | undefined) => void (answer = next) };
+}
+
+const upstreams = [{ domain: "a.example", reachable: true }];
+const link = (address: string, state: string) => ({ domain: "a.example", address, state, sent: 7 });
+
+test("links are told as they change, in one order, and forgotten when a router has been silent", async () => {
+	const { url, say } = await router();
+	let changed = Promise.withResolvers<void>();
+	const reports = new RouterReports({
+		log: pino({ enabled: false }),
+		onChange: () => changed.resolve(),
+		linksKnownFor: 100,
+	});
+	const stopping = new AbortController();
+	const running = reports.run(stopping.signal);
+	onTestFinished(async () => {
+		stopping.abort();
+		await running;
+	});
+	const next = async () => {
+		await changed.promise;
+		changed = Promise.withResolvers<void>();
+		return reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1");
+	};
+
+	say({ upstreams, links: [link("10.0.0.2", "Down"), link("10.0.0.1", "Up")] });
+	expect(reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1")).toBeUndefined();
+	expect((await next())?.links).toEqual([
+		{ domain: "a.example", address: "10.0.0.1", up: true },
+		{ domain: "a.example", address: "10.0.0.2", up: false },
+	]);
+	// Somebody waits: the router is asked again soon.
+	reports.hurry("ns/example", true);
+	say({ upstreams, links: [link("10.0.0.1", "Draining")] });
+	expect((await next())?.links).toEqual([{ domain: "a.example", address: "10.0.0.1", up: false }]);
+	say(undefined);
+	const silent = await next();
+	expect(silent).toMatchObject({ reachable: true });
+	expect(silent?.links).toBeUndefined();
+}, 30_000);
+
+test("a router that says nothing of links has none that are known", async () => {
+	const { url, say } = await router();
+	const changed = Promise.withResolvers<void>();
+	const reports = new RouterReports({ log: pino({ enabled: false }), onChange: () => changed.resolve() });
+	say({ upstreams });
+	reports.use("ns/example", new Map([["gw-1", url]]));
+	await changed.promise;
+	expect(reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1")).toEqual({ reachable: true });
+	await reports.run(AbortSignal.abort());
+});
