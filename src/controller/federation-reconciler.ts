@@ -181,7 +181,13 @@ class FederationRun {
 			await save({ ...facts(), acting: true });
 			await this.#announce(seen);
 		}
-		for (const step of steps) await this.#take(step, intent, secrets);
+		for (const step of steps) {
+			const before = writer.obstacles.length;
+			await this.#take(step, intent, secrets);
+			if (step.kind !== "Restart" || writer.obstacles.length > before) continue;
+			const own = seen.causes.filter(({ nodes }) => nodes.includes(step.node));
+			for (const { reason } of own) this.#parts.metrics.nodeRestarted(reason);
+		}
 		await this.#restoreNodeFiles(intent, secrets);
 		await removeUnused(this.#key, intent, shared, caches, writer);
 		return await save(facts());
@@ -221,15 +227,14 @@ class FederationRun {
 
 	/** One Event for each cause and node, written before the step is taken where it can be written at once. */
 	async #announce({ plan: { steps }, causes }: FederationObservation): Promise<void> {
-		const { events, metrics, caches } = this.#parts;
+		const { events, caches } = this.#parts;
 		const pods = caches.pods.store.byIndex(this.#key);
 		const written = steps.flatMap(({ kind, node }) =>
 			causes
 				.filter(({ nodes }) => nodes.includes(node))
-				.map(async (cause) => {
-					if (kind === "Restart") metrics.nodeRestarted(cause.reason);
+				.map((cause) => {
 					const pod = pods.find(({ metadata }) => metadata.labels?.[nodeLabel] === node && !metadata.deletionTimestamp);
-					await events.recordFirst({
+					return events.recordFirst({
 						regarding: this.#object,
 						...(pod && { related: pod }),
 						type: "Normal",

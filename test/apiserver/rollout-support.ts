@@ -48,6 +48,11 @@ export class Rollouts {
 		);
 	}
 
+	async nodeState(node: string): Promise<string | undefined> {
+		const found = (await this.live()).status?.nodes.find((entry) => entry.name === node);
+		return found && `${found.state} ${found.reason}: ${found.message}`;
+	}
+
 	/** Gives each node that has none a ready pod of its revision; lets go what is being deleted. @returns what it did */
 	async play(): Promise<readonly string[]> {
 		const [found, running] = await Promise.all([
@@ -87,6 +92,18 @@ export class Rollouts {
 			await sleep(50);
 		}
 		throw new Error(`the roll-out did not end: ${JSON.stringify((await this.live()).status, null, "\t")}`);
+	}
+
+	/** Gives the ready pod of a node an address, by which the operator finds its router. */
+	async giveAddress(node: string, ip: string): Promise<void> {
+		const { items } = await this.#client.list(pods, {
+			namespace: this.#namespace,
+			labelSelector: `${nodeLabel}=${node}`,
+		});
+		const status = { podIP: ip, podIPs: [{ ip }] };
+		for (const { metadata } of items) {
+			await this.#client.mergePatch(pods, this.#namespace, metadata.name, { status }, { subresource: "status" });
+		}
 	}
 
 	async events(

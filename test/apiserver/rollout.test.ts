@@ -1,5 +1,8 @@
+import { randomInt } from "node:crypto";
+import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { podLayout } from "../../src/gateway/layout.ts";
 import type { RequestRecord } from "../../src/kubernetes/client.ts";
 import { deployments, secrets } from "../../src/kubernetes/resources.ts";
 import { nodeObjectName } from "../../src/model/names.ts";
@@ -182,6 +185,45 @@ describe("a roll-out", () => {
 		]);
 		expect(Object.fromEntries(restarts)).toEqual({ "gw-1": 2, "gw-2": 1, inside: 1 });
 	});
+
+	test("takes the next node when the routers say that the links of those before are up", async () => {
+		const { rollouts } = await setup();
+		// Stands for routers, which cannot run here: only what they say of their links.
+		const block = `127.${1 + randomInt(250)}.${randomInt(255)}`;
+		const addresses = new Map([
+			["gw-1", `${block}.1`],
+			["gw-2", `${block}.2`],
+		]);
+		let missing = addresses.get("gw-2");
+		const link = (address: string) => ({ domain: "example.com", address, state: address === missing ? "Down" : "Up" });
+		for (const address of addresses.values()) await routerAt(address, () => [...addresses.values()].map(link));
+		const before = await rollouts.revisions();
+		await rollouts.patch({ spec: { rollout: { drainSeconds: 45 } } });
+		for (const [node, address] of addresses) {
+			await eventually(async () => changed(before, await rollouts.revisions()).includes(node), `${node} restarts`);
+			await rollouts.play();
+			await rollouts.giveAddress(node, address);
+		}
+		const state = async () => await rollouts.nodeState("inside");
+		await eventually(async () => (await state())?.startsWith("Pending LinksDown"), "it waits for links");
+		expect(await state()).toMatch(/waits until the router of node gw-[12] has its links to node gw-2$/);
+		await sleep(quiet);
+		expect(changed(before, await rollouts.revisions())).toEqual(["gw-1", "gw-2"]);
+		missing = undefined;
+		await eventually(async () => changed(before, await rollouts.revisions()).includes("inside"), "it restarts");
+		await rollouts.carryThrough();
+	}, 60_000);
+
+	async function routerAt(address: string, links: () => object[]): Promise<void> {
+		const server = createServer((_request, response) => {
+			const upstreams = [{ domain: "example.com", reachable: true }];
+			response.end(JSON.stringify({ upstreams, links: links() }));
+		});
+		await new Promise<void>((resolve) => {
+			server.listen(podLayout.routerHttpPort, address, resolve);
+		});
+		onTestFinished(() => void server.close());
+	}
 
 	test("goes on after the operator is killed at each of its writes, and no restart is repeated", async () => {
 		const { namespace, operator, rollouts } = await setup();
