@@ -1,8 +1,9 @@
 import type { Logger } from "pino";
 import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
+import { describeRefusal } from "../kubernetes/errors.ts";
 import { controllerOf, type KubernetesObject, type Observed, objectKey, type Resource } from "../kubernetes/object.ts";
-import { Reflector } from "../kubernetes/reflector.ts";
+import { Reflector, type ReflectorTiming } from "../kubernetes/reflector.ts";
 import {
 	configMaps,
 	deployments,
@@ -12,6 +13,7 @@ import {
 	secrets,
 	services,
 } from "../kubernetes/resources.ts";
+import type { Problem } from "../model/problem.ts";
 import { federationLabel, managedSelector } from "../objects/labels.ts";
 
 export interface CacheOptions {
@@ -21,14 +23,17 @@ export interface CacheOptions {
 	readonly namespace: string | undefined;
 	/** Called with `NAMESPACE/NAME` of the federation whose objects changed. */
 	readonly onChange: (federationKey: string) => void;
+	/** Called when the API server begins or ends to refuse one of the lists or watches. */
+	readonly onRefusal: () => void;
+	readonly timing: Partial<ReflectorTiming> | undefined;
 }
 
 /**
  * What the operator knows without asking: all XmppFederations, and of other kinds only what carries our label, so that
  * memory does not grow with what belongs to others. Every owned object is found by the key of its federation.
  */
-export function makeCaches({ client, log, namespace, onChange }: CacheOptions) {
-	const common = { client, log, ...(namespace !== undefined && { namespace }) };
+export function makeCaches({ client, log, namespace, onChange, onRefusal, timing }: CacheOptions) {
+	const common = { client, log, onRefusal, ...(namespace !== undefined && { namespace }), ...(timing && { timing }) };
 	const owned = <T extends KubernetesObject>(
 		resource: Resource<T>,
 		keyOf: (object: Observed<T>) => string | undefined = ownerKey,
@@ -63,6 +68,25 @@ export function makeCaches({ client, log, namespace, onChange }: CacheOptions) {
 }
 
 export type Caches = ReturnType<typeof makeCaches>;
+
+/**
+ * Kinds that federations are carried out without, as far as that goes: an object that no cache shows is found when it is
+ * made. Without the others an operator would take what runs for missing.
+ */
+const dispensable: readonly (keyof Caches)[] = ["services", "disruptionBudgets", "networkPolicies"];
+
+/** What the API server refuses to show, as obstacles, and whether any federation can be carried out without it. */
+export function refusedCaches(caches: Caches): { readonly obstacles: readonly Problem[]; readonly blocking: boolean } {
+	const obstacles: Problem[] = [];
+	let blocking = false;
+	for (const [name, { refusal }] of Object.entries(caches)) {
+		if (!refusal) continue;
+		blocking ||= !dispensable.some((kind) => kind === name);
+		const message = `The operator cannot see what there is: ${describeRefusal(refusal)} (${refusal.message}).`;
+		obstacles.push({ reason: "Forbidden", field: "", message });
+	}
+	return { obstacles, blocking };
+}
 
 /** Key of the XmppFederation that controls the object. */
 function ownerKey(object: KubernetesObject): string | undefined {

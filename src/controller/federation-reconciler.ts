@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { parseXmppFederation } from "../api/parse.ts";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
-import type { KubernetesClient } from "../kubernetes/client.ts";
+import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
 import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/object.ts";
-import { deployments } from "../kubernetes/resources.ts";
 import { modelFederation } from "../model/federation.ts";
 import type { NodeSecrets, OperatorDefaults } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeObjectName } from "../model/names.ts";
+import type { Problem } from "../model/problem.ts";
 import { nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { revisionAnnotation } from "../objects/annotations.ts";
@@ -20,7 +20,7 @@ import { nodeDeployment } from "../objects/node-deployment.ts";
 import { causes as causesOf, describeCause } from "../rollout/causes.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
-import type { Caches } from "./caches.ts";
+import { type Caches, refusedCaches } from "./caches.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
@@ -33,7 +33,6 @@ import { type StatusWriter, statusOf } from "./status-writer.ts";
 import { removeUnused } from "./unused-objects.ts";
 
 export interface ReconcilerParts {
-	readonly client: KubernetesClient;
 	readonly caches: Caches;
 	readonly ownedKinds: OwnedKinds;
 	readonly secretWatches: SecretWatches;
@@ -89,6 +88,8 @@ export class FederationReconciler {
 	 */
 	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<number | undefined> {
 		const { caches, secretWatches, routerReports } = this.#parts;
+		// Without the CRD, or the right to see it, there is nothing to act on and nowhere to say so: the log does.
+		if (caches.federations.refusal) return again.afterObstacle;
 		const object = caches.federations.store.get(key);
 		if (!object || object.metadata.deletionTimestamp) {
 			// Owner references remove what we made, with the operator running or not.
@@ -102,11 +103,17 @@ export class FederationReconciler {
 			const problems = parsed.errors.map(({ field, message }) => ({ reason: "InvalidSpec" as const, field, message }));
 			return await this.#save(key, object, { problems }, log, signal);
 		}
+		const refused = refusedCaches(caches);
+		if (refused.blocking) return await this.#save(key, object, { obstacles: refused.obstacles }, log, signal);
 		try {
-			return await new FederationRun(this.#parts, key, object, parsed.value, log, signal).carryOut(
-				async (facts) => await this.#save(key, object, facts, log, signal),
-			);
+			const run = new FederationRun(this.#parts, key, object, parsed.value, refused.obstacles, log, signal);
+			return await run.carryOut(async (facts) => await this.#save(key, object, facts, log, signal));
 		} catch (error) {
+			if (error instanceof ApiError && error.isRefusal) {
+				const message = `${describeRefusal(error)}: ${error.message}.`;
+				const obstacles = [...refused.obstacles, { reason: "Forbidden" as const, field: "", message }];
+				return await this.#save(key, object, { obstacles }, log, signal);
+			}
 			// The federation goes with its namespace: there is nobody to tell and nothing to mend.
 			if (error instanceof NamespaceTerminatingError) return again.afterObstacle;
 			throw error;
@@ -138,6 +145,7 @@ class FederationRun {
 		key: string,
 		object: Observed,
 		federation: XmppFederation,
+		obstacles: readonly Problem[],
 		log: Logger,
 		signal: AbortSignal,
 	) {
@@ -146,7 +154,7 @@ class FederationRun {
 		this.#object = object;
 		this.#federation = stored(federation, object);
 		this.#log = log;
-		this.#writer = new FederationWriter(parts.client, parts.ownedKinds, object.metadata.uid, signal);
+		this.#writer = new FederationWriter(parts.ownedKinds, object.metadata.uid, obstacles, signal);
 	}
 
 	async carryOut(save: (facts: Facts) => Promise<number>): Promise<number> {
@@ -251,7 +259,7 @@ class FederationRun {
 		for (const deployment of this.#parts.caches.deployments.store.byIndex(this.#key)) {
 			if (deployment.metadata.labels?.[nodeLabel] === name) {
 				// The plan sees the node until its pod has drained, and takes no other meanwhile.
-				await this.#writer.remove(deployments, deployment, "Foreground");
+				await this.#writer.remove("Deployment", deployment, "Foreground");
 			}
 		}
 	}

@@ -1,6 +1,5 @@
-import type { KubernetesClient } from "../kubernetes/client.ts";
-import { ApiError } from "../kubernetes/errors.ts";
-import { controllerOf, type KubernetesObject, type Observed, type Resource } from "../kubernetes/object.ts";
+import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
+import { controllerOf, type KubernetesObject, type Observed } from "../kubernetes/object.ts";
 import { ForeignObjectError, type OwnedObjects } from "../kubernetes/owned.ts";
 import type {
 	ConfigMap,
@@ -27,15 +26,17 @@ type MutableKind = "Deployment" | "NetworkPolicy" | "PodDisruptionBudget" | "Ser
  * error is thrown, so that the whole reconcile is tried again.
  */
 export class FederationWriter {
-	readonly #obstacles: Problem[] = [];
-	readonly #client: KubernetesClient;
+	readonly #obstacles: Problem[];
 	readonly #kinds: OwnedKinds;
 	readonly #uid: string;
 	readonly #signal: AbortSignal;
 
-	/** @param uid of the XmppFederation that owns the objects */
-	constructor(client: KubernetesClient, kinds: OwnedKinds, uid: string, signal: AbortSignal) {
-		this.#client = client;
+	/**
+	 * @param uid of the XmppFederation that owns the objects
+	 * @param obstacles that are known before anything is written
+	 */
+	constructor(kinds: OwnedKinds, uid: string, obstacles: readonly Problem[], signal: AbortSignal) {
+		this.#obstacles = [...obstacles];
 		this.#kinds = kinds;
 		this.#uid = uid;
 		this.#signal = signal;
@@ -75,20 +76,17 @@ export class FederationWriter {
 	}
 
 	/** Deletes an object of ours. `Foreground`: it is there, being deleted, until all that belongs to it is gone. */
-	async remove<T extends KubernetesObject>(
-		resource: Resource<T>,
-		object: Observed<T>,
+	async remove<Kind extends keyof OwnedKinds>(
+		kind: Kind,
+		object: Parameters<OwnedKinds[Kind]["remove"]>[0],
 		propagationPolicy: "Background" | "Foreground" = "Background",
 	): Promise<void> {
-		const { namespace, name, uid, deletionTimestamp } = object.metadata;
 		// An object of a former federation of this name is the garbage collector's.
-		if (deletionTimestamp || !this.owns(object)) return;
+		if (!this.owns(object)) return;
 		try {
-			await this.#client.delete(resource, namespace, name, {
-				uid,
-				propagationPolicy,
-				signal: this.#signal,
-			});
+			// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each kind's writer takes objects of its kind
+			const owned = this.#kinds[kind] as OwnedObjects<KubernetesObject>;
+			await owned.remove(object, propagationPolicy, this.#signal);
 		} catch (error) {
 			this.#obstacles.push(obstacleOf(object, error));
 		}
@@ -120,8 +118,10 @@ function obstacleOf({ kind, metadata }: KubernetesObject, error: unknown): Probl
 		throw new NamespaceTerminatingError(`namespace ${metadata.namespace} is being deleted`, { cause: error });
 	}
 	if (error.status === 403) {
-		const message = `The operator may not ${error.call.verb} ${error.call.resource} here, or a quota forbids it: ${error.message}.`;
-		return { reason: "Forbidden", field: "", message };
+		// The words of RBAC; what else is forbidden is so by a quota or an admission plugin, whose words say enough.
+		const lacksRight = / cannot \w+ resource /.test(error.message);
+		const what = lacksRight ? describeRefusal(error) : `${kind} ${metadata.name} is not allowed`;
+		return { reason: "Forbidden", field: "", message: `${what}: ${error.message}.` };
 	}
 	// 500 is also what the API server says of a field that it does not know, and of a webhook that does not answer.
 	if (error.status === 422 || error.status === 400 || error.status >= 500) {

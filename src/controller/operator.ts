@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { KubernetesClient } from "../kubernetes/client.ts";
+import { ApiError } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
+import { keyOf } from "../kubernetes/object.ts";
 import { WorkQueue } from "../kubernetes/queue.ts";
+import type { ReflectorTiming } from "../kubernetes/reflector.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
-import { makeCaches } from "./caches.ts";
+import { type Caches, makeCaches } from "./caches.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { makeOwnedKinds } from "./owned-kinds.ts";
@@ -24,6 +27,8 @@ export interface OperatorOptions {
 	readonly concurrency: number;
 	readonly onSynced?: () => void;
 	readonly now?: () => Date;
+	/** Of the watches. */
+	readonly timing?: Partial<ReflectorTiming>;
 }
 
 /**
@@ -31,19 +36,20 @@ export interface OperatorOptions {
  * lost: somebody else acts then.
  */
 export async function operate(options: OperatorOptions, signal: AbortSignal, lost: AbortSignal): Promise<void> {
-	const { client, events, log, metrics, defaults, namespace, concurrency, onSynced, now = () => new Date() } = options;
+	const { client, events, log, metrics, defaults, namespace, concurrency, timing, now = () => new Date() } = options;
 	// Watches fill the caches before anything is done: half a view would look like missing objects.
 	const early = new Set<string>();
 	let add = (key: string): void => void early.add(key);
 	const onChange = (key: string) => add(key);
 
-	const caches = makeCaches({ client, log, namespace, onChange });
+	// What is refused stands in the way of every federation, and its end is the way on for every one.
+	const onRefusal = () => caches.federations.store.list().forEach((federation) => add(keyOf(federation)));
+	const caches = makeCaches({ client, log, namespace, onChange, onRefusal, timing });
 	const routerReports = new RouterReports({ log, onChange });
 	const reconciler = new FederationReconciler({
-		client,
 		caches,
 		ownedKinds: makeOwnedKinds(client, caches),
-		secretWatches: new SecretWatches({ client, log, signal, onChange }),
+		secretWatches: new SecretWatches({ client, log, signal, onChange, timing }),
 		routerReports,
 		events,
 		statusWriter: new StatusWriter({ client, store: caches.federations.store, events, metrics, now }),
@@ -54,6 +60,7 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	const queue = new WorkQueue({
 		concurrency,
 		hooks: metrics.queueHooks,
+		leastDelay: (error) => (error instanceof ApiError ? (error.details.retryAfterSeconds ?? 0) * 1000 : 0),
 		process: async (key, abort) => {
 			const [federationNamespace, federation] = key.split("/");
 			const reconcileLog = log.child({ namespace: federationNamespace, federation, reconcile: randomUUID() });
@@ -69,9 +76,10 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	});
 	const running = [...Object.values(caches).map((cache) => cache.run(signal)), routerReports.run(signal)];
 	try {
-		await Promise.all(Object.values(caches).map((cache) => cache.synced));
-		log.info({ federations: caches.federations.store.size }, "caches are full");
-		onSynced?.();
+		void tellWhenFull(options, caches);
+		// What is refused is told in the conditions of the federations; those must be known for that.
+		await caches.federations.synced;
+		await Promise.all(Object.values(caches).map((cache) => cache.answered));
 		add = (key) => queue.add(key);
 		for (const key of early) queue.add(key);
 		early.clear();
@@ -84,6 +92,14 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		await queue.stop({ abort: lost.aborted });
 		await Promise.all(running);
 	}
+}
+
+/** Ends without a word where the operator is stopped before that. */
+async function tellWhenFull({ log, onSynced }: OperatorOptions, caches: Caches): Promise<void> {
+	const all = await Promise.allSettled(Object.values(caches).map((cache) => cache.synced));
+	if (all.some(({ status }) => status === "rejected")) return;
+	log.info({ federations: caches.federations.store.size }, "caches are full");
+	onSynced?.();
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

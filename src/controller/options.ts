@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { LeaderTiming } from "../kubernetes/leader.ts";
 import type { OperatorPods } from "../model/federation-inputs.ts";
 
 /** How the operator was started. */
@@ -13,6 +14,7 @@ export interface OperatorSettings {
 	/** The operator's own pods; undefined outside a Kubernetes cluster. */
 	readonly operatorPods: OperatorPods | undefined;
 	readonly leaderElectionNamespace: string;
+	readonly leaderTiming: LeaderTiming;
 	readonly httpPort: number;
 	readonly concurrency: number;
 	readonly logLevel: string;
@@ -32,6 +34,10 @@ const options = {
 		default: "app.kubernetes.io/name=xmpp-federation-operator,app.kubernetes.io/component=operator",
 	},
 	"leader-election-namespace": { type: "string" },
+	// Seconds: after the first without a renewal another replica may lead; after the second the leader has stopped.
+	"lease-duration": { type: "string", default: "15" },
+	"renew-deadline": { type: "string", default: "10" },
+	"retry-period": { type: "string", default: "2" },
 	"http-port": { type: "string", default: "8080" },
 	concurrency: { type: "string", default: "8" },
 	"log-level": { type: "string", default: "info" },
@@ -46,6 +52,16 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
 		values["leader-election-namespace"] ?? values.namespace ?? environment["POD_NAMESPACE"];
 	if (!values["gateway-image"]) throw new Error("--gateway-image is missing: the image of the gateway pods");
 	if (!leaderElectionNamespace) throw new Error("--leader-election-namespace is missing: where the Lease is kept");
+	const leaderTiming = {
+		leaseDuration: 1000 * integer("lease-duration", values["lease-duration"], 2, 3600),
+		renewDeadline: 1000 * integer("renew-deadline", values["renew-deadline"], 1, 3600),
+		retryPeriod: 1000 * integer("retry-period", values["retry-period"], 1, 3600),
+	};
+	if (
+		leaderTiming.renewDeadline >= leaderTiming.leaseDuration ||
+		leaderTiming.retryPeriod >= leaderTiming.renewDeadline
+	)
+		throw new Error("--retry-period must be shorter than --renew-deadline, and that shorter than --lease-duration");
 	if (!levels.includes(values["log-level"])) throw new Error(`--log-level must be one of ${levels.join(", ")}`);
 	return {
 		kubeconfig: values.kubeconfig,
@@ -56,6 +72,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
 		clusterDomain: values["cluster-domain"],
 		operatorPods: operatorPods(values["pod-labels"], environment["POD_NAMESPACE"]),
 		leaderElectionNamespace,
+		leaderTiming,
 		httpPort: integer("http-port", values["http-port"], 0, 65_535),
 		concurrency: integer("concurrency", values.concurrency, 1, 64),
 		logLevel: values["log-level"],

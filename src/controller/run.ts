@@ -30,22 +30,23 @@ export async function runOperator(
 		namespace: settings.leaderElectionNamespace,
 		name: "xmpp-federation-operator",
 		identity,
+		timing: settings.leaderTiming,
 	});
 	const client = reader.with({ beforeWrite: () => leader.assertLeading() });
 	let synced = false;
 	// A replica that stands by is ready to take over.
 	const health = { live: () => true, ready: () => !leader.isLeading || synced };
 	const http = await serveHttp(settings.httpPort, health, metrics.registry);
-	const events = new EventRecorder({
-		client: reader,
-		log,
-		controller: "xmppfed.dev/operator",
-		instance: settings.identity,
-	});
 	const { gatewayImage, resolverImage, clusterDomain, operatorPods, namespace, concurrency } = settings;
 	try {
 		await leader.run(signal, async (lost) => {
 			metrics.leader(true);
+			const events = new EventRecorder({
+				client,
+				log,
+				controller: "xmppfed.dev/operator",
+				instance: settings.identity,
+			});
 			try {
 				const defaults = { gatewayImage, resolverImage, clusterDomain, operatorPods };
 				const onSynced = () => void (synced = true);
@@ -54,10 +55,11 @@ export async function runOperator(
 			} finally {
 				synced = false;
 				metrics.leader(false);
+				// While the lease is still ours; without it nothing more is written.
+				await events.stop({ drop: lost.aborted });
 			}
 		});
 	} finally {
-		await events.stop();
 		http.close();
 		http.closeAllConnections();
 		await Promise.all([reader.close(), leaseClient.close()]);

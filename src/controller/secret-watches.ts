@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { type Observed, objectKey } from "../kubernetes/object.ts";
-import { Reflector } from "../kubernetes/reflector.ts";
+import { Reflector, type ReflectorTiming } from "../kubernetes/reflector.ts";
 import { type Secret, secrets } from "../kubernetes/resources.ts";
 
 /** Milliseconds to wait for the first answer about a Secret. */
@@ -25,6 +25,7 @@ export class SecretWatches {
 	readonly #log: Logger;
 	readonly #onChange: (federationKey: string) => void;
 	readonly #signal: AbortSignal;
+	readonly #timing: Partial<ReflectorTiming> | undefined;
 
 	/** @param options.signal ends every watch */
 	constructor(options: {
@@ -32,7 +33,9 @@ export class SecretWatches {
 		log: Logger;
 		signal: AbortSignal;
 		onChange: (federationKey: string) => void;
+		timing?: Partial<ReflectorTiming> | undefined;
 	}) {
+		this.#timing = options.timing;
 		this.#signal = options.signal;
 		options.signal.addEventListener("abort", () => this.#watches.forEach(({ stop }) => stop.abort()), { once: true });
 		this.#client = options.client;
@@ -64,11 +67,12 @@ export class SecretWatches {
 		for (const key of this.#watches.keys()) this.#leave(key, federationKey);
 	}
 
-	/** @throws where the Secret cannot be read, as without the right to; the reflector's log says why */
+	/** @throws where the Secret cannot be read: ApiError where that is refused, as without the right to */
 	async #synced(key: string): Promise<Reflector<Secret> | undefined> {
 		const reflector = this.#watches.get(key)?.reflector;
 		if (!reflector || reflector.isSynced) return reflector;
-		await Promise.race([reflector.synced, sleep(readTimeout, undefined, { ref: false })]);
+		await Promise.race([reflector.answered, sleep(readTimeout, undefined, { ref: false })]);
+		if (reflector.refusal) throw reflector.refusal;
 		if (!reflector.isSynced) throw new Error(`Secret ${key} could not be read within ${readTimeout / 1000} s`);
 		return reflector;
 	}
@@ -87,6 +91,7 @@ export class SecretWatches {
 			namespace,
 			fieldSelector: `metadata.name=${name}`,
 			onChange: () => users.forEach((user) => this.#onChange(user)),
+			...(this.#timing && { timing: this.#timing }),
 		});
 		const watch = { reflector, stop, users };
 		this.#watches.set(key, watch);

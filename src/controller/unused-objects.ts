@@ -1,12 +1,4 @@
-import type { KubernetesObject, Observed, Resource } from "../kubernetes/object.ts";
-import {
-	configMaps,
-	deployments,
-	networkPolicies,
-	podDisruptionBudgets,
-	secrets,
-	services,
-} from "../kubernetes/resources.ts";
+import type { KubernetesObject } from "../kubernetes/object.ts";
 import type { FederationIntent } from "../model/intent.ts";
 import {
 	generatedSecretName,
@@ -19,6 +11,7 @@ import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName } from "../objects/node-configuration.ts";
 import type { Caches } from "./caches.ts";
 import type { FederationWriter } from "./federation-writer.ts";
+import type { OwnedKinds } from "./owned-kinds.ts";
 
 /**
  * Removes objects of the federation that nothing needs any more: those of a resolver or of NetworkPolicies that were turned off, files of
@@ -44,25 +37,25 @@ export async function removeUnused(
 		linkCertificateSecretName(intent.name),
 	]);
 
-	const removeFrom = async <T extends KubernetesObject>(
-		resource: Resource<T>,
-		objects: readonly Observed<T>[],
-		isUsed: (object: Observed<T>) => boolean,
+	const removeFrom = async <Kind extends keyof OwnedKinds>(
+		kind: Kind,
+		objects: readonly Parameters<OwnedKinds[Kind]["remove"]>[0][],
+		isUsed: (object: KubernetesObject) => boolean,
 	) => {
-		for (const object of objects) if (!isUsed(object)) await writer.remove(resource, object);
+		for (const object of objects) if (!isUsed(object)) await writer.remove(kind, object);
 	};
 	const isShared = ({ kind, metadata }: KubernetesObject) => names.has(`${kind}/${metadata.name}`);
 	const isNode = ({ metadata }: KubernetesObject) => metadata.labels?.[nodeLabel] !== undefined;
-	await removeFrom(services, caches.services.store.byIndex(key), isShared);
-	await removeFrom(podDisruptionBudgets, caches.disruptionBudgets.store.byIndex(key), isShared);
-	await removeFrom(networkPolicies, caches.networkPolicies.store.byIndex(key), isShared);
-	await removeFrom(deployments, caches.deployments.store.byIndex(key), (object) => isShared(object) || isNode(object));
+	await removeFrom("Service", caches.services.store.byIndex(key), isShared);
+	await removeFrom("PodDisruptionBudget", caches.disruptionBudgets.store.byIndex(key), isShared);
+	await removeFrom("NetworkPolicy", caches.networkPolicies.store.byIndex(key), isShared);
+	await removeFrom("Deployment", caches.deployments.store.byIndex(key), (object) => isShared(object) || isNode(object));
 	await removeFrom(
-		configMaps,
+		"ConfigMap",
 		caches.configMaps.store.byIndex(key),
 		(object) => isShared(object) || files.has(object.metadata.name),
 	);
-	await removeFrom(secrets, caches.secrets.store.byIndex(key), ({ metadata }) => keptSecrets.has(metadata.name));
+	await removeFrom("Secret", caches.secrets.store.byIndex(key), ({ metadata }) => keptSecrets.has(metadata.name));
 }
 
 /** Names of the ConfigMaps and Secrets that the intent's nodes have or will have, and that Deployments and pods refer to. */

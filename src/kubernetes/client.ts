@@ -12,8 +12,8 @@ export const fieldManager = "xmppfed";
 /** For one call with its repetitions (ms). */
 const defaultTimeout = 30_000;
 const maxRepetitions = 4;
-/** A longer Retry-After is cut to this (ms). */
-const maxRetryAfter = 10_000;
+/** Who is told to wait longer than this (ms) is refused: a call that waits holds up what could be done meanwhile. */
+const maxRetryAfter = 2_000;
 /** A watch is ended by the client when the server has not ended it this long (ms) after its time. */
 const watchGrace = 15_000;
 
@@ -32,7 +32,10 @@ export interface ClientOptions {
 	readonly userAgent?: string;
 	/** Called for each HTTP request, repetitions included. */
 	readonly onRequest?: (record: RequestRecord) => void;
-	/** Called before each request that changes something; throws where that must not happen, as without leadership. */
+	/**
+	 * Called before each request that changes something, at last when it goes out, for which it may have waited; throws
+	 * where that must not happen, as without leadership.
+	 */
 	readonly beforeWrite?: () => void;
 	/** Owner of the fields that are set; {@link fieldManager} if absent. */
 	readonly fieldManager?: string;
@@ -99,6 +102,8 @@ export interface WatchOptions {
 	readonly timeoutSeconds: number;
 	/** ms without any byte after which the connection counts as dead. Bookmarks come about every minute. */
 	readonly idleTimeout: number;
+	/** Called when the server has begun the watch. */
+	readonly onOpen?: () => void;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -109,7 +114,7 @@ export type WatchEvent<T extends KubernetesObject> =
 /**
  * The Kubernetes API as JSON over shared connections. All methods throw {@link ApiError} where the server refused,
  * {@link ApiUnreachableError} where it did not answer, and the reason of `signal` where that was aborted. 429, and 503
- * with Retry-After, are repeated a few times as the server asks.
+ * with Retry-After, are repeated a few times as the server asks, where it asks for a short wait.
  */
 export class KubernetesClient {
 	readonly #connection: Connection;
@@ -284,6 +289,7 @@ export class KubernetesClient {
 				bodyTimeout: idleTimeout,
 			});
 			if (response.statusCode !== 200) throw await refusal(call, response);
+			options.onOpen?.();
 			for await (const line of lines(response.body)) yield watchEvent(call, resource, line);
 		} catch (error) {
 			signal?.throwIfAborted();
@@ -320,14 +326,15 @@ export class KubernetesClient {
 	}
 
 	async #request(call: Call, send: Send & { signal: AbortSignal; bodyTimeout?: number }) {
-		const watching = call.verb === "watch";
-		if (!["get", "list", "watch"].includes(call.verb)) this.#options.beforeWrite?.();
+		const beforeWrite = ["get", "list", "watch"].includes(call.verb) ? undefined : this.#options.beforeWrite;
+		beforeWrite?.();
 		const { headers, calls, watches } = await this.#connection.authenticate();
+		const guard = beforeWrite && new SendGuard(calls, beforeWrite);
 		const started = performance.now();
 		let status = 0;
 		try {
 			const response = await request(`${this.#connection.server}${send.path}`, {
-				dispatcher: watching ? watches : calls,
+				dispatcher: call.verb === "watch" ? watches : (guard?.dispatcher ?? calls),
 				method: send.method,
 				headers: {
 					...headers,
@@ -344,11 +351,35 @@ export class KubernetesClient {
 			status = response.statusCode;
 			return response;
 		} catch (error) {
-			throw unreachable(call, error);
+			throw guard?.refusal ?? unreachable(call, error);
 		} finally {
 			const seconds = (performance.now() - started) / 1000;
 			this.#options.onRequest?.({ verb: call.verb, resource: call.resource, status, seconds });
 		}
+	}
+}
+
+/** Asks `check` in the moment in which a request is written to its connection; what that throws keeps it from going. */
+class SendGuard {
+	readonly dispatcher: Dispatcher;
+	/** What `check` has thrown. */
+	refusal: unknown;
+
+	constructor(dispatcher: Dispatcher, check: () => void) {
+		this.dispatcher = dispatcher.compose((dispatch) => (options, handler) => {
+			// The handler is this request's alone.
+			const start = handler.onRequestStart?.bind(handler);
+			handler.onRequestStart = (controller, context: unknown) => {
+				try {
+					check();
+				} catch (error) {
+					this.refusal = error;
+					throw error;
+				}
+				start?.(controller, context);
+			};
+			return dispatch(options, handler);
+		});
 	}
 }
 
@@ -410,8 +441,9 @@ async function refusal(call: Call, response: Dispatcher.ResponseData): Promise<A
 /** ms to wait before the same request is sent again; undefined where that makes no sense. */
 function retryAfter(error: ApiError): number | undefined {
 	const seconds = error.details.retryAfterSeconds;
-	if (error.status === 429) return Math.min((seconds ?? 1) * 1000, maxRetryAfter);
-	return error.status === 503 && seconds !== undefined ? Math.min(seconds * 1000, maxRetryAfter) : undefined;
+	const wait =
+		error.status === 429 ? (seconds ?? 1) * 1000 : error.status === 503 && seconds ? seconds * 1000 : undefined;
+	return wait !== undefined && wait <= maxRetryAfter ? wait : undefined;
 }
 
 function unreachable(call: Call, error: unknown): ApiUnreachableError {

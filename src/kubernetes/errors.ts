@@ -48,6 +48,21 @@ export class ApiError extends Error {
 	get isGone(): boolean {
 		return this.status === 410;
 	}
+
+	/** The call is refused whatever it carries, until somebody grants the right (403) or installs the kind (404). */
+	get isRefusal(): boolean {
+		return this.status === 403 || (this.status === 404 && this.reason !== "NotFound");
+	}
+}
+
+/** What is missing for a call that is refused as such (`isRefusal`), in the words of RBAC. */
+export function describeRefusal({ call, status, message }: ApiError): string {
+	const { resource, namespace } = call;
+	if (status === 404) return `the API server has no ${resource}: the CRD that defines them is not installed`;
+	// The server knows better: an apply needs the right to patch, and to make something the right to create as well.
+	const verb = / cannot (\w+) resource /.exec(message)?.[1] ?? (call.verb === "apply" ? "patch" : call.verb);
+	const where = namespace === undefined ? "in all namespaces" : `in namespace ${namespace}`;
+	return `the right to ${verb} ${resource} ${where} is missing`;
 }
 
 /** The API server gave no usable answer: not reachable, connection lost, time-out, not the JSON that was due. */

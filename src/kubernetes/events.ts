@@ -133,10 +133,11 @@ export class EventRecorder {
 		return series;
 	}
 
-	/** Writes what has not been written yet, for some seconds at most, and ends. */
-	async stop(): Promise<void> {
+	/** Writes what has not been written yet, for some seconds at most, and ends; with `drop`, ends at once. */
+	async stop({ drop = false }: { readonly drop?: boolean } = {}): Promise<void> {
 		const signal = AbortSignal.timeout(stopTimeout);
-		await this.#queue.stop();
+		await this.#queue.stop({ abort: drop });
+		if (drop) return;
 		for (const series of this.#series.values()) {
 			if (series.written >= series.count || signal.aborted) continue;
 			await this.#write(series, signal).catch((error: unknown) => this.#log(series, error));

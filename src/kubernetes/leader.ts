@@ -148,8 +148,9 @@ export class LeaderElection {
 		try {
 			await whileLeading(lost.signal);
 		} catch (error) {
-			// What ended because leadership was lost has not failed.
-			if (!lost.signal.aborted) throw error;
+			// What ended because leadership was lost has not failed. It may know before the timer has run.
+			if (error instanceof NotLeadingError) lost.abort(error);
+			else if (!lost.signal.aborted) throw error;
 		} finally {
 			finished.abort();
 			await renewal;

@@ -70,6 +70,8 @@ export class OwnedObjects<T extends KubernetesObject> {
 	readonly #resource: Resource<T>;
 	readonly #store: Store<T>;
 	readonly #applied = new Map<string, LastApplied>();
+	/** uids of objects that were deleted and that the store may still show as if they were not. */
+	readonly #removed = new Set<string>();
 
 	/** `store` holds the objects of this kind that carry our labels. */
 	constructor(client: KubernetesClient, resource: Resource<T>, store: Store<T>) {
@@ -89,7 +91,7 @@ export class OwnedObjects<T extends KubernetesObject> {
 		let live = this.#store.get(key);
 		for (let attempt = 1; ; attempt++) {
 			if (live && controllerOf(live)?.uid !== owner.uid) throw new ForeignObjectError(live, owner);
-			if (live?.metadata.deletionTimestamp) return { state: "Terminating", object: live };
+			if (live && this.#isGoing(live)) return { state: "Terminating", object: live };
 			const reason = needsApply(desired, live, this.#applied.get(key));
 			if (live && !reason) return this.#inSync(desired, live);
 			try {
@@ -119,7 +121,7 @@ export class OwnedObjects<T extends KubernetesObject> {
 		for (let attempt = 1; ; attempt++) {
 			if (live) {
 				if (controllerOf(live)?.uid !== owner.uid) throw new ForeignObjectError(live, owner);
-				if (live.metadata.deletionTimestamp) return { state: "Terminating", object: live };
+				if (this.#isGoing(live)) return { state: "Terminating", object: live };
 				const labelled = isSubset(desired.metadata.labels, live.metadata.labels);
 				const object = labelled ? live : await this.#restoreLabels(desired, live, signal);
 				this.#store.remember(object);
@@ -134,6 +136,26 @@ export class OwnedObjects<T extends KubernetesObject> {
 				live = await this.#client.get(this.#resource, desired.metadata.namespace, desired.metadata.name, { signal });
 			}
 		}
+	}
+
+	/**
+	 * Deletes an object of ours, once, however long the cache goes on showing it. `Foreground`: it is there, being
+	 * deleted, until all that belongs to it is gone.
+	 */
+	async remove(
+		object: Observed<T>,
+		propagationPolicy: "Background" | "Foreground",
+		signal?: AbortSignal,
+	): Promise<void> {
+		if (this.#isGoing(object)) return;
+		const { namespace, name, uid } = object.metadata;
+		await this.#client.delete(this.#resource, namespace, name, { uid, propagationPolicy, signal });
+		this.#removed.add(uid);
+		this.#forgetDeleted();
+	}
+
+	#isGoing({ metadata }: Observed<T>): boolean {
+		return metadata.deletionTimestamp !== undefined || this.#removed.has(metadata.uid);
 	}
 
 	#write(desired: T, live: Observed<T> | undefined, signal: AbortSignal | undefined): Promise<Observed<T>> {
@@ -169,6 +191,10 @@ export class OwnedObjects<T extends KubernetesObject> {
 
 	/** Now and then drops what is remembered of objects that are gone, so that it does not grow for ever. */
 	#forgetDeleted(): void {
+		if (this.#removed.size > 100) {
+			const held = new Set(this.#store.list().map(({ metadata }) => metadata.uid));
+			for (const uid of this.#removed) if (!held.has(uid)) this.#removed.delete(uid);
+		}
 		if (this.#applied.size <= 2 * this.#store.size + 100) return;
 		for (const key of this.#applied.keys()) if (!this.#store.get(key)) this.#applied.delete(key);
 	}

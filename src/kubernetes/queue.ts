@@ -10,6 +10,8 @@ export interface QueueOptions {
 	readonly concurrency: number;
 	/** Delay after a failure, per key. */
 	readonly backoff?: BackoffOptions;
+	/** Least delay (ms) after this failure, where a server says when to come back. */
+	readonly leastDelay?: (error: unknown) => number;
 	readonly hooks?: QueueHooks;
 	/** Between 0 and 1, for jitter. */
 	readonly random?: () => number;
@@ -32,7 +34,7 @@ const defaultBackoff: BackoffOptions = { base: 500, cap: 60_000 };
 /**
  * Keys that are to be processed. A key that is added while it waits is processed once; one that is added while it is
  * processed is processed again afterwards, so no change is missed. A key that failed comes again after its own delay,
- * or at once when it is added: the change may be the repair.
+ * or at once when it is added: the change may be the repair. Only the delay that a server asked for is kept in any case.
  *
  * A run begins by dropping the delayed addition of its key: process looks at everything and asks for the next time
  * itself, through {@link WorkQueue.addAfter}.
@@ -44,6 +46,8 @@ export class WorkQueue {
 	readonly #processing = new Map<string, Promise<void>>();
 	readonly #delayed = new Map<string, { readonly timer: NodeJS.Timeout; readonly at: number }>();
 	readonly #failures = new Map<string, number>();
+	/** Keys that a server has asked to leave alone, until when (ms of the monotonic clock). */
+	readonly #held = new Map<string, number>();
 	readonly #abort = new AbortController();
 	#stopped = false;
 	#startScheduled = false;
@@ -86,6 +90,7 @@ export class WorkQueue {
 	/** The object is gone: drops its failures and its delayed addition. */
 	forget(key: string): void {
 		this.#failures.delete(key);
+		this.#held.delete(key);
 		this.#cancelDelayed(key);
 	}
 
@@ -116,6 +121,11 @@ export class WorkQueue {
 			if (this.#processing.has(key)) continue;
 			this.#waiting.delete(key);
 			this.#options.hooks?.depth?.(this.#waiting.size);
+			const held = (this.#held.get(key) ?? 0) - performance.now();
+			if (held > 0) {
+				this.addAfter(key, held);
+				continue;
+			}
 			this.#cancelDelayed(key);
 			const run = this.#run(key, added).finally(() => {
 				this.#processing.delete(key);
@@ -133,12 +143,15 @@ export class WorkQueue {
 		try {
 			await this.#options.process(key, this.#abort.signal);
 			this.#failures.delete(key);
+			this.#held.delete(key);
 			hooks?.succeeded?.(key, elapsed());
 		} catch (error) {
 			if (this.#abort.signal.aborted) return;
 			const failures = (this.#failures.get(key) ?? 0) + 1;
 			this.#failures.set(key, failures);
-			const delay = backoff(this.#options.backoff ?? defaultBackoff, failures, random);
+			const least = this.#options.leastDelay?.(error) ?? 0;
+			if (least > 0) this.#held.set(key, performance.now() + least);
+			const delay = Math.max(least, backoff(this.#options.backoff ?? defaultBackoff, failures, random));
 			this.addAfter(key, delay);
 			hooks?.failed?.(key, elapsed(), error, failures, delay);
 		}

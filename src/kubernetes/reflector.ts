@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type BackoffOptions, backoff, pause } from "./backoff.ts";
 import type { KubernetesClient, ObjectList } from "./client.ts";
-import { ApiError } from "./errors.ts";
+import { ApiError, describeRefusal } from "./errors.ts";
 import type { KubernetesObject, Observed, Resource } from "./object.ts";
 import { type ChangeHandler, Store } from "./store.ts";
 
@@ -18,6 +18,8 @@ export interface ReflectorOptions<T extends KubernetesObject> {
 	readonly index?: (object: Observed<T>) => string | undefined;
 	/** Called for each change, in order. What it throws is logged. */
 	readonly onChange?: ChangeHandler<T>;
+	/** Called when {@link Reflector.refusal} begins or ends. */
+	readonly onRefusal?: () => void;
 	readonly timing?: Partial<ReflectorTiming>;
 }
 
@@ -40,6 +42,8 @@ const defaultTiming: ReflectorTiming = {
 
 /** A watch that lived this long (ms), or brought something, was a good one: the delay starts anew after it. */
 const goodWatch = 10_000;
+/** Refusals in a row that count where a watch was once allowed: a server that has just started refuses everything. */
+const steadyRefusals = 3;
 /** A version that the server keeps refusing without calling it too old (as after a restored backup) is given up. */
 const maxRefusals = 4;
 
@@ -52,10 +56,17 @@ export class Reflector<T extends KubernetesObject> {
 	readonly store: Store<T>;
 	/** Resolves when the store holds a whole list for the first time; rejects when stopped before that. */
 	readonly synced: Promise<void>;
+	/** Resolves when the store holds a whole list or the API server has refused to give one; rejects as `synced` does. */
+	readonly answered: Promise<void>;
 	readonly #options: ReflectorOptions<T>;
 	readonly #timing: ReflectorTiming;
 	readonly #log: Logger;
 	readonly #synced = Promise.withResolvers<void>();
+	readonly #answered = Promise.withResolvers<void>();
+	#refusal: ApiError | undefined;
+	#refusedInARow = 0;
+	/** Whether the server has ever begun a watch. */
+	#wasAllowed = false;
 	/** Version to watch from; undefined where a list is due. */
 	#resourceVersion: string | undefined;
 	#failures = 0;
@@ -72,12 +83,22 @@ export class Reflector<T extends KubernetesObject> {
 		this.synced = this.#synced.promise;
 		// Nobody may be waiting for it.
 		this.synced.catch(() => {});
+		this.answered = this.#answered.promise;
+		this.answered.catch(() => {});
 		this.store = new Store<T>((previous, current) => this.#tell(previous, current), options.index);
 	}
 
 	/** Whether the store has held a whole list. */
 	get isSynced(): boolean {
 		return this.#isSynced;
+	}
+
+	/**
+	 * Set while the API server refuses to list or watch as such: a right is missing, or the kind. What the store holds
+	 * grows old meanwhile. The reflector goes on trying.
+	 */
+	get refusal(): ApiError | undefined {
+		return this.#refusal;
 	}
 
 	/** Runs until the signal is aborted; then returns. To be called once. */
@@ -92,6 +113,7 @@ export class Reflector<T extends KubernetesObject> {
 			}
 		}
 		this.#synced.reject(signal.reason);
+		this.#answered.reject(signal.reason);
 	}
 
 	async #list(signal: AbortSignal): Promise<void> {
@@ -112,7 +134,10 @@ export class Reflector<T extends KubernetesObject> {
 		this.store.replace(items, page.resourceVersion);
 		this.#resourceVersion = page.resourceVersion;
 		this.#isSynced = true;
+		// The right to watch may still be missing.
+		if (this.#refusal?.call.verb === "list") this.#setRefusal(undefined);
 		this.#synced.resolve();
+		this.#answered.resolve();
 	}
 
 	/** Returns when the server ended the watch in its time. */
@@ -129,6 +154,10 @@ export class Reflector<T extends KubernetesObject> {
 				// Spread out, so that not all watches of all operators begin again in one moment.
 				timeoutSeconds: Math.round(this.#timing.watchSeconds * (1 + Math.random() / 10)),
 				idleTimeout: this.#timing.idleTimeout,
+				onOpen: () => {
+					this.#wasAllowed = true;
+					this.#setRefusal(undefined);
+				},
 				signal,
 			});
 			for await (const event of watch) {
@@ -169,10 +198,23 @@ export class Reflector<T extends KubernetesObject> {
 		const delay = Math.max(asked, backoff(this.#timing.backoff, this.#failures));
 		const next = this.#resourceVersion === undefined ? "list" : "watch";
 		const fields = { err: error, failures: this.#failures, delay: Math.round(delay), next };
+		if (error instanceof ApiError && error.isRefusal) {
+			if (!this.#wasAllowed || ++this.#refusedInARow >= steadyRefusals) this.#setRefusal(error);
+			this.#answered.resolve();
+			const { verb, namespace } = error.call;
+			this.#log.error({ ...fields, verb, namespace }, describeRefusal(error));
+		}
 		// A first loss is everyday life: the API server restarts, a version grows old.
-		if (this.#failures === 1 && watching) this.#log.debug(fields, "watch interrupted");
+		else if (this.#failures === 1 && watching) this.#log.debug(fields, "watch interrupted");
 		else this.#log.warn(fields, watching ? "watch failed" : "list failed");
 		await pause(delay, signal);
+	}
+
+	#setRefusal(refusal: ApiError | undefined): void {
+		if (!refusal) this.#refusedInARow = 0;
+		const changes = this.#refusal?.message !== refusal?.message;
+		this.#refusal = refusal;
+		if (changes) this.#options.onRefusal?.();
 	}
 
 	#tell(previous: Observed<T> | undefined, current: Observed<T> | undefined): void {

@@ -30,6 +30,10 @@ export interface ControlPlane {
 	killApiserver(): Promise<void>;
 	/** Starts the API server again on the same port with the same certificates and tokens. */
 	startApiserver(): Promise<void>;
+	/** Ends etcd as a crash does: what it was told is on disk. The API server goes on without it. */
+	killEtcd(): Promise<void>;
+	/** Starts etcd again with its data. */
+	startEtcd(): void;
 	/** Ends both processes and removes their files. */
 	stop(): Promise<void>;
 }
@@ -63,7 +67,7 @@ export async function startControlPlane(
 		writeFile(file("kubeconfig"), kubeconfig(server, certificates.ca, token), { mode: 0o600 }),
 	]);
 
-	const etcd = start(binaries.etcd, file("etcd.log"), [
+	const etcdArguments = [
 		`--data-dir=${file("etcd")}`,
 		`--listen-client-urls=${etcdUrl}`,
 		`--advertise-client-urls=${etcdUrl}`,
@@ -73,7 +77,8 @@ export async function startControlPlane(
 		// The data lives as long as the test run.
 		"--unsafe-no-fsync",
 		...(etcdQuota === undefined ? [] : [`--quota-backend-bytes=${etcdQuota}`]),
-	]);
+	];
+	let etcd = start(binaries.etcd, file("etcd.log"), etcdArguments);
 	const apiserverArguments = [
 		`--etcd-servers=${etcdUrl}`,
 		"--bind-address=127.0.0.1",
@@ -114,6 +119,10 @@ export async function startControlPlane(
 		server,
 		etcd: etcdUrl,
 		pids: () => [etcd, apiserver].flatMap((running) => running?.process.pid ?? []),
+		killEtcd: async () => await etcd.kill(),
+		startEtcd: () => {
+			etcd = start(binaries.etcd, file("etcd.log"), etcdArguments);
+		},
 		killApiserver: async () => await apiserver?.kill(),
 		startApiserver,
 		stop,

@@ -9,7 +9,7 @@ interface CustomResourceDefinition extends KubernetesObject {
 	readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-const customResourceDefinitions: Resource<CustomResourceDefinition> = {
+export const customResourceDefinitions: Resource<CustomResourceDefinition> = {
 	apiVersion: "apiextensions.k8s.io/v1",
 	kind: "CustomResourceDefinition",
 	plural: "customresourcedefinitions",

@@ -28,11 +28,14 @@ function candidate(client: KubernetesClient, namespace: string, who: string, per
 	const running = election.run(stop.signal, async (lost) => {
 		const period: Period = { who, from: performance.now(), to: undefined };
 		periods.push(period);
-		while (!lost.aborted && !stop.signal.aborted) {
-			election.assertLeading();
-			await sleep(20);
+		try {
+			while (!lost.aborted && !stop.signal.aborted) {
+				election.assertLeading();
+				await sleep(20);
+			}
+		} finally {
+			period.to = performance.now();
 		}
-		period.to = performance.now();
 	});
 	onTestFinished(async () => {
 		stop.abort();

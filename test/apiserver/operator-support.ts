@@ -5,6 +5,7 @@ import { operate } from "../../src/controller/operator.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { EventRecorder } from "../../src/kubernetes/events.ts";
 import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
+import type { ReflectorTiming } from "../../src/kubernetes/reflector.ts";
 import {
 	configMaps,
 	deployments,
@@ -35,7 +36,13 @@ type FinishedRollout = Omit<Rollout, "done">;
 export interface FederationObject extends KubernetesObject {
 	readonly spec: Record<string, unknown>;
 	readonly status?: {
-		readonly conditions: readonly { type: string; status: string; reason: string; message: string }[];
+		readonly conditions: readonly {
+			type: string;
+			status: string;
+			reason: string;
+			message: string;
+			observedGeneration?: number;
+		}[];
 		readonly nodes: readonly { name: string; state: string; reason: string; message: string; ready: boolean }[];
 		readonly readyNodes: string;
 		readonly effective?: { readonly image: string };
@@ -55,38 +62,61 @@ export const defaults = {
 /** Objects of a federation of two nodes without a resolver. */
 export const objectCount = 15;
 
-/** Runs the operator in this process for one namespace until the test ends (or `stop`). */
-export function startOperator(
-	namespace: string,
-	more: Partial<typeof defaults> = {},
-	{ now, ...options }: { readonly now?: () => Date; readonly beforeWrite?: () => void } = {},
-) {
-	const { client, requests, writes } = countingClient();
+export interface OperatorSettings {
+	/** Kubeconfig; absent: an administrator's of the shared control plane. */
+	readonly kubeconfig?: string;
+	readonly timing?: Partial<ReflectorTiming>;
+	readonly concurrency?: number;
+	readonly now?: () => Date;
+	/** Throws where the operator may not write; Events are not asked about. */
+	readonly beforeWrite?: () => void;
+}
+
+/** Watches that come back soon after a fault. */
+export const impatient: Partial<ReflectorTiming> = { backoff: { base: 50, cap: 500 } };
+
+/** Runs the operator in this process for one namespace until the test ends (or `stop`, or `kill`). */
+export function startOperator(namespace: string, more: Partial<typeof defaults> = {}, settings: OperatorSettings = {}) {
+	const { beforeWrite } = settings;
+	const { client, requests, writes } = countingClient(beforeWrite && { beforeWrite }, settings.kubeconfig);
 	const metrics = new OperatorMetrics();
 	const { log, records } = recordingLog();
 	const stopping = new AbortController();
-	const events = new EventRecorder({ client, log, controller: "xmppfed.dev/operator", instance: "test" });
+	const killed = new AbortController();
+	const recording = client.with({ beforeWrite: () => {} });
+	const events = new EventRecorder({
+		client: recording,
+		log,
+		controller: "xmppfed.dev/operator",
+		instance: "test",
+	});
 	const running = operate(
 		{
-			client: client.with(options),
+			client,
 			events,
 			log,
 			metrics,
 			defaults: { ...defaults, ...more },
 			namespace,
-			concurrency: 4,
-			...(now && { now }),
+			concurrency: settings.concurrency ?? 4,
+			...(settings.timing && { timing: settings.timing }),
+			...(settings.now && { now: settings.now }),
 		},
 		stopping.signal,
-		new AbortController().signal,
+		killed.signal,
 	);
 	const stop = async () => {
 		stopping.abort();
 		await running;
-		await events.stop();
+		await events.stop({ drop: killed.signal.aborted });
+	};
+	/** Ends at once, in the middle of whatever runs. */
+	const kill = async () => {
+		killed.abort();
+		await stop();
 	};
 	onTestFinished(stop);
-	return { requests, writes, records, metrics, stop, connections: () => client.connections };
+	return { requests, writes, records, metrics, stop, kill, connections: () => client.connections };
 }
 
 /** Kinds of the objects that federations are made of. */
@@ -172,4 +202,12 @@ export async function revisionOf(
 ): Promise<string | undefined> {
 	const found = (await client.list(deployments, { namespace, labelSelector: `${nodeLabel}=${node}` })).items;
 	return found[0]?.metadata.annotations?.["xmppfed.dev/revision"];
+}
+
+/** Plays the garbage collector: removes an object, given as `Kind/name`. */
+export async function removeOwned(client: KubernetesClient, namespace: string, object: string): Promise<void> {
+	const [kind, name = ""] = object.split("/");
+	const resource = ownedKinds.find((candidate) => candidate.kind === kind);
+	if (!resource) throw new Error(`nothing of ours is a ${kind}`);
+	await client.delete(resource, namespace, name);
 }

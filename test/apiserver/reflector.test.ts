@@ -6,6 +6,7 @@ import { maxCallConnections } from "../../src/kubernetes/connection.ts";
 import { Reflector, type ReflectorOptions } from "../../src/kubernetes/reflector.ts";
 import { type ConfigMap, configMaps } from "../../src/kubernetes/resources.ts";
 import { startControlPlane } from "./control-plane.ts";
+import { compact } from "./etcd.ts";
 import { startProxy } from "./proxy.ts";
 import { countingClient, eventually, freshNamespace, recordingLog, testClient } from "./support.ts";
 
@@ -42,17 +43,6 @@ async function write(client: KubernetesClient, namespace: string, name: string, 
 		{ apiVersion: "v1", kind: "ConfigMap", metadata, data: { v } },
 		{ force: true },
 	);
-}
-
-/** Makes etcd forget all versions before now. */
-async function compact(etcd: string): Promise<void> {
-	const call = async (path: string, body: object) => {
-		const response = await request(`${etcd}/v3/kv/${path}`, { method: "POST", body: JSON.stringify(body) });
-		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- etcd's JSON gateway
-		return (await response.body.json()) as { header: { revision: string } };
-	};
-	const { header } = await call("range", { key: btoa("x") });
-	await call("compaction", { revision: header.revision, physical: true });
 }
 
 test("what exists is listed in pages, what happens after that is seen", async () => {

@@ -237,3 +237,29 @@ test("hooks tell the depth, the time waited and the time that a run took", async
 	]);
 	expect(depths).toEqual([1, 2, 1, 0]);
 });
+
+test("a delay that a server asked for is kept, whatever is added meanwhile, and only for that key", async () => {
+	const started: string[] = [];
+	const queue = new WorkQueue({
+		concurrency: 1,
+		backoff: { base: 10, cap: 10 },
+		leastDelay: () => 5_000,
+		process: async (key) => {
+			started.push(key);
+			// Its own writes come back as changes while it runs.
+			if (started.length === 1) queue.add(key);
+			if (key === "busy" && started.length < 3) throw new Error("429");
+		},
+	});
+	queue.add("busy");
+	await vi.advanceTimersByTimeAsync(0);
+	queue.add("busy");
+	queue.add("other");
+	await vi.advanceTimersByTimeAsync(4_990);
+	expect(started).toEqual(["busy", "other"]);
+	await vi.advanceTimersByTimeAsync(20);
+	expect(started).toEqual(["busy", "other", "busy"]);
+	queue.add("busy");
+	await vi.advanceTimersByTimeAsync(0);
+	expect(started).toEqual(["busy", "other", "busy", "busy"]);
+});

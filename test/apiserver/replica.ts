@@ -1,0 +1,55 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { defaults } from "./operator-support.ts";
+
+const program = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+export interface Replica {
+	readonly pid: number;
+	/** What it logged, oldest first. */
+	readonly log: readonly Record<string, unknown>[];
+	logged(message: string): boolean;
+	/** Where it serves /metrics. */
+	readonly port: number | undefined;
+	signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void;
+	/** Exit code; null where a signal ended it. */
+	readonly ended: Promise<number | null>;
+}
+
+/** Runs the operator in a process of its own, as its image does. It ends with the test. */
+export function startReplica(
+	name: string,
+	settings: { readonly kubeconfig: string; readonly args: readonly string[]; readonly httpPort?: number },
+): Replica {
+	const given = settings.args.map((argument) => argument.split("=")[0]);
+	const images = [`--gateway-image=${defaults.gatewayImage}`, `--http-port=${settings.httpPort ?? 0}`];
+	const more = images.filter((argument) => !given.includes(argument.split("=")[0]));
+	const command = [process.execPath, program, `--kubeconfig=${settings.kubeconfig}`, ...settings.args, ...more];
+	// It must not outlive the test, whatever ends that.
+	const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...command], {
+		stdio: ["ignore", "pipe", "inherit"],
+		env: { ...process.env, POD_NAME: name },
+	});
+	const log: Record<string, unknown>[] = [];
+	createInterface(child.stdout).on("line", (line) => {
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- pino writes objects
+		log.push(JSON.parse(line) as Record<string, unknown>);
+	});
+	const ended = once(child, "exit").then(([code]) => (typeof code === "number" ? code : null));
+	onTestFinished(async () => {
+		child.kill("SIGKILL");
+		await ended;
+	});
+	if (child.pid === undefined) throw new Error("the operator's process did not start");
+	return {
+		pid: child.pid,
+		log,
+		logged: (message) => log.some(({ msg }) => String(msg).includes(message)),
+		port: settings.httpPort,
+		signal: (signal) => void child.kill(signal),
+		ended,
+	};
+}
