@@ -38,6 +38,7 @@ export class OperatorProcess implements AsyncDisposable {
 				process.execPath,
 				// As in deploy/operator/Containerfile.
 				"--max-semi-space-size=2",
+				"--heap-growing-percent=20",
 				...(options.nodeArguments ?? []),
 				options.bundle,
 				`--kubeconfig=${options.kubeconfig}`,
