@@ -142,9 +142,12 @@ export class RouterReports {
 	}
 }
 
+/** A link that is withdrawn is connected and carries what goes out: its router does not reach its upstream. */
+const upStates: ReadonlySet<string> = new Set(["Up", "Withdrawn"]);
+
 function linkViews(links: z.infer<typeof routerStatus>["links"]): readonly LinkView[] | undefined {
 	return links
-		?.map(({ domain, address, state }) => ({ domain, address, up: state === "Up" }))
+		?.map(({ domain, address, state }) => ({ domain, address, up: upStates.has(state) }))
 		.toSorted((a, b) => (`${a.domain}@${a.address}` < `${b.domain}@${b.address}` ? -1 : 1));
 }
 

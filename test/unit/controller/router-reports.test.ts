@@ -41,11 +41,12 @@ test("links are told as they change, in one order, and forgotten when a router h
 		return reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1");
 	};
 
-	say({ upstreams, links: [link("10.0.0.2", "Down"), link("10.0.0.1", "Up")] });
+	say({ upstreams, links: [link("10.0.0.2", "Down"), link("10.0.0.1", "Up"), link("10.0.0.3", "Withdrawn")] });
 	expect(reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1")).toBeUndefined();
 	expect((await next())?.links).toEqual([
 		{ domain: "a.example", address: "10.0.0.1", up: true },
 		{ domain: "a.example", address: "10.0.0.2", up: false },
+		{ domain: "a.example", address: "10.0.0.3", up: true },
 	]);
 	// Somebody waits: the router is asked again soon.
 	reports.hurry("ns/example", true);
