@@ -81,6 +81,9 @@ export async function buildOperator(): Promise<number> {
 /** The plugin of kubectl: one file, which kubectl finds on the PATH by its name. */
 export const kubectlPlugin = join(root, "dist/cli/kubectl-xmppfed");
 
+/** Asked by kubectl's completion of the shell; found on the PATH like the plugin. */
+export const kubectlPluginCompletion = join(root, "dist/cli/kubectl_complete-xmppfed");
+
 /** The oldest Node that @kubernetes/client-node runs on. */
 const leastNode = [22, 19] as const;
 
@@ -100,9 +103,9 @@ const pluginStart = `#!/usr/bin/env node
 var require = process.getBuiltinModule("node:module").createRequire(process.argv[1]);`;
 
 /**
- * Makes dist/cli/kubectl-xmppfed.
+ * Makes dist/cli/kubectl-xmppfed and what completes its command lines.
  *
- * @returns its size in bytes
+ * @returns size of the plugin in bytes
  */
 export async function buildKubectlPlugin(): Promise<number> {
 	const result = await build({
@@ -126,6 +129,7 @@ export async function buildKubectlPlugin(): Promise<number> {
 	const partial = `${kubectlPlugin}.${process.pid}`;
 	await writeFile(partial, file.contents, { mode: 0o755 });
 	await rename(partial, kubectlPlugin);
+	await writeFile(kubectlPluginCompletion, '#!/bin/sh\nexec kubectl-xmppfed __complete "$@"\n', { mode: 0o755 });
 	return file.contents.byteLength;
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { complete } from "./complete.ts";
 import { explain, UsageError } from "./failure.ts";
 import { pause } from "./pause.ts";
 import { plan } from "./plan.ts";
@@ -22,6 +23,10 @@ async function main([name, ...args]: readonly string[], terminal: Terminal): Pro
 		const asked = commands.find((command) => command.name === args[0]);
 		await terminal.print(asked && name === "help" ? asked.help : help);
 		return name === undefined ? 1 : 0;
+	}
+	if (name === "__complete") {
+		await terminal.print(await complete(args, commands));
+		return 0;
 	}
 	const command = commands.find((candidate) => candidate.name === name);
 	if (!command) {

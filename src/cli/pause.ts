@@ -17,6 +17,8 @@ Usage: kubectl xmppfed pause NAME [-n NAMESPACE]
 It sets the annotation ${orderAnnotations.paused}.
 
 ${connectionHelp}`,
+	options: connectionOptions,
+	takes: ["federation"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("pause", args, connectionOptions);
 		const [name = ""] = positionals("pause", given, ["NAME"], 1);

@@ -38,6 +38,8 @@ The API server checks the file as it would check an apply (dry run), so what it 
 read: whether a Secret of another name holds another content is not known, and told so.
 
 Exit code: 0 nothing restarts, 2 nodes restart or are removed, or may; 1 error.`,
+	options,
+	takes: [],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("plan", args, options);
 		positionals("plan", given, [], 0);

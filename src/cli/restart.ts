@@ -18,6 +18,8 @@ It sets the annotation ${orderAnnotations.restart}; the operator carries it out 
 no node goes before the one before it is ready again.
 
 ${connectionHelp}`,
+	options: connectionOptions,
+	takes: ["federation", "node"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("restart", args, connectionOptions);
 		const [name = "", node] = positionals("restart", given, ["NAME", "NODE"], 1);

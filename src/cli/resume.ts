@@ -16,6 +16,8 @@ Usage: kubectl xmppfed resume NAME [-n NAMESPACE]
 It removes the annotation ${orderAnnotations.paused}.
 
 ${connectionHelp}`,
+	options: connectionOptions,
+	takes: ["federation"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("resume", args, connectionOptions);
 		const [name = ""] = positionals("resume", given, ["NAME"], 1);

@@ -33,6 +33,8 @@ ${connectionHelp}
 
 The exit code is 0 also where a federation is not Ready. To wait for that:
 kubectl wait --for=condition=Ready xmppfederation/NAME`,
+	options,
+	takes: ["federation"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("status", args, options);
 		const [name] = positionals("status", given, ["NAME"], 0);

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { inject, onTestFinished } from "vitest";
-import { kubectlPlugin } from "../../deploy/build.ts";
+import { kubectlPlugin, kubectlPluginCompletion } from "../../deploy/build.ts";
 import { type CommandResult, run } from "../../deploy/lib/commands.ts";
 import {
 	condition,
@@ -31,11 +31,16 @@ export async function xmppfed(args: readonly string[], options: RunOptions = {})
 }
 
 /** Runs `kubectl xmppfed`: a real kubectl that finds the plugin on the PATH. */
-export async function kubectlXmppfed(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+export async function kubectlXmppfed(args: readonly string[]): Promise<CommandResult> {
+	return await kubectlWithPlugin(["xmppfed", ...args]);
+}
+
+/** A real kubectl that finds the plugin, and what completes its command lines, on the PATH. */
+export async function kubectlWithPlugin(args: readonly string[]): Promise<CommandResult> {
 	const directory = await mkdtemp(join(tmpdir(), "xmppfed-plugin-"));
 	onTestFinished(async () => await rm(directory, { recursive: true }));
-	await symlink(kubectlPlugin, join(directory, "kubectl-xmppfed"));
-	return await kubectl(["xmppfed", ...args], { ...options, env: { PATH: [directory, path].join(delimiter) } });
+	for (const file of [kubectlPlugin, kubectlPluginCompletion]) await symlink(file, join(directory, basename(file)));
+	return await kubectl(args, { env: { PATH: [directory, path].join(delimiter) } });
 }
 
 export async function kubectl(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {

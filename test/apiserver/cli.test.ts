@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, inject, onTestFinished, test } from "vites
 import { buildKubectlPlugin, kubectlPlugin } from "../../deploy/build.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { loadKubeConfig } from "../../src/kubernetes/connection.ts";
-import { kubectlXmppfed, runningFederation, startXmppfed, xmppfed } from "./cli-support.ts";
+import { kubectlWithPlugin, kubectlXmppfed, runningFederation, startXmppfed, xmppfed } from "./cli-support.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { federation, federations } from "./operator-support.ts";
 import { eventually, freshNamespace, temporaryKubeconfig, testClient } from "./support.ts";
@@ -198,12 +198,26 @@ test("a cluster without the operator's CRDs: how to install them", async () => {
 test("help is there for the program and each command", async () => {
 	const help = await kubectlXmppfed(["--help"]);
 	expect(help).toMatchObject({ code: 0, stderr: "" });
-	for (const command of ["status", "restart", "pause", "resume"]) {
+	for (const command of ["plan", "status", "restart", "pause", "resume"]) {
 		expect(help.stdout).toContain(`\n  ${command} `);
 		const own = await xmppfed([command, "--help"]);
 		expect(own.code).toBe(0);
 		expect(own.stdout).toContain(`Usage: kubectl xmppfed ${command} `);
 	}
+});
+
+test("command lines are completed, as a shell asks kubectl for it", async () => {
+	const client = testClient();
+	const namespace = await freshNamespace(client);
+	for (const name of ["example", "exotic", "other"]) await client.create(federations, federation(namespace, name));
+	const offered = async (...words: readonly string[]) =>
+		(await kubectlWithPlugin(["__complete", "xmppfed", ...words])).stdout.trimEnd().split("\n");
+	expect(await offered("re")).toEqual(["restart", "resume", ":4"]);
+	expect(await offered("pause", "-n", namespace, "ex")).toEqual(["example", "exotic", ":4"]);
+	expect(await offered("restart", "example", `--namespace=${namespace}`, "")).toEqual(["gw-1", "gw-2", ":4"]);
+	expect(await offered("status", "--w")).toEqual(["--watch", ":4"]);
+	expect(await offered("plan", "-f", "")).toEqual([":0"]);
+	expect(await offered("pause", "--context", "nowhere", "")).toEqual([":4"]);
 });
 
 test("a Node that is too old is told so", async () => {

@@ -140,3 +140,22 @@ test("a Secret that changed just now is due at the nodes that have not got it ye
 	const plan = restartPlan(situation(nothing, { running: nodes, current: new Set(["gw-2"]) }));
 	expect(plan.causes).toMatchObject([{ reason: "DialbackSecretChanged", nodes: ["gw-1", "inside"], due: true }]);
 });
+
+test("a node that is not ready goes first", () => {
+	const change: Change = (spec) => void (spec.upstream.port = 5300);
+	const order = (notReady: readonly string[]) =>
+		restartPlan(situation(change, { notReady: new Set(notReady) })).steps.map((step) => step.node);
+	expect(order([])).toEqual(["gw-1", "gw-2"]);
+	expect(order(["gw-2"])).toEqual(["gw-2", "gw-1"]);
+});
+
+test("a Secret that changed and that no node has got yet is due, as status tells", () => {
+	const told = {
+		rule: "R17",
+		reason: "DialbackSecretChanged",
+		field: "spec.security.dialback",
+		scope: "Node",
+		nodes: ["gw-1", "gw-2", "inside"],
+	} as const;
+	expect(restartPlan(situation(nothing, { earlier: [told] })).causes).toEqual([{ ...told, due: true }]);
+});
