@@ -51,6 +51,14 @@ async function runProgram(command: readonly string[], { kubeconfig, input, env }
 	return await run(command, { env: environment(kubeconfig, env), accept: [0, 1, 2], input });
 }
 
+/** What the plugin prints on a terminal, which script(1) of util-linux makes. Arguments without spaces. */
+export async function onTerminal(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+	const command = ["script", "-qec", [kubectlPlugin, ...args].join(" "), "/dev/null"];
+	// Those of the machine that runs the tests would decide.
+	const unset = { NO_COLOR: undefined, FORCE_COLOR: undefined, CI: undefined, TERM: "xterm" };
+	return (await run(command, { env: { ...unset, ...environment(), ...env } })).stdout;
+}
+
 /** The plugin while it runs. */
 export function startXmppfed(args: readonly string[]) {
 	const child = spawn(kubectlPlugin, args, {

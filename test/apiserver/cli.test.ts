@@ -3,7 +3,14 @@ import { beforeAll, describe, expect, inject, onTestFinished, test } from "vites
 import { buildKubectlPlugin, kubectlPlugin } from "../../deploy/build.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { loadKubeConfig } from "../../src/kubernetes/connection.ts";
-import { kubectlWithPlugin, kubectlXmppfed, runningFederation, startXmppfed, xmppfed } from "./cli-support.ts";
+import {
+	kubectlWithPlugin,
+	kubectlXmppfed,
+	onTerminal,
+	runningFederation,
+	startXmppfed,
+	xmppfed,
+} from "./cli-support.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { federation, federations } from "./operator-support.ts";
 import { eventually, freshNamespace, temporaryKubeconfig, testClient } from "./support.ts";
@@ -51,6 +58,15 @@ describe("status", () => {
 		]);
 		const one: unknown = JSON.parse((await xmppfed(["status", "one", "-n", namespace, "-o", "json"])).stdout);
 		expect(one).toMatchObject({ kind: "XmppFederation", metadata: { name: "one" }, spec: { domain: "example.com" } });
+	});
+
+	test("colours terminals, but not against NO_COLOR", async () => {
+		const client = testClient();
+		const namespace = await freshNamespace(client);
+		await client.create(federations, federation(namespace, "example"));
+		const args = ["status", "-n", namespace];
+		expect(await onTerminal(args)).toContain("\u001B[33mUnknown\u001B[39m");
+		expect(await onTerminal(args, { NO_COLOR: "1" })).toMatch(/example .* Unknown +NotSeenByOperator/);
 	});
 
 	test("goes on to show what changes", async () => {
