@@ -2,12 +2,13 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
-import { loadKubeConfig, maxCallConnections } from "../../src/kubernetes/connection.ts";
+import { Connection, loadKubeConfig, maxCallConnections } from "../../src/kubernetes/connection.ts";
 import { ApiError, ApiUnreachableError } from "../../src/kubernetes/errors.ts";
 import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
 import { type ConfigMap, configMaps, deployments, secrets } from "../../src/kubernetes/resources.ts";
+import { startApiProxy } from "./api-proxy.ts";
 import { loopbackCertificates } from "./certificates.ts";
-import { countingClient, freshNamespace, temporaryKubeconfig, testClient } from "./support.ts";
+import { countingClient, eventually, freshNamespace, temporaryKubeconfig, testClient } from "./support.ts";
 
 const configMap = (namespace: string, name: string, data: Record<string, string> = {}): ConfigMap => ({
 	apiVersion: "v1",
@@ -157,6 +158,28 @@ test("beforeWrite can forbid writes, and only writes", async () => {
 	await expect(guarded.create(configMaps, configMap(namespace, "a"))).rejects.toThrow("not now");
 	await expect(guarded.delete(configMaps, namespace, "a")).rejects.toThrow("not now");
 	expect((await guarded.list(configMaps, { namespace })).items).toEqual([]);
+});
+
+test("a write that had to wait for a connection is not sent when it may not be any more", async () => {
+	const proxy = await startApiProxy();
+	let leading = true;
+	const connection = new Connection(loadKubeConfig({ kubeconfig: proxy.kubeconfig }), 1);
+	const client = new KubernetesClient(connection, {
+		beforeWrite: () => {
+			if (!leading) throw new Error("not now");
+		},
+	});
+	onTestFinished(async () => await client.close());
+	const namespace = await freshNamespace(testClient());
+	await client.create(configMaps, configMap(namespace, "before"));
+	proxy.fault = ({ verb }) => (verb === "list" ? { delay: 500 } : undefined);
+	const holdsTheConnection = client.list(configMaps, { namespace });
+	const waiting = client.create(configMaps, configMap(namespace, "after"));
+	await eventually(() => proxy.requests.some(({ verb }) => verb === "list"), "the list to be under way");
+	leading = false;
+	await expect(waiting).rejects.toThrow("not now");
+	expect((await holdsTheConnection).items).toHaveLength(1);
+	expect(proxy.writes().map(({ verb }) => verb)).toEqual(["create"]);
 });
 
 test("a context that does not exist is refused with those that do", async () => {

@@ -145,7 +145,7 @@ test("a process that is killed by SIGKILL after its n-th write leaves nothing th
 	whole.signal("SIGTERM");
 	expect(await whole.ended).toBe(0);
 
-	for (const writes of scaled([1, 6, 12], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])) {
+	for (const writes of scaled([4, 12], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])) {
 		const namespace = await freshNamespace(client);
 		const cluster = playCluster(client, namespace);
 		await client.create(federations, federation(namespace, "example"));
