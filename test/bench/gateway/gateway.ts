@@ -6,6 +6,7 @@ import { table } from "../../../src/cli/table.ts";
 import { waitFor } from "../../lib/xmpp/wait.ts";
 import type { ServerModules } from "./debian-prosody.ts";
 import { type Flow, fullLoad, latencies, openStreams, quantile, type Shape, steadyLoad } from "./load.ts";
+import { oneByOne } from "./one-by-one.ts";
 import { cpuTime, residentMemory } from "./processes.ts";
 import { type Direction, type Path, peerDomain, Scene } from "./scene.ts";
 
@@ -51,7 +52,8 @@ interface Memory {
 }
 
 const usage = `npm run bench -- gateway [--seconds N] [--nodes 1,2] [--peers 1,20] [--direction in,out] [--path direct,gateway]
-                         [--shape plain|rich] [--servers bare|debian] [--no-steady] [--no-latency] [--no-memory] [--json FILE]`;
+                         [--shape plain|rich] [--servers bare|debian] [--no-steady] [--no-latency] [--no-memory] [--json FILE]
+npm run bench -- gateway --one-by-one ROUNDS [--direction in,out] [--shape plain|rich] [--servers bare|debian]`;
 
 export async function main(args: readonly string[], signal: AbortSignal): Promise<void> {
 	const { values } = parseArgs({
@@ -68,6 +70,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
 			steady: { type: "boolean", default: true },
 			latency: { type: "boolean", default: true },
 			memory: { type: "boolean", default: true },
+			"one-by-one": { type: "string" },
 			json: { type: "string" },
 			help: { type: "boolean", default: false },
 		},
@@ -78,6 +81,9 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
 	const modules: ServerModules = values.servers === "debian" ? "debian" : "bare";
 	const directions = (["in", "out"] as const).filter((direction) => values.direction.split(",").includes(direction));
 	const paths = (["direct", "gateway"] as const).filter((path) => values.path.split(",").includes(path));
+	if (values["one-by-one"] !== undefined) {
+		return await printOneByOne(directions, shape, modules, Number(values["one-by-one"]));
+	}
 	const measured: Measured[] = [];
 	let memory: Memory[] = [];
 	for (const [index, nodes] of numbers(values.nodes).entries()) {
@@ -121,6 +127,29 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
 	if (values.json !== undefined) {
 		await writeFile(values.json, `${JSON.stringify({ budgets, shape, modules, measured, memory }, null, "\t")}\n`);
 	}
+}
+
+async function printOneByOne(
+	directions: readonly Direction[],
+	shape: Shape,
+	modules: ServerModules,
+	rounds: number,
+): Promise<void> {
+	await using scene = await Scene.start({ nodes: 1, peers: 1, emptyPeers: 0, modules });
+	const rows: string[][] = [];
+	for (const direction of directions) {
+		const result = await step(`${direction}, one process after the other`, async () => {
+			return await oneByOne(scene, direction, shape, rounds);
+		});
+		for (const [kind, { federation, router, receiver }] of Object.entries(result)) {
+			const ratio = ((federation + router) / receiver).toFixed(2);
+			rows.push([direction, kind, ...[federation, router, receiver].map((value) => value.toFixed(1)), ratio]);
+		}
+	}
+	console.log(`\nOne process after the other (${shape} messages): CPU in microseconds for each message`);
+	console.log(
+		table(["DIRECTION", "OF THE ROUNDS", "FEDERATION", "ROUTER", "RECEIVER", `RATIO (<= ${budgets.cpuRatio})`], rows),
+	);
 }
 
 async function measure(

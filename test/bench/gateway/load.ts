@@ -21,7 +21,7 @@ const extras =
 	"<active xmlns='http://jabber.org/protocol/chatstates'/><request xmlns='urn:xmpp:receipts'/>" +
 	"<markable xmlns='urn:xmpp:chat-markers:0'/><origin-id xmlns='urn:xmpp:sid:0' id='5f3dbc5e-e1d3-4077-a492-693f3769c7ad'/>";
 
-function message(to: string, id: string, shape: Shape): string {
+export function message(to: string, id: string, shape: Shape): string {
 	const more = shape === "rich" ? extras : "";
 	return `<message to='${to}' id='${id}' type='chat'><body>${body}</body>${more}</message>`;
 }
