@@ -34,6 +34,11 @@ test("remote domains in use are bounded, and forgotten when nothing uses them", 
 	);
 	expect(alice.received.some(({ attrs }) => attrs.id === "three")).toBe(false);
 
+	// Out of the question for the inside as well: the internal server is told on its stream, and tells its user.
+	const error = await alice.receiveError(await alice.sendMessage("bob@four.lab", "hello"));
+	expect(error).toMatchObject({ type: "wait", condition: "remote-server-timeout" });
+	expect(await inUse()).toEqual({ inUse: 2, limit: 2 });
+
 	// With streams in use they stay, however long nothing is sent.
 	await sleep(8_000);
 	expect(await inUse()).toEqual({ inUse: 2, limit: 2 });

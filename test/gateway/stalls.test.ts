@@ -96,6 +96,25 @@ describe("a stalled", () => {
 		expect(arrived + conditions.length).toBe(sent);
 	});
 
+	test("peer that dies: what still waited for it comes back", async () => {
+		const conditions: string[] = [];
+		const stop = alice.observe((stanza) => {
+			if (stanza.attrs.type !== "error") return;
+			conditions.push(stanza.getChild("error")?.getChildElements()[0]?.name ?? "");
+		});
+		world.server("prosody").kill("SIGSTOP");
+		for (let sent = 0; conditions.length < 20 && sent < 2_000; sent++) {
+			await alice.sendMessage(bob.fullJid, "x".repeat(32_000));
+			if (sent % 20 === 0) await sleep(10);
+		}
+		await world.stopServer("prosody");
+		await waitFor("errors", () => conditions.filter((condition) => condition === "remote-server-timeout").length >= 20);
+		stop();
+		// Not found: what came to the gateway when the peer was gone already
+		const possible = ["resource-constraint", "remote-server-timeout", "remote-server-not-found"];
+		expect(conditions.filter((condition) => !possible.includes(condition))).toEqual([]);
+	});
+
 	test("anything leaves the gateway within its memory limit", async () => {
 		for (const role of ["router", "federation"] as const) {
 			const peak = await peakMemory(world.node("gw-1").program(role));

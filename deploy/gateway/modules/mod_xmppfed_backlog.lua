@@ -17,7 +17,7 @@ local head_of = module:require "xmppfed_bounce".head;
 
 local limit = module:get_option_integer("xmppfed_backlog_limit", 1024 * 1024, 1);
 local total_limit = module:get_option_integer("xmppfed_backlog_total", 32 * 1024 * 1024, 1);
-local next_to_nothing = 16 * 1024; -- bytes; a connection that is read from never has so much waiting for long
+local next_to_nothing = 32 * 1024; -- bytes; where more waits the network is asked to take it, and if it does, all is well
 local recount_after = 4 * 1024 * 1024; -- bytes
 
 local outlets = setmetatable({}, { __mode = "k" }); -- outlet -> true
@@ -28,6 +28,15 @@ local added = 0;    -- bytes written since then; most of them are gone already
 local function waiting_for(conn)
 	local buffer = conn and conn.writebuffer;
 	return buffer and #buffer or 0;
+end
+
+-- Hands what waits to the network now, where Prosody has not been told yet that it takes no more. Returns what is left.
+local function flush(conn)
+	if conn.conn and conn._connected and not conn._wantwrite and not conn._writing and not conn._write_lock
+	and not rawget(conn, "onwritable") then
+		conn:onwritable();
+	end
+	return waiting_for(conn);
 end
 
 local function count()
@@ -52,6 +61,8 @@ function outlet_methods:send(text, stanza)
 	local conn, size = self.conn, #text;
 	local buffer = conn.writebuffer;
 	local waiting = buffer and #buffer or 0;
+	if waiting > next_to_nothing then waiting = flush(conn); end
+	if not conn.conn then return false; end -- it broke just now
 	if waiting > next_to_nothing then
 		if waiting > limit or is_full() then return false; end
 		local unsent, sent = self.unsent, self.written - waiting;

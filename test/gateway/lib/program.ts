@@ -66,7 +66,7 @@ export class Program {
 	kill(signal: NodeJS.Signals): void {
 		process.kill(this.pid, signal);
 		// nsenter stops itself when its child is stopped, and is not continued with it.
-		if (signal === "SIGCONT") process.kill(this.#outer, signal);
+		if (signal === "SIGCONT" || signal === "SIGKILL") process.kill(this.#outer, "SIGCONT");
 	}
 
 	/** The last lines, for messages. */
