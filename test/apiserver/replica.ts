@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { z } from "zod";
 import { defaults } from "./operator-support.ts";
 
 const program = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -19,6 +21,17 @@ export interface Replica {
 	readonly ended: Promise<number | null>;
 }
 
+/** Flags of Node that the operator's image sets: they decide how much memory it takes. */
+function nodeFlags(): readonly string[] {
+	const containerfile = readFileSync(new URL("../../deploy/operator/Containerfile", import.meta.url), "utf8");
+	const entrypoint = /^ENTRYPOINT (\[.*\])$/m.exec(containerfile)?.[1];
+	if (entrypoint === undefined) throw new Error("deploy/operator/Containerfile has no ENTRYPOINT");
+	return z
+		.array(z.string())
+		.parse(JSON.parse(entrypoint))
+		.filter((part) => part.startsWith("--"));
+}
+
 /** Runs the operator in a process of its own, as its image does. It ends with the test. */
 export function startReplica(
 	name: string,
@@ -27,7 +40,14 @@ export function startReplica(
 	const given = settings.args.map((argument) => argument.split("=")[0]);
 	const images = [`--gateway-image=${defaults.gatewayImage}`, `--http-port=${settings.httpPort ?? 0}`];
 	const more = images.filter((argument) => !given.includes(argument.split("=")[0]));
-	const command = [process.execPath, program, `--kubeconfig=${settings.kubeconfig}`, ...settings.args, ...more];
+	const command = [
+		process.execPath,
+		...nodeFlags(),
+		program,
+		`--kubeconfig=${settings.kubeconfig}`,
+		...settings.args,
+		...more,
+	];
 	// It must not outlive the test, whatever ends that.
 	const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...command], {
 		stdio: ["ignore", "pipe", "inherit"],
