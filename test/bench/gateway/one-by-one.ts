@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitFor } from "../../lib/xmpp/wait.ts";
 import { failed, message, openStreams, quantile, type Shape } from "./load.ts";
@@ -46,7 +47,7 @@ export async function oneByOne(
 		for (const name of way) {
 			const pid = pids[name] ?? 0;
 			const before = await cpuTime(pid);
-			process.kill(pid, "SIGCONT");
+			await resume(pid);
 			const spent = (await idle(pid)) - before;
 			if (round > 0) times[name]?.push(spent / MESSAGES);
 		}
@@ -61,6 +62,13 @@ export async function oneByOne(
 		receiver: quantile(times["receiver"] ?? [], part),
 	});
 	return { median: all(0.5), least: all(0) };
+}
+
+/** Lets a process go on, and the nsenter that it is a child of, which stops itself when its child is stopped. */
+async function resume(pid: number): Promise<void> {
+	const parent = /^PPid:\s+(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1];
+	process.kill(pid, "SIGCONT");
+	process.kill(Number(parent), "SIGCONT");
 }
 
 /** Waits until a process does next to nothing; gives its CPU time. */
