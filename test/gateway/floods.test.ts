@@ -68,6 +68,20 @@ describe("a federation connection manager under a flood of", () => {
 		}
 	}
 
+	test("words: what a peer says when it ends a stream is told in short", async () => {
+		using stream = await connect();
+		stream.send(header(`from='talker.lab' to='${local.domain}'`));
+		await stream.receive("<stream:features");
+		const text = `a${"\u00e9".repeat(4_000)}`;
+		stream.send(
+			`<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>${text}</text></stream:error>`,
+		);
+		const reason = await waitFor("the failure", async () => {
+			return (await status()).failures.find(({ peer }) => peer === "talker.lab")?.reason;
+		});
+		expect(reason).toMatch(/^reset \(a\u00e9{100,200}\u2026$/);
+	});
+
 	test("domains that do not exist: every sender gets an error, and others are served meanwhile", async () => {
 		const flood = sendToUnknown("gone", 3);
 		for (let number = 0; number < 3; number++) {

@@ -96,6 +96,32 @@ describe("a stalled", () => {
 		expect(arrived + conditions.length).toBe(sent);
 	});
 
+	test("router that dies: what still waited for it comes back", async () => {
+		const [conditions, texts]: [string[], string[]] = [[], []];
+		const stop = bob.observe((stanza) => {
+			if (stanza.attrs.type !== "error") return;
+			const error = stanza.getChild("error");
+			conditions.push(error?.getChildElements()[0]?.name ?? "");
+			texts.push(error?.getChildText("text") ?? "");
+		});
+		const router = world.node("gw-1").program("router");
+		router.kill("SIGSTOP");
+		for (let sent = 0; conditions.length < 20 && sent < 2_000; sent++) {
+			await bob.sendMessage(alice.fullJid, "x".repeat(32_000));
+			if (sent % 20 === 0) await sleep(10);
+		}
+		expect(new Set(conditions)).toEqual(new Set(["resource-constraint"]));
+		router.kill("SIGKILL");
+		// Not what came when no router was connected any more
+		await waitFor("errors", () => texts.filter((text) => text === "The router is gone").length >= 20);
+		stop();
+		await router.exit;
+		await world.node("gw-1").startRole("router", world.secrets);
+		await world.node("gw-1").waitUntilReady();
+		await bob.receiveMessage(await alice.sendMessage(bob.fullJid, "ready"));
+		await alice.receiveMessage(await bob.sendMessage(alice.fullJid, "ready"));
+	});
+
 	test("peer that dies: what still waited for it comes back", async () => {
 		const conditions: string[] = [];
 		const stop = alice.observe((stanza) => {

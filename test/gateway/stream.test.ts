@@ -24,6 +24,13 @@ interface Case {
 	readonly restart?: string;
 }
 
+const prefixes = (count: number) => Array.from({ length: count }, (_, n) => `xmlns:aaaa${n}='x'`).join(" ");
+
+function slices(text: string, size: number): Buffer[] {
+	const bytes = Buffer.from(text);
+	return Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
+}
+
 const cases: Readonly<Record<string, Case>> = {
 	"a message": { pieces: [header, message], folded: 1 },
 	"bytes that come one by one": {
@@ -83,6 +90,46 @@ const cases: Readonly<Record<string, Case>> = {
 		],
 		folded: 0,
 	},
+	"a prefix that is the name of a stanza": {
+		pieces: [
+			`<stream:stream xmlns='other' xmlns:iq='jabber:server' xmlns:stream='${streams}'>`,
+			"<iq:iq id='1'><query/></iq:iq>",
+		],
+		folded: 0,
+	},
+	"more prefixes than content is searched for": {
+		pieces: [header.replace("id=", `${prefixes(3_000)} id=`), "<message><body>a: b</body></message>"],
+		folded: 0,
+	},
+	"a prefix as long as a header can be": {
+		pieces: [
+			header
+				.replaceAll("stream:stream", `${"p".repeat(25_000)}:stream`)
+				.replace("xmlns:stream", `xmlns:${"p".repeat(25_000)}`),
+			message,
+		],
+		folded: 1,
+	},
+	"more than one parser reads, in pieces and with names that are all different": {
+		pieces: [
+			header,
+			...slices(
+				Array.from(
+					{ length: 1_000 },
+					(_, n) => `<message id='${n}'><x${n}>\u00e9${"x".repeat(n)}</x${n}></message> `,
+				).join(""),
+				997,
+			),
+		],
+		folded: 1_000,
+	},
+	"more than one parser reads, and is made elements": {
+		pieces: [
+			header,
+			...Array.from({ length: 500 }, (_, n) => `<message id='${n}'><x><![CDATA[${"x".repeat(n)}]]></x></message>`),
+		],
+		folded: 0,
+	},
 	"what looks like declarations in an attribute": {
 		pieces: [`<stream:stream id=" xmlns:q='z' xmlns='y'" xmlns='jabber:server' xmlns:stream='${streams}'>`, message],
 		folded: 1,
@@ -119,6 +166,7 @@ describe("a stream as Prosody reads it", () => {
 		machine = await Machine.start("lua", await extractedRootfs());
 		for (const [name, file] of [
 			["stream.lua", join(here, "lib/stream.lua")],
+			["stream-memory.lua", join(here, "lib/stream-memory.lua")],
 			["xmppfed_stream.lua", join(here, "../../deploy/gateway/modules/xmppfed_stream.lua")],
 		] as const) {
 			await machine.write(`/srv/${name}`, await readFile(file));
@@ -148,6 +196,14 @@ describe("a stream as Prosody reads it", () => {
 		expect(Object.fromEntries(told)).toEqual(
 			Object.fromEntries(Object.entries(cases).map(([name, { folded }]) => [name, `folded ${folded}`])),
 		);
+	});
+
+	test("names that are all different leave nothing behind", async () => {
+		const output = await machine.exec(["lua5.4", "/srv/stream-memory.lua", "/srv/xmppfed_stream.lua"]);
+		const [folded, made] = output.split("\n").map((line) => Number(/^(\d+) MiB$/.exec(line)?.[1]));
+		// Of 8 MiB each; Expat by itself would hold more than 100 MiB of each
+		expect(folded).toBeLessThan(40);
+		expect(made).toBeLessThan(60);
 	});
 
 	test("random stanzas, cut anywhere", async () => {

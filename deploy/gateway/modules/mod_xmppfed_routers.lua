@@ -70,6 +70,10 @@ local function on_destroy(session, err)
 	answered(session); -- nobody is left to answer
 	module:log(session.said_bye and "info" or "warn", "The link from router %s at %s is down (%s): %d left",
 		session.router_node or "(unknown)", session.address, session.said_bye and "bye" or err or "closed", #pool);
+	local candidate = session.candidate;
+	for _, head in ipairs(candidate and candidate.outlet:lost() or {}) do
+		bounce(head, "wait", "remote-server-timeout", "The router is gone");
+	end
 end
 
 module:hook("stanza/jabber:component:accept:handshake", function (event)

@@ -28,6 +28,7 @@ local drain = module:depends("xmppfed_drain");
 local probe = role == "router" and module:depends("xmppfed_upstream_probe");
 
 local max_failures = 1000; -- peers whose last failure is remembered
+local max_reason = 256; -- bytes of why; a peer can say it in as many as it likes
 
 local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 };
 
@@ -65,12 +66,15 @@ module:hook("s2s-destroyed", function (event)
 	local reason = event.reason;
 	if not peer or not reason then return; end -- a stream that was closed in order has no reason
 	if type(reason) == "table" then reason = reason.text or reason.condition; end
+	reason = tostring(reason);
+	-- No character is cut in two
+	if #reason > max_reason then reason = reason:sub(1, max_reason):gsub("[\xC0-\xFF]?[\x80-\xBF]*$", "").."…"; end
 	remember_failure(peer, {
 		peer = peer;
 		["local"] = local_domain;
 		direction = event.session.direction;
 		at = datetime();
-		reason = tostring(reason);
+		reason = reason;
 	});
 end);
 

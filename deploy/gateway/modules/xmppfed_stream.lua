@@ -14,6 +14,9 @@
 --     might use a namespace prefix of the stream header, names the stream's own namespace, or has a CDATA section.
 --   * What is no message, presence or iq (stream features, dialback, SASL, link messages) becomes elements at once.
 --   * Limits count as in util.xmppstream: the bytes that were read and belong to no complete element.
+--   * What a parser holds is bounded. Expat keeps every name of an element or attribute that it has seen, about 15 bytes
+--     for each byte read where all of them differ: parsers are replaced while their stream goes on.
+--   * What a peer sends takes CPU in proportion to its length.
 
 local lxp = require "lxp";
 local st = require "prosody.util.stanza";
@@ -35,6 +38,8 @@ local xmlns_streams = "http://etherx.jabber.org/streams";
 local lang_attribute = "http://www.w3.org/XML/1998/namespace"..separator.."lang";
 local served = { ["jabber:server"] = true, ["jabber:component:accept"] = true };
 local most_chunks = 64; -- pieces that an unfinished element is kept in, before they are joined
+local most_signs = 16; -- that content is searched for; elements are made at once on a stream with more
+local parser_bytes = 128 * 1024; -- that one parser reads, and four times what is unfinished then and is read again
 
 -- ELEMENTS FROM BYTES ------------------------------------------------------------------------------------------------
 
@@ -47,22 +52,31 @@ local function parse(context, xml)
 	if not parser then
 		if parser_count >= most_parsers then parsers, parser_count = {}, 0; end
 		local session = { notopen = true };
-		parser = { session = session };
+		parser = { session = session, read = 0 };
+		local function on_element(element)
+			parser.element = element;
+			-- Within the callback, so that feed() frees Expat's parser
+			if parser.read > parser_bytes then parser.stream:reset(); end
+		end
 		parser.stream = original_new(session, {
 			default_ns = context.default_ns;
 			streamopened = function () session.notopen = nil; end;
-			handlestanza = function (_, element) parser.element = element; end;
-			error = function (_, _, element) parser.element = element; end; -- <stream:error/>
+			handlestanza = function (_, element) on_element(element); end;
+			error = function (_, _, element) on_element(element); end; -- <stream:error/>
 		}, math.maxinteger);
 		assert(parser.stream:feed(context.header));
 		parsers[context], parser_count = parser, parser_count + 1;
 	end
-	parser.element = nil;
+	parser.element, parser.read = nil, parser.read + #xml;
 	local ok, err = parser.stream:feed(xml);
 	local element = parser.element;
 	if not ok or not st.is_stanza(element) then
 		parsers[context], parser_count = nil, parser_count - 1;
 		error("an element that was read cannot be read again: "..tostring(err or element));
+	end
+	if parser.read > parser_bytes then
+		parser.read, parser.session.notopen = 0, true;
+		assert(parser.stream:feed(context.header));
 	end
 	return element;
 end
@@ -72,13 +86,14 @@ local contexts = setmetatable({}, { __mode = "v" }); -- default namespace and he
 -- What content means depends on the namespaces and the language of the stream header.
 local function context_of(default_ns, header)
 	local kept, signs = {}, { default_ns }; -- a sign has a colon
-	for name, quote, value in gmatch(header, "([^%s=]+)%s*=%s*(['\"])(.-)%2") do
+	local root, attributes = match(header, "^<([^%s/>]+)()");
+	for name, quote, value in gmatch(sub(header, attributes), "([^%s=]+)%s*=%s*(['\"])(.-)%2") do
 		local prefix = match(name, "^xmlns:(.+)$");
 		if prefix then signs[#signs + 1] = prefix..":"; end
 		if prefix or name == "xmlns" or name == "xml:lang" then kept[#kept + 1] = name.."="..quote..value..quote; end
 	end
 	sort(kept);
-	local tag = ("<%s %s>"):format(match(header, "^<([^%s/>]+)"), concat(kept, " "));
+	local tag = ("<%s %s>"):format(root, concat(kept, " "));
 	local key = default_ns.." "..tag;
 	local context = contexts[key];
 	if not context then
@@ -169,12 +184,15 @@ local function new(session, callbacks, limit, extra)
 	local on_error = callbacks.error or function (_, kind) error("XML stream error: "..kind); end;
 
 	local parser, context;
+	local shift, since = 0, 0;       -- position that the parser's first byte would have; bytes that came before it
 	local max_elements, elements;    -- a stanza may have that many child elements; how many this one has left
 	local lang = "en";               -- of the stream (RFC 6120 section 4.7.4)
 	local depth = 0;                 -- open elements: 1 within the stream, 2 or more within a stanza
 	local attr, start, tag_end;      -- of the open stanza; positions are bytes from the start of the stream
 	local fed, done = 0, 0;          -- bytes that came, bytes up to the end of the last complete element
 	local chunks, count, base = {}, 0, 0; -- what came and is not done, and the position that it starts at
+
+	local renewing = false;
 
 	local handlers = {};
 
@@ -206,6 +224,7 @@ local function new(session, callbacks, limit, extra)
 	function handlers:StartElement(name, attributes)
 		if self ~= parser then return; end
 		depth = depth + 1;
+		if renewing then return; end
 		if depth > 2 then
 			if elements then
 				elements = elements - 1;
@@ -219,7 +238,7 @@ local function new(session, callbacks, limit, extra)
 		if depth == 1 then return open_stream(self, name, attributes); end
 		if session.notopen then return on_error(session, "no-stream", name); end -- the stream header was refused
 		local _, _, position = self:pos();
-		start = position - 1;
+		start = position - 1 + shift;
 		tag_end = start + self:getcurrentbytecount();
 		attr, elements = attributes, max_elements;
 	end
@@ -227,8 +246,10 @@ local function new(session, callbacks, limit, extra)
 	-- The open stanza with its content in bytes, nil where they might mean something else on another stream
 	local function fold(name, content_end)
 		local start_tag = bytes(start, tag_end);
-		-- Without a prefix, so the stream's default namespace is its own
-		if sub(start_tag, 2, #name + 1) ~= name or find(start_tag, "xmlns", 1, true) then return nil; end
+		if #context.signs > most_signs then return nil; end
+		-- Without a prefix (which may be the same word), so the stream's default namespace is its own
+		if sub(start_tag, 2, #name + 1) ~= name or sub(start_tag, #name + 2, #name + 2) == ":"
+		or find(start_tag, "xmlns", 1, true) then return nil; end
 		for i = 1, #attr do
 			local attribute = attr[i];
 			attr[i] = nil;
@@ -256,14 +277,15 @@ local function new(session, callbacks, limit, extra)
 		depth = depth - 1;
 		if depth >= 2 then return; end
 		local _, _, position = self:pos();
-		done = position - 1 + self:getcurrentbytecount();
+		local tag_start = position - 1 + shift;
+		done = tag_start + self:getcurrentbytecount();
 		if depth == 0 then
 			if callbacks.streamclosed then callbacks.streamclosed(session); end
 			return;
 		end
 		if not attr then return; end
 		local stanza_name = stanza_names[name];
-		local stanza = stanza_name and fold(stanza_name, position - 1) or parse(context, bytes(start, done));
+		local stanza = stanza_name and fold(stanza_name, tag_start) or parse(context, bytes(start, done));
 		attr = nil;
 		if stanza.attr["xml:lang"] == nil then stanza.attr["xml:lang"] = lang; end
 		if name == error_tag then return on_error(session, "stream-error", stanza); end
@@ -281,8 +303,24 @@ local function new(session, callbacks, limit, extra)
 	local function restart()
 		parser = lxp.new(handlers, separator, false);
 		context, depth, attr, fed, done, chunks, count, base = nil, 0, nil, 0, 0, {}, 0, 0;
+		shift, since = 0, 0;
 	end
 	restart();
+
+	-- Goes on with a new parser, which reads the header and what is unfinished again. Within an unfinished stanza nothing
+	-- is told to anybody, so nothing is told twice.
+	local function renew()
+		local old, header = parser, context.header;
+		parser = lxp.new(handlers, separator, false);
+		old:parse();
+		old:close();
+		depth, attr, shift, since = 0, nil, done - #header, fed;
+		renewing = true;
+		local ok, err = parser:parse(header);
+		renewing = false;
+		if ok and fed > done then ok, err = parser:parse(bytes(done, fed)); end
+		return ok, err;
+	end
 
 	-- Keeps of what came only what is not done
 	local function forget()
@@ -331,6 +369,9 @@ local function new(session, callbacks, limit, extra)
 			end
 			forget();
 			if fed - done > limit then return nil, "stanza-too-large"; end
+			if ok and depth > 0 and context and not session.notopen and fed - since > parser_bytes + 4 * (fed - done) then
+				return renew();
+			end
 			return ok, err;
 		end;
 		set_session = function (_, new_session) session = new_session; end;
