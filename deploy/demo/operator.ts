@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { RemedyError } from "../lib/steps.ts";
@@ -7,11 +8,21 @@ import type { Kubectl, KubernetesObject } from "./kubectl.ts";
 export const OPERATOR_NAMESPACE = "xmppfed-system";
 export const OPERATOR_DEPLOYMENT = "xmpp-federation-operator";
 
-const manifests = fileURLToPath(new URL("../operator", import.meta.url));
-const definitions = fileURLToPath(new URL("../../crds", import.meta.url));
+const here = fileURLToPath(new URL("../..", import.meta.url));
+const manifestsOf = (checkout: string) => join(checkout, "deploy/operator");
+const definitionsOf = (checkout: string) => join(checkout, "crds");
 
-/** Installs the CRDs and the operator, with the images that were built, and waits until it is available. */
-export async function installOperator(kubectl: Kubectl, images: ImageNames): Promise<void> {
+/**
+ * Installs the CRDs and the operator, with the images that were built, and waits until it is available.
+ *
+ * @param checkout whose manifests are installed
+ */
+export async function installOperator(
+	kubectl: Kubectl,
+	images: Pick<ImageNames, "operator" | "gateway">,
+	checkout = here,
+): Promise<void> {
+	const [manifests, definitions] = [manifestsOf(checkout), definitionsOf(checkout)];
 	await kubectl.run(["apply", "--server-side", "--force-conflicts", "-f", definitions]);
 	await kubectl.run(["wait", "--for=condition=Established", "--timeout=60s", "-f", definitions]);
 	const written = parseAllDocuments(await kubectl.run(["kustomize", manifests])).map(
@@ -40,6 +51,6 @@ export async function installOperator(kubectl: Kubectl, images: ImageNames): Pro
 
 /** Removes the operator with its CRDs, and so every federation. */
 export async function removeOperator(kubectl: Kubectl): Promise<void> {
-	await kubectl.run(["delete", "--ignore-not-found", "-f", definitions]);
-	await kubectl.run(["delete", "--ignore-not-found", "-k", manifests]);
+	await kubectl.run(["delete", "--ignore-not-found", "-f", definitionsOf(here)]);
+	await kubectl.run(["delete", "--ignore-not-found", "-k", manifestsOf(here)]);
 }
