@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { type XmppFederationStatus, xmppFederationResource } from "../api/xmpp-federation.ts";
 import { xmppFederationStatus } from "../api/xmpp-federation-status.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
+import { ApiError } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
 import type { KubernetesObject, Observed } from "../kubernetes/object.ts";
 import type { Store } from "../kubernetes/store.ts";
@@ -44,7 +45,15 @@ export class StatusWriter {
 		// With the uid, a resource that was deleted and made again does not get the status of the one before.
 		const identity = { name, ...(namespace !== undefined && { namespace }), uid };
 		const update = { apiVersion, kind, metadata: identity, status };
-		store.remember(await client.apply(xmppFederationResource, update, { force: true, subresource: "status", signal }));
+		try {
+			store.remember(
+				await client.apply(xmppFederationResource, update, { force: true, subresource: "status", signal }),
+			);
+		} catch (error) {
+			// It was deleted, and the watch has not told yet: there is nobody to tell. Without its CRD there is no reason.
+			if (error instanceof ApiError && error.reason === "NotFound") return;
+			throw error;
+		}
 		const [finished] = status.finishedRollouts ?? [];
 		if (finished && canonicalJson(finished) !== canonicalJson(previous.finishedRollouts?.[0])) {
 			metrics.rolloutFinished((Date.parse(finished.finishedAt) - Date.parse(finished.startedAt)) / 1000);

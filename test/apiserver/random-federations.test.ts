@@ -258,9 +258,11 @@ function expectPlain(
 	read: ReadConfiguration,
 	like: ReadConfiguration,
 	node: string,
-	{ metadata }: FederationObject,
+	federation: FederationObject,
 ): void {
-	const own = ["xmppfed_node", "xmppfed_links", "xmppfed_link_tls", "xmppfed_upstreams"];
+	const { metadata } = federation;
+	const drain = ["xmppfed_drain_limit", "s2s_close_timeout"];
+	const own = ["xmppfed_node", "xmppfed_links", "xmppfed_link_tls", "xmppfed_upstreams", ...drain];
 	const without = (settings: ReadConfiguration["settings"]) =>
 		Object.fromEntries(Object.entries(settings).filter(([setting]) => !own.includes(setting)));
 	const { xmppfed_node: name, xmppfed_links: links, xmppfed_link_tls: tls } = read.settings;
@@ -271,6 +273,8 @@ function expectPlain(
 		directory: "/run/xmppfed/link",
 		name: `links.${metadata.name}.${metadata.namespace}.xmppfed.invalid`,
 	});
+	const { drainSeconds = 30 } = specOf(federation).rollout ?? {};
+	expect(drain.map((setting) => read.settings[setting])).toEqual([drainSeconds, drainSeconds]);
 	const [rest, usual] = [without(read.settings), without(like.settings)];
 	expect(rest).toEqual(usual);
 	const written = like.scripts.map(({ path, argument }) =>
