@@ -143,8 +143,8 @@ export const xmppFederationStatus = z
 		enabledNodes: z
 			.int()
 			.min(0)
-			.max(32)
-			.meta({ description: "Number of nodes that exchange traffic with the internet." })
+			.max(64)
+			.meta({ description: "Number of nodes that exchange traffic with the internet, with those that are to go." })
 			.exactOptional(),
 		nodes: z
 			.array(node)

@@ -154,11 +154,18 @@ function federationIntent(
 	};
 }
 
-/** Names in `.svc` are completed, because Prosody's DNS client does not use the pod's search list. */
+/** Of a DNS name, in characters. */
+const longestName = 253;
+
+/**
+ * Names in `.svc` are completed, because Prosody's DNS client does not use the pod's search list. What would be longer than
+ * a DNS name then is no Service's name.
+ */
 function hostPort({ host, port }: { host: string; port?: number | undefined }, clusterDomain: string): HostPort {
 	const lower = host.toLowerCase();
+	const completed = `${lower}.${clusterDomain}`;
 	return {
-		host: lower.endsWith(".svc") ? `${lower}.${clusterDomain}` : lower,
+		host: lower.endsWith(".svc") && completed.length <= longestName ? completed : lower,
 		port: port ?? fieldDefaults.upstreamPort,
 	};
 }

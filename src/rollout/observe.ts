@@ -13,7 +13,13 @@ export interface DeploymentView {
 		readonly annotations?: Readonly<Record<string, string>> | undefined;
 	};
 	readonly status?:
-		| { readonly observedGeneration?: number | undefined; readonly conditions?: readonly ConditionView[] | undefined }
+		| {
+				readonly observedGeneration?: number | undefined;
+				/** Pods of all templates and those of the newest, draining ones not counted. */
+				readonly replicas?: number | undefined;
+				readonly updatedReplicas?: number | undefined;
+				readonly conditions?: readonly ConditionView[] | undefined;
+		  }
 		| undefined;
 }
 
@@ -91,13 +97,16 @@ function observeNode(name: string, deployment: DeploymentView, pods: readonly Po
 	const readyPod = newest.find(isReady);
 	const actedOn = (deployment.status?.observedGeneration ?? 0) >= (deployment.metadata.generation ?? 1);
 	const leaving = deployment.metadata.deletionTimestamp !== undefined;
+	// What was put back after a change by hand is of the same revision: its pods do not tell the old from the new.
+	const { replicas = 0, updatedReplicas = 0 } = deployment.status ?? {};
+	const replacing = updatedReplicas < replicas;
 	return {
 		name,
 		federation,
 		revision,
 		ready: readyPod !== undefined && !leaving,
 		...(leaving && { leaving }),
-		moving: !actedOn || leaving || pods.length > newest.length || newest.length > 1,
+		moving: !actedOn || replacing || leaving || pods.length > newest.length || newest.length > 1,
 		trouble: readyPod ? "" : trouble(deployment, newest),
 		addresses: addressesOf(readyPod ?? newest[0]),
 	};

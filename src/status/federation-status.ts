@@ -24,10 +24,16 @@ export interface PreviousStatus extends Progress {
 	readonly effective?: object | undefined;
 }
 
+/**
+ * How many nodes the API takes (src/api/xmpp-federation-status.ts): as many as a resource may have, and as many that are
+ * to go. A status that is refused would hold up the whole roll-out.
+ */
+const nodeLimit = 64;
+
 /** The whole status of an XmppFederation. Equal observations give equal statuses: no time of its own is in it. */
 export function federationStatus(observation: FederationObservation, previous: PreviousStatus, now: Date) {
 	const { generation, intent } = observation;
-	const nodes = nodeStates(observation);
+	const nodes = nodeStates(observation).slice(0, nodeLimit);
 	const before = previous.conditions ?? [];
 	return {
 		observedGeneration: generation,

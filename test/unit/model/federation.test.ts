@@ -39,6 +39,15 @@ describe("intent", () => {
 		expect(image("registry.example/gateway:0")).toBe("registry.example/gateway:0");
 	});
 
+	test("completes names of Services, and nothing that would be too long for a name then", () => {
+		const upstream = (host: string) =>
+			modelled(sample("smallest", (spec) => (spec.upstream = { host }))).intent.nodes[0]?.upstream.host;
+		expect(upstream("xmpp.Chat.svc")).toBe("xmpp.chat.svc.cluster.local");
+		const longest = `${"a.".repeat(124)}a.svc`;
+		expect(longest).toHaveLength(253);
+		expect(upstream(longest)).toBe(longest);
+	});
+
 	test("compares domains case-folded", () => {
 		const { intent } = modelled(sample("smallest", (spec) => (spec.domain = "EXAMPLE.com")));
 		expect(intent.domains).toEqual(["example.com"]);

@@ -66,6 +66,18 @@ describe("a node", () => {
 			{ ready: true, moving: true },
 		],
 		[
+			"was put back to its revision, and has no pod of that yet",
+			{ ...deployment("2"), status: { observedGeneration: 2, replicas: 1 } },
+			[pod("a", "2", true)],
+			{ ready: true, moving: true },
+		],
+		[
+			"has all its pods of the newest template",
+			{ ...deployment("2"), status: { observedGeneration: 2, replicas: 1, updatedReplicas: 1 } },
+			[pod("a", "2", true)],
+			{ ready: true, moving: false },
+		],
+		[
 			"replaces a pod that somebody deleted",
 			deployment("2"),
 			[pod("a", "2", true, { leaving: true }), pod("b", "2", true)],

@@ -269,3 +269,43 @@ describe("events", () => {
 		expect(told(before, after)).toEqual(expected);
 	});
 });
+
+describe("the API takes the status", () => {
+	/** Nodes of the resource, and nodes that are to go. */
+	const changing = (count: number, former: number) => {
+		const many = modelled(
+			sample("smallest", (spec) => {
+				spec.nodes = Array.from({ length: count }, (_, index) => ({ name: `new-${index}`, federation: "Enabled" }));
+			}),
+		);
+		const gone = Array.from(
+			{ length: former },
+			(_, index): NodeObservation => ({
+				name: `old-${index}`,
+				federation: "Enabled",
+				revision: "former",
+				ready: true,
+				moving: false,
+				trouble: "",
+				upstream: { reachable: true },
+			}),
+		);
+		const wanted = many.intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+		return observation({
+			intent: many.intent,
+			nodes: gone,
+			acting: true,
+			plan: plan(wanted, gone),
+			causes: causes(many.intent, gone),
+		});
+	};
+
+	test.each([
+		["32 Enabled nodes of which one gets another name", 32, 1],
+		["32 Enabled nodes that all get another name", 32, 32],
+		["more nodes that are to go than a resource can have", 32, 64],
+	])("of %s", (_what, count, former) => {
+		const status = federationStatus(changing(count, former), {}, now);
+		expect(xmppFederationStatus.safeParse(status).error?.issues ?? []).toEqual([]);
+	});
+});
