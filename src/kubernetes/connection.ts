@@ -1,6 +1,7 @@
 import type { RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import { useTokenFile } from "./token-files.ts";
 
 /** Connections that all calls but watches share, unless told otherwise. */
 export const maxCallConnections = 4;
@@ -18,9 +19,8 @@ const connectTimeout = 10_000;
 export function loadKubeConfig(
 	options: { readonly kubeconfig?: string | undefined; readonly context?: string | undefined } = {},
 ): KubeConfig {
-	const config = new KubeConfig();
-	if (options.kubeconfig === undefined) config.loadFromDefault();
-	else config.loadFromFile(options.kubeconfig);
+	const config = options.kubeconfig === undefined ? defaultKubeConfig() : new KubeConfig();
+	if (options.kubeconfig !== undefined) config.loadFromFile(options.kubeconfig);
 	if (options.context !== undefined) {
 		if (!config.getContextObject(options.context)) {
 			const known = config.getContexts().map((context) => context.name);
@@ -30,6 +30,7 @@ export function loadKubeConfig(
 		}
 		config.setCurrentContext(options.context);
 	}
+	useTokenFile(config, options.kubeconfig);
 	const cluster = config.getCurrentCluster();
 	// client-node's answer to finding nothing is an address that nobody asked for.
 	if (!cluster || (cluster.name === "cluster" && cluster.server === "http://localhost:8080")) {
@@ -38,6 +39,15 @@ export function loadKubeConfig(
 		);
 	}
 	return config;
+}
+
+/** Of several files in $KUBECONFIG the first one's context counts, as with kubectl; that of a later one if it has none. */
+function defaultKubeConfig(): KubeConfig {
+	const [config, merged] = [new KubeConfig(), new KubeConfig()];
+	config.loadFromDefault(undefined, true);
+	if (config.getCurrentContext()) return config;
+	merged.loadFromDefault();
+	return merged;
 }
 
 interface Dispatchers {
@@ -81,7 +91,8 @@ export class Connection {
 		await this.#config.applyToHTTPSOptions(options);
 		const headers: Record<string, string> = {};
 		for (const [name, value] of Object.entries(options.headers ?? {})) {
-			if (value !== undefined) headers[name.toLowerCase()] = String(value);
+			// A token file may well end with a line's end.
+			if (value !== undefined) headers[name.toLowerCase()] = String(value).trim();
 		}
 		if (options.auth) headers["authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;
 		return { ...this.#dispatchers(options), headers };
