@@ -31,7 +31,7 @@ export interface Situation {
 	readonly orders: Orders;
 }
 
-type Predicate = (situation: Situation) => Blocker | undefined;
+type Predicate = (situation: Situation, next: ObservedNode | undefined) => Blocker | undefined;
 
 /** Holds for every step: people decide. */
 const always: readonly Predicate[] = [paused, wouldLeaveNoEnabledNode];
@@ -43,7 +43,7 @@ export function blockerOf(next: ObservedNode | undefined, situation: Situation):
 	// A node that is not ready serves nobody: changing it takes nothing from anyone.
 	const predicates = next && !next.ready ? always : [...always, ...whileReady];
 	for (const predicate of predicates) {
-		const blocker = predicate(situation);
+		const blocker = predicate(situation, next);
 		if (blocker) return blocker;
 	}
 	return undefined;
@@ -67,7 +67,7 @@ function newNodeNotReady({ created: [first] }: Situation): Blocker | undefined {
 	return first === undefined ? undefined : { reason: "PreviousNodeNotReady", behind: first };
 }
 
-function previousNodeNotReady(situation: Situation): Blocker | undefined {
+function previousNodeNotReady(situation: Situation, next: ObservedNode | undefined): Blocker | undefined {
 	const { observed } = situation;
 	const served = observed.some((node) => isEnabled(node) && isDone(node, situation));
 	for (const node of observed) {
@@ -77,7 +77,9 @@ function previousNodeNotReady(situation: Situation): Blocker | undefined {
 		if (!node.ready && !waitsForEnabled) {
 			return { reason: node.moving ? "PreviousNodeNotReady" : "NodeNotReady", behind: node.name };
 		}
-		if (node.ready && node.moving) return { reason: "OldPodDraining", behind: node.name };
+		// What a change by hand does to a node (a pod that never starts, more pods than one) may last until it is put back.
+		const byHand = node.drifted || node === next;
+		if (node.ready && node.moving && !byHand) return { reason: "OldPodDraining", behind: node.name };
 	}
 	return undefined;
 }
