@@ -159,6 +159,22 @@ describe("a federation connection manager under a flood of", () => {
 		await waitFor("nothing to be held", async () => sumOf(await metrics(), "xmppfed_partial_stanza_bytes") === 0);
 	});
 
+	test("blanks: they are not held, and close no stream", async () => {
+		using stream = await connect();
+		stream.send(header(`from='stranger.lab' to='${local.domain}'`));
+		await stream.receive("<stream:features");
+		for (let sent = 0; sent < 50; sent++) {
+			stream.send(" ".repeat(5_000));
+			await sleep(10);
+		}
+		stream.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'");
+		await waitFor("what is unfinished to be all that counts", async () => {
+			const held = sumOf(await metrics(), "xmppfed_partial_stanza_bytes");
+			return held > 0 && held < 100;
+		});
+		expect(stream.closed).toBe(false);
+	});
+
 	test("domains that one stream claims to be", async () => {
 		using stream = await connect();
 		stream.send(header(`from='d0.stranger.lab' to='${local.domain}'`));

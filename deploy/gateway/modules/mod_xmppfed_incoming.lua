@@ -40,21 +40,15 @@ local function leave_unauthenticated(session)
 	by_address[address] = by_address[address] > 1 and by_address[address] - 1 or nil;
 end
 
--- Keeps count of the bytes of a stanza that has begun and not ended: what came in since the last element that was
--- complete. A chunk that completed one counts in full, which is too much by one chunk at most.
+-- Keeps count of the bytes of a stanza that has begun and not ended (xmppfed_stream.lua). Blanks between stanzas are not
+-- held and do not count, or whoever sends enough of them could have the streams of others closed.
 local function watch_partial(session)
-	local handled, thread, data = false, session.thread, session.data;
+	local data = session.data;
 	session.xmppfed_partial = 0;
-	local run = thread.run;
-	function thread.run(self, item)
-		handled = true;
-		return run(self, item);
-	end
 	function session.data(chunk)
-		handled = false;
 		data(chunk);
 		if session.destroyed then return; end -- s2s-destroyed has taken its part off
-		local now = handled and 0 or session.xmppfed_partial + #chunk;
+		local now = session.stream.held();
 		partial, session.xmppfed_partial = partial + now - session.xmppfed_partial, now;
 		if partial > partial_limit and now > small_partial then
 			session.log("warn", "Closed the stream of %s at %s: too much of stanzas that do not end", session.from_host, session.ip);
@@ -67,7 +61,7 @@ module:hook("s2s-created", function (event)
 	local session = event.session;
 	session.stream:set_stanza_size_limit(session.stanza_size_limit or 10000, unauthenticated_elements);
 	if session.direction == "incoming" then watch_partial(session); end
-end, -100); -- outside of what mod_xmppfed_internal_streams wraps around the same thread
+end, -100);
 
 local function on_established(event)
 	local session = event.session;

@@ -49,7 +49,7 @@ end
 local function too_long(session, size)
 	local limit = session.outgoing_stanza_size_limit;
 	return limit and size > limit
-		and ("The stanza has %d bytes and %s takes %d at most"):format(size, session.to_host, limit);
+		and ("The stanza has %d bytes and %s takes %.0f at most"):format(size, session.to_host, limit);
 end
 
 -- Why what waited for a stream that failed was not sent

@@ -374,6 +374,7 @@ local function new(session, callbacks, limit, extra)
 			end
 			return ok, err;
 		end;
+		held = function () return fed - done; end; -- bytes of what has begun and not ended
 		set_session = function (_, new_session) session = new_session; end;
 		set_stanza_size_limit = function (_, new_limit, new_max_elements)
 			limit, max_elements = new_limit, new_max_elements;
