@@ -82,6 +82,20 @@ describe("a node goes while messages cross", () => {
 		}
 	}
 
+	/** Where something was lost: what the processes that still run say of their streams and links, and said last. */
+	async function explain(results: readonly TrafficResult[]): Promise<void> {
+		if (results.every(({ lost, returned }) => lost + returned === 0)) return;
+		const programs = world.nodes.flatMap((node) => Object.values(node.programs));
+		for (const program of [...programs, world.internal]) console.log(program.tail(40));
+		for (const node of world.nodes) {
+			for (const role of ["router", "federation"] as const) {
+				if (node.programs[role]?.ended !== false) continue;
+				const { streams, links } = await node.status(role);
+				console.log(node.intent.name, role, JSON.stringify({ streams, links }, undefined, "\t"));
+			}
+		}
+	}
+
 	test.each(["outgoing", "incoming"] as const)(
 		"the federation connection manager with the %s stream is killed: messages go on through the other node",
 		async (direction) => {
@@ -131,6 +145,7 @@ describe("a node goes while messages cross", () => {
 		await sleep(1_000);
 		const results = await Promise.all([out.stop(), into.stop()]);
 		report("drained", ...results);
+		await explain(results);
 		for (const result of results) {
 			expect(result).toMatchObject({ lost: 0, returned: 0, duplicated: 0 });
 		}
@@ -151,6 +166,7 @@ describe("a node goes while messages cross", () => {
 		await sleep(1_000);
 		const results = await Promise.all([out.stop(), into.stop()]);
 		report("router drained", ...results);
+		await explain(results);
 		for (const result of results) {
 			expect(result).toMatchObject({ lost: 0, returned: 0, duplicated: 0 });
 		}
