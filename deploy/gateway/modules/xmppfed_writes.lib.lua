@@ -7,10 +7,12 @@
 --
 -- Invariants: bytes of one connection keep their order. What waits is in the connection's own buffer and counts there.
 -- A connection that is being opened, does a TLS handshake, waits for the poller, or whose writes are paused is left to
--- Prosody.
+-- Prosody. A fault in what one connection calls when it is written to holds up no other.
 
 local server = require "prosody.net.server";
+local log = require "prosody.util.logger".init("xmppfed_writes");
 local new_poller = require "prosody.util.poll".new;
+local traceback = require "prosody.util.debug".traceback;
 
 local most_events = 16; -- that are read from before what waits is written
 
@@ -40,6 +42,14 @@ local function install()
 		return result;
 	end
 
+	local function write_now(conn)
+		local ok, fault = xpcall(conn.onwritable, traceback, conn);
+		if ok then return; end
+		log("error", "A connection could not be written to: %s", fault);
+		conn._writing = nil;
+		if conn.conn and conn.writebuffer then conn:set(nil, true); end
+	end
+
 	local function write_fresh()
 		local i = 0;
 		while i < count do -- what is called may write to others
@@ -49,7 +59,7 @@ local function install()
 			local buffer = conn.writebuffer;
 			if conn.conn and buffer and #buffer > 0
 			and not conn._wantwrite and not conn._write_lock and not rawget(conn, "onwritable") then
-				conn:onwritable();
+				write_now(conn);
 			end
 		end
 		count, events = 0, 0;
