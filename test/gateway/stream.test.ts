@@ -45,9 +45,16 @@ const cases: Readonly<Record<string, Case>> = {
 	},
 	"a prefix of the stream header, on an element": { pieces: [header, "<message><db:y/></message>"], folded: 0 },
 	"a prefix of the stream header, on an attribute": { pieces: [header, "<message><x db:z='1'/></message>"], folded: 0 },
+	"the default namespace below a prefix of its own": {
+		pieces: [
+			header,
+			"<message><x xmlns='u'><f:x xmlns:f='v' xmlns='jabber&#58;server'><y/></f:x></x><f:x xmlns:f='u'><y/></f:x></message>",
+		],
+		folded: 0,
+	},
 	"a prefix of its own": {
 		pieces: [header, "<message><f:x xmlns:f='u' f:a='1'><f:y/></f:x></message>"],
-		folded: 1,
+		folded: 0,
 	},
 	"a prefix that the stanza declares": {
 		pieces: [header, "<message xmlns:f='u' f:a='1'><f:x/></message>"],

@@ -11,7 +11,8 @@
 --
 -- Invariants:
 --   * Bytes are passed on only where they mean the same on any other stream. Content becomes elements at once where it
---     might use a namespace prefix of the stream header, names the stream's own namespace, or has a CDATA section.
+--     might use a namespace prefix of the stream header, declares one, names the stream's own namespace, or has a CDATA
+--     section.
 --   * What is no message, presence or iq (stream features, dialback, SASL, link messages) becomes elements at once.
 --   * Limits count as in util.xmppstream: the bytes that were read and belong to no complete element.
 --   * What a parser holds is bounded. Expat keeps every name of an element or attribute that it has seen, about 15 bytes
@@ -85,7 +86,9 @@ local contexts = setmetatable({}, { __mode = "v" }); -- default namespace and he
 
 -- What content means depends on the namespaces and the language of the stream header.
 local function context_of(default_ns, header)
-	local kept, signs = {}, { default_ns }; -- a sign has a colon
+	-- A sign has a colon. Below an element with a prefix of its own the default namespace is the stream's again, which
+	-- Prosody would write by name.
+	local kept, signs = {}, { default_ns, "xmlns:" };
 	local root, attributes = match(header, "^<([^%s/>]+)()");
 	for name, quote, value in gmatch(sub(header, attributes), "([^%s=]+)%s*=%s*(['\"])(.-)%2") do
 		local prefix = match(name, "^xmlns:(.+)$");
