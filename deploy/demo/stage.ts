@@ -114,7 +114,7 @@ export async function makeNamespace(kubectl: Kubectl, name: string): Promise<voi
 }
 
 /** A self-signed certificate, made once for each namespace: a new one would restart the nodes. Chain and key, PEM. */
-async function certificate(kubectl: Kubectl, namespace: string, domains: readonly string[]): Promise<string> {
+export async function certificate(kubectl: Kubectl, namespace: string, domains: readonly string[]): Promise<string> {
 	const kept = await kubectl.find<Secret>("secret", CERTIFICATE_SECRET, namespace);
 	if (kept) return pem(kept.data);
 	const made = await makeSelfSignedCertificate(domains, new Date());
@@ -198,7 +198,7 @@ async function describeFederation(kubectl: Kubectl, namespace: string, federatio
 	return lines.join("\n");
 }
 
-async function rolledOut(kubectl: Kubectl, namespace: string, deployment: string): Promise<void> {
+export async function rolledOut(kubectl: Kubectl, namespace: string, deployment: string): Promise<void> {
 	await kubectl.run(["rollout", "status", `deployment/${deployment}`, "-n", namespace, "--timeout=120s"]);
 }
 

@@ -4,6 +4,7 @@ import { Kubectl } from "../../deploy/demo/kubectl.ts";
 import { installOperator } from "../../deploy/demo/operator.ts";
 import { clusterDown, clusterUp } from "../../deploy/kind/cluster.ts";
 import { step } from "../../deploy/lib/steps.ts";
+import { installUpstream } from "../lib/cluster/upstream.ts";
 
 /**
  * One cluster for all cluster tests, with the operator of this checkout. It is removed afterwards, unless
@@ -17,7 +18,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
 	try {
 		const cluster = await clusterUp({ name });
 		const images = await step("images of the operator, the gateway and the XMPP servers", () => provideImages(cluster));
-		await step("operator", () => installOperator(new Kubectl(cluster), images));
+		const kubectl = new Kubectl(cluster);
+		await step("operator", () => installOperator(kubectl, images));
+		await step("upstream of federations that stand alone", () => installUpstream(kubectl, images.xmppServer));
 		project.provide("cluster", { clusterName: name, images });
 	} catch (error) {
 		await remove();

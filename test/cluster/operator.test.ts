@@ -5,6 +5,7 @@ import { federationReady } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
 import { useNamespace } from "../lib/cluster/environment.ts";
 import { apply, standAlone } from "../lib/cluster/federation.ts";
+import { upstreams } from "../lib/cluster/upstream.ts";
 
 const stage = useNamespace("operator");
 const oneNode = { nodes: [{ name: "gw-1", federation: "Enabled" as const }] };
@@ -34,7 +35,7 @@ test("the operator's rights are enough: nothing is forbidden to it in all it doe
 	// A change, and the removal of what is no longer needed.
 	await apply(kubectl, {
 		...resource,
-		spec: { ...resource.spec, upstream: { host: "kube-dns.kube-system.svc", port: 53 }, resolver: {} },
+		spec: { ...resource.spec, upstream: upstreams.other, resolver: {} },
 	});
 	await federationReady(kubectl, namespace, "rights");
 	const selector = `app.kubernetes.io/name=${OPERATOR_DEPLOYMENT}`;

@@ -4,6 +4,7 @@ import type { Kubectl } from "../../deploy/demo/kubectl.ts";
 import { federationReady, type LiveFederation } from "../../deploy/demo/stage.ts";
 import { useNamespace } from "../lib/cluster/environment.ts";
 import { apply, standAlone } from "../lib/cluster/federation.ts";
+import { upstreams } from "../lib/cluster/upstream.ts";
 
 const stage = useNamespace("restart");
 
@@ -36,7 +37,7 @@ test("a change of every node restarts one node at a time, and each keeps a ready
 
 	await apply(kubectl, {
 		...resource,
-		spec: { ...resource.spec, upstream: { host: "kube-dns.kube-system.svc", port: 53 } },
+		spec: { ...resource.spec, upstream: upstreams.other },
 	});
 	const restartedAtOnce: string[][] = [];
 	const withoutReadyPod: string[] = [];

@@ -2,12 +2,13 @@ import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
 import { type LiveFederation } from "../../../deploy/demo/stage.ts";
 import { until } from "../../../deploy/demo/until.ts";
 import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
+import { upstreams } from "./upstream.ts";
 
 export type Spec = XmppFederation["spec"];
 
 /**
- * A federation that stands alone and takes no address outside the cluster. Its upstream is no XMPP server, but something
- * that listens: without that a federation is not ready.
+ * A federation that stands alone and takes no address outside the cluster. Its upstream is an XMPP server that has other
+ * domains: it answers, without which a federation is not ready.
  */
 export function standAlone(namespace: string, name: string, changes: Partial<Spec> = {}): XmppFederation {
 	return {
@@ -16,7 +17,7 @@ export function standAlone(namespace: string, name: string, changes: Partial<Spe
 		metadata: { name, namespace },
 		spec: {
 			domain: `${name}.lab`,
-			upstream: { host: "kubernetes.default.svc", port: 443 },
+			upstream: upstreams.usual,
 			nodes: [{ name: "gw-1", federation: "Enabled" }, { name: "gw-2", federation: "Enabled" }, { name: "gw-3" }],
 			service: { type: "ClusterIP" },
 			...changes,
