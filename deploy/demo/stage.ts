@@ -91,6 +91,8 @@ export async function setScene(
 	);
 	await announce("waiting until the federation is ready", async () => {
 		await federationReady(kubectl, internal.namespace, federation, signal);
+		// One node is enough for that. The others find the internal server some seconds after it has started.
+		await federationWell(kubectl, internal.namespace, federation, signal);
 	});
 	return clients;
 }
@@ -176,6 +178,23 @@ export async function federationReady(
 			return live && isReady(live) ? live : undefined;
 		},
 		{ signal, timeout: 240_000, explain: () => describeFederation(kubectl, namespace, federation) },
+	);
+}
+
+/** Waits until nothing is known to be wrong with a federation. */
+async function federationWell(
+	kubectl: Kubectl,
+	namespace: string,
+	federation: string,
+	signal?: AbortSignal,
+): Promise<void> {
+	await until(
+		`nothing to be wrong with federation ${federation}`,
+		async () => {
+			const live = await kubectl.find<LiveFederation>("xmppfederation", federation, namespace);
+			return live?.status?.conditions?.find(({ type }) => type === "Degraded")?.status === "False";
+		},
+		{ signal, timeout: 120_000, explain: () => describeFederation(kubectl, namespace, federation) },
 	);
 }
 
