@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type XmppFederation, xmppFederation } from "./xmpp-federation.ts";
+import { type XmppFederation, type XmppFederationStatus, xmppFederation } from "./xmpp-federation.ts";
 import { xmppFederationStatus } from "./xmpp-federation-status.ts";
 
 export interface FieldError {
@@ -25,6 +25,11 @@ export function parseXmppFederation(object: unknown): Parsed<XmppFederation> {
 	}
 	const status = z.looseObject({ status: xmppFederationStatus }).safeParse(given);
 	return { ok: true, value: status.success ? { ...parsed.data, status: status.data.status } : parsed.data };
+}
+
+/** The status that a resource has, as far as it is one of this version. */
+export function statusOf(object: object): XmppFederationStatus | undefined {
+	return xmppFederationStatus.safeParse("status" in object ? object.status : undefined).data;
 }
 
 /** The API server takes a field that is null as absent. */

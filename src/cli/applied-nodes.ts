@@ -3,7 +3,7 @@ import { controllerOf, type Observed } from "../kubernetes/object.ts";
 import { configMaps, type Deployment, deployments } from "../kubernetes/resources.ts";
 import { restartAnnotation, revisionAnnotation } from "../objects/annotations.ts";
 import { federationLabel, nodeLabel, switchLabel } from "../objects/labels.ts";
-import { intentKey, revisionedName } from "../objects/node-configuration.ts";
+import { recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import type { AppliedNode } from "../rollout/causes.ts";
 import type { FederationObject } from "./federations.ts";
 
@@ -31,15 +31,7 @@ async function runningNode(client: KubernetesClient, { metadata }: Deployment): 
 		name: labels[nodeLabel] ?? "",
 		federation: labels[switchLabel] === "Enabled" ? "Enabled" : "Disabled",
 		revision,
-		applied: json(record?.data?.[intentKey]),
+		applied: recordedIntent(record),
 		restartedAt: annotations[restartAnnotation],
 	};
-}
-
-function json(text: string | undefined): unknown {
-	try {
-		return text === undefined ? undefined : JSON.parse(text);
-	} catch {
-		return undefined;
-	}
 }

@@ -13,6 +13,8 @@ export interface Proposal {
 	readonly unchecked: boolean;
 }
 
+const writing: ReadonlySet<string | undefined> = new Set(["create", "patch"]);
+
 const dryRun = { dryRun: true, fieldValidation: "Strict" } as const;
 
 /**
@@ -28,14 +30,8 @@ export async function propose(
 	try {
 		return { object: await proposedByServer(client, file, live), unchecked: false };
 	} catch (error) {
-		// RBAC says it so; webhooks that refuse do not, and theirs is the last word.
-		if (
-			!(error instanceof ApiError) ||
-			error.status !== 403 ||
-			!/ cannot (create|patch) resource /.test(error.message)
-		) {
-			throw error;
-		}
+		// What a webhook refuses is its last word.
+		if (!(error instanceof ApiError) || error.status !== 403 || !writing.has(error.missingVerb)) throw error;
 		return { object: proposedHere(file, live), unchecked: true };
 	}
 }

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { parseXmppFederation } from "../api/parse.ts";
-import { xmppFederationStatus } from "../api/xmpp-federation-status.ts";
-import type { KubernetesObject, Observed } from "../kubernetes/object.ts";
+import { parseXmppFederation, statusOf } from "../api/parse.ts";
+import type { KubernetesObject } from "../kubernetes/object.ts";
 import { chosenImage } from "../model/chosen-image.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { runningNodes } from "./applied-nodes.ts";
@@ -11,7 +10,7 @@ import { type ClusterAccess, withCluster } from "./connect.ts";
 import { propose } from "./dry-run.ts";
 import { explain, Failure, UsageError } from "./failure.ts";
 import { viewOf } from "./federation-view.ts";
-import { type FederationObject, federations } from "./federations.ts";
+import { federations } from "./federations.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { planText } from "./plan-text.ts";
 import { type RestartPlan, restartPlan, restartsAnything } from "./restart-plan.ts";
@@ -100,7 +99,8 @@ async function planOne(file: KubernetesObject, access: ClusterAccess, terminal: 
 		running: live ? await runningNodes(client, live) : [],
 		notReady: new Set(status?.nodes.filter(({ ready }) => !ready).map((node) => node.name)),
 		current: new Set(status?.nodes.filter(({ state }) => state === "Current").map((node) => node.name)),
-		earlier: earlierCauses(live),
+		// As far as status is of this version
+		earlier: (live && statusOf(live)?.rollout?.causes) ?? [],
 		chosenImage: chosenImage(live?.status),
 		now: terminal.now(),
 	});
@@ -133,10 +133,4 @@ function refuse(object: KubernetesObject): never {
 	const parsed = parseXmppFederation(object);
 	const errors = parsed.ok ? [] : parsed.errors;
 	throw new Failure(`it is not valid:\n${errors.map(({ field, message }) => `  ${field}: ${message}`).join("\n")}`);
-}
-
-/** Of the roll-out that is under way, as far as status is of this version. */
-function earlierCauses(live: Observed<FederationObject> | undefined) {
-	const status = xmppFederationStatus.safeParse(live?.status);
-	return status.data?.rollout?.causes ?? [];
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { parseXmppFederation } from "../api/parse.ts";
+import { parseXmppFederation, statusOf } from "../api/parse.ts";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
 import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
@@ -15,7 +15,7 @@ import type { StoredFederation } from "../model/stored-federation.ts";
 import { revisionAnnotation } from "../objects/annotations.ts";
 import { nodeObjects, type SharedObjects, sharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
-import { intentKey, nodeConfigurationName, revisionedName } from "../objects/node-configuration.ts";
+import { nodeConfigurationName, recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import { nodeDeployment } from "../objects/node-deployment.ts";
 import { causes as causesOf, describeCause } from "../rollout/causes.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
@@ -29,7 +29,7 @@ import { observe, observeServices } from "./observe.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 import type { RouterReports } from "./router-reports.ts";
 import type { SecretWatches } from "./secret-watches.ts";
-import { type StatusWriter, statusOf } from "./status-writer.ts";
+import type { StatusWriter } from "./status-writer.ts";
 import { removeUnused } from "./unused-objects.ts";
 
 export interface ReconcilerParts {
@@ -317,11 +317,7 @@ function observation(
 function recordOf(caches: Caches, federation: KubernetesObject, node: { name: string; revision: string }): unknown {
 	const { namespace, name } = federation.metadata;
 	const record = objectKey(namespace, revisionedName(nodeObjectName(name, node.name), node.revision));
-	try {
-		return JSON.parse(caches.configMaps.store.get(record)?.data?.[intentKey] ?? "null");
-	} catch {
-		return undefined;
-	}
+	return recordedIntent(caches.configMaps.store.get(record));
 }
 
 function stored(federation: XmppFederation, object: Observed): StoredFederation {

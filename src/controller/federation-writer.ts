@@ -118,9 +118,8 @@ function obstacleOf({ kind, metadata }: KubernetesObject, error: unknown): Probl
 		throw new NamespaceTerminatingError(`namespace ${metadata.namespace} is being deleted`, { cause: error });
 	}
 	if (error.status === 403) {
-		// The words of RBAC; what else is forbidden is so by a quota or an admission plugin, whose words say enough.
-		const lacksRight = / cannot \w+ resource /.test(error.message);
-		const what = lacksRight ? describeRefusal(error) : `${kind} ${metadata.name} is not allowed`;
+		// What else is forbidden is so by a quota or an admission plugin, whose words say enough.
+		const what = error.missingVerb ? describeRefusal(error) : `${kind} ${metadata.name} is not allowed`;
 		return { reason: "Forbidden", field: "", message: `${what}: ${error.message}.` };
 	}
 	// 500 is also what the API server says of a field that it does not know, and of a webhook that does not answer.

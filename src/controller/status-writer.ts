@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import { type XmppFederationStatus, xmppFederationResource } from "../api/xmpp-federation.ts";
-import { xmppFederationStatus } from "../api/xmpp-federation-status.ts";
+import { statusOf } from "../api/parse.ts";
+import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
@@ -18,12 +18,6 @@ export interface StatusWriterParts {
 	readonly store: Store<KubernetesObject>;
 	readonly events: EventRecorder;
 	readonly now: () => Date;
-}
-
-/** The status that the object has, as far as it is one of this version. */
-export function statusOf(object: KubernetesObject): XmppFederationStatus | undefined {
-	const parsed = xmppFederationStatus.safeParse("status" in object ? object.status : undefined);
-	return parsed.success ? parsed.data : undefined;
 }
 
 /** Writes status where it differs from what is there, and an Event for what has changed in it. */

@@ -14,9 +14,9 @@ import type { FederationWriter } from "./federation-writer.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 
 /**
- * Removes objects of the federation that nothing needs any more: those of a resolver or of NetworkPolicies that were turned off, files of
- * revisions that no Deployment and no pod refers to, certificates for other domains. Nodes' Deployments are left alone:
- * the plan removes them.
+ * Removes objects of the federation that nothing needs any more: those of a resolver that was turned off,
+ * NetworkPolicies that were, files of revisions that no Deployment and no pod refers to, certificates for other domains.
+ * Nodes' Deployments are left alone: the plan removes them.
  */
 export async function removeUnused(
 	key: string,

@@ -5,6 +5,7 @@ import { pause } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import { ApiError, ApiUnreachableError, type Call, type Verb } from "./errors.ts";
 import { type KubernetesObject, type Observed, type Resource, resourcePath } from "./object.ts";
+import { SendGuard } from "./send-guard.ts";
 
 /** Owner of the fields that this project sets (server-side apply). */
 export const fieldManager = "xmppfed";
@@ -356,30 +357,6 @@ export class KubernetesClient {
 			const seconds = (performance.now() - started) / 1000;
 			this.#options.onRequest?.({ verb: call.verb, resource: call.resource, status, seconds });
 		}
-	}
-}
-
-/** Asks `check` in the moment in which a request is written to its connection; what that throws keeps it from going. */
-class SendGuard {
-	readonly dispatcher: Dispatcher;
-	/** What `check` has thrown. */
-	refusal: unknown;
-
-	constructor(dispatcher: Dispatcher, check: () => void) {
-		this.dispatcher = dispatcher.compose((dispatch) => (options, handler) => {
-			// The handler is this request's alone.
-			const start = handler.onRequestStart?.bind(handler);
-			handler.onRequestStart = (controller, context: unknown) => {
-				try {
-					check();
-				} catch (error) {
-					this.refusal = error;
-					throw error;
-				}
-				start?.(controller, context);
-			};
-			return dispatch(options, handler);
-		});
 	}
 }
 

@@ -53,14 +53,22 @@ export class ApiError extends Error {
 	get isRefusal(): boolean {
 		return this.status === 403 || (this.status === 404 && this.reason !== "NotFound");
 	}
+
+	/**
+	 * The right that is missing, by the verb that RBAC has for it; undefined where something else refuses: a quota, an
+	 * admission plugin, a webhook.
+	 */
+	get missingVerb(): string | undefined {
+		return / cannot (\w+) resource /.exec(this.message)?.[1];
+	}
 }
 
 /** What is missing for a call that is refused as such (`isRefusal`), in the words of RBAC. */
-export function describeRefusal({ call, status, message }: ApiError): string {
+export function describeRefusal({ call, status, missingVerb }: ApiError): string {
 	const { resource, namespace } = call;
 	if (status === 404) return `the API server has no ${resource}: the CRD that defines them is not installed`;
 	// The server knows better: an apply needs the right to patch, and to make something the right to create as well.
-	const verb = / cannot (\w+) resource /.exec(message)?.[1] ?? (call.verb === "apply" ? "patch" : call.verb);
+	const verb = missingVerb ?? (call.verb === "apply" ? "patch" : call.verb);
 	const where = namespace === undefined ? "in all namespaces" : `in namespace ${namespace}`;
 	return `the right to ${verb} ${resource} ${where} is missing`;
 }

@@ -10,7 +10,17 @@ import { nodeSelectorLabels, objectLabels } from "./labels.ts";
 import { metadata } from "./metadata.ts";
 
 /** Key of the intent itself: what the node runs can be compared field by field with what it should run. */
-export const intentKey = "intent.json";
+const intentKey = "intent.json";
+
+/** The intent that a node's ConfigMap records; undefined where it has none, or none that is JSON. */
+export function recordedIntent(configMap: { readonly data?: Readonly<Record<string, string>> } | undefined): unknown {
+	const text = configMap?.data?.[intentKey];
+	try {
+		return text === undefined ? undefined : JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}
 
 export function nodeConfigurationName(node: NodeIntent): string {
 	return revisionedName(nodeObjectName(node.federationName, node.name), nodeRevision(node));

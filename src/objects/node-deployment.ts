@@ -23,12 +23,12 @@ import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod
  * bounds in deploy/gateway/modules, in MiB:
  *
  * | 30 | the process itself                                                                    |
- * | 300 | 2,500 incoming and 2,500 outgoing streams with TLS, 62 kB each (mod_xmppfed_incoming, mod_xmppfed_outgoing) |
+ * | 405 | 2,500 incoming and 2,500 outgoing streams with TLS, 85 kB each (docs/results/2026-11-24-gateway-bench.md) |
  * | 190 | what waits to be sent: 32, 4 between two counts, 32 kB for each of 5,000 (mod_xmppfed_backlog) |
  * | 110 | stanzas that have begun and not ended: 32, 16 kB for each of 5,000 (mod_xmppfed_incoming) |
  * | 10 | 20,000 remote domains, 10,000 remembered choices of a link, 1,000 failures              |
  *
- * The rest is for what Lua's collector has not freed yet.
+ * All of that at once leaves next to nothing for what Lua's collector has not freed yet.
  */
 export const gatewayMemoryMiB = 768;
 
