@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { defaults } from "./defaults.ts";
 import { mapByName, setOf } from "./lists.ts";
-import { dnsLabel, domainName, host, objectName, port } from "./names.ts";
+import { dnsLabel, domainName, host, port } from "./names.ts";
 import { networkPolicy } from "./network-policy.ts";
 import { affinity, nodeSelector, priorityClassName, resources, tolerations } from "./placement.ts";
 import { matching, ruled } from "./rules.ts";
+import { security } from "./security.ts";
 import { internalService, service } from "./service.ts";
 import { text } from "./text.ts";
 
@@ -64,32 +65,6 @@ const node = ruled(
 );
 
 const nodes = mapByName(node, { min: 1, max: 32, noun: "node" });
-
-const security = z.object({
-	certificate: z
-		.object({
-			secretName: objectName.meta({
-				description:
-					"Name of a Secret of type kubernetes.io/tls in the same namespace (tls.crt: the whole chain, tls.key).",
-			}),
-		})
-		.meta({
-			description: "Certificate that peers see. Its subjectAltName must have every domain of the federation.",
-			defaultsTo: "a self-signed certificate, which many peers refuse",
-		})
-		.exactOptional(),
-	dialback: z
-		.object({
-			secretRef: z
-				.object({ name: objectName.meta({ description: "Name of the Secret." }) })
-				.meta({ description: "Secret in the same namespace, with the key secret: a random text of 16 bytes or more." }),
-		})
-		.meta({
-			description: "Secret that proves to peers that all nodes are one server (XEP-0185).",
-			defaultsTo: "a generated secret",
-		})
-		.exactOptional(),
-});
 
 const imageName = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*";
 const image = ruled(
