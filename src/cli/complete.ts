@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import type { Command, Commands } from "./command.ts";
 import { withCluster } from "./connect.ts";
 import { federations, nodeNames } from "./federations.ts";
 
@@ -11,11 +11,20 @@ const directive = { files: 0, nothingElse: 4 } as const;
  *
  * @param words those after `kubectl xmppfed`; the last one is being typed and may be empty
  */
-export async function complete(words: readonly string[], commands: readonly Command[]): Promise<string> {
+export async function complete(words: readonly string[], commands: Commands): Promise<string> {
 	const typed = words.at(-1) ?? "";
-	const [name, ...rest] = words.slice(0, -1);
-	const command = commands.find((candidate) => candidate.name === name);
-	if (!command) return offer(name === undefined ? commands.map((candidate) => candidate.name) : [], typed);
+	const [first, ...after] = words.slice(0, -1);
+	const found = commands.find((candidate) => candidate.name === first);
+	if (!found) return offer(first === undefined ? commands.map(({ name }) => name) : [], typed);
+	if (!("commands" in found)) return await completeCommand(found, after, typed);
+	const [second, ...rest] = after;
+	const seconds = new Map(found.commands.map((command) => [command.name.slice(found.name.length + 1), command]));
+	if (second === undefined) return offer([...seconds.keys()], typed);
+	const command = seconds.get(second);
+	return command ? await completeCommand(command, rest, typed) : offer([], typed);
+}
+
+async function completeCommand(command: Command, rest: readonly string[], typed: string): Promise<string> {
 	const options = Object.entries(command.options);
 	const isOf = (word: string, [long, { short }]: (typeof options)[number]) =>
 		word === `--${long}` || (short !== undefined && word === `-${short}`);

@@ -1,6 +1,6 @@
-import type { Command } from "./command.ts";
+import { type Commands, findCommand, overview } from "./command.ts";
 import { complete } from "./complete.ts";
-import { explain, UsageError } from "./failure.ts";
+import { explain } from "./failure.ts";
 import { pause } from "./pause.ts";
 import { plan } from "./plan.ts";
 import { restart } from "./restart.ts";
@@ -8,38 +8,40 @@ import { resume } from "./resume.ts";
 import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
-const commands: readonly Command[] = [plan, status, restart, pause, resume];
+const commands: Commands = [plan, status, restart, pause, resume];
 
 const help = `Shows and steers the restarts of XMPP federations.
 
 Usage: kubectl xmppfed COMMAND [ARGUMENT...]
 
-${commands.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join("\n")}
+${overview(commands)}
 
 kubectl xmppfed COMMAND --help says more.`;
 
-async function main([name, ...args]: readonly string[], terminal: Terminal): Promise<number> {
-	if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-		const asked = commands.find((command) => command.name === args[0]);
-		await terminal.print(asked && name === "help" ? asked.help : help);
-		return name === undefined ? 1 : 0;
+async function main(words: readonly string[], terminal: Terminal): Promise<number> {
+	const [first, ...after] = words;
+	if (first === undefined || first === "--help" || first === "-h" || first === "help") {
+		await terminal.print(first === "help" && after.length > 0 ? helpOf(after) : help);
+		return first === undefined ? 1 : 0;
 	}
-	if (name === "__complete") {
-		await terminal.print(await complete(args, commands));
+	if (first === "__complete") {
+		await terminal.print(await complete(after, commands));
 		return 0;
 	}
-	const command = commands.find((candidate) => candidate.name === name);
-	if (!command) {
-		const known = commands.map((candidate) => candidate.name).join(", ");
-		throw new UsageError(`there is no command ${JSON.stringify(name)}; there are: ${known}`);
-	}
-	const end = args.indexOf("--");
-	const options = end < 0 ? args : args.slice(0, end);
-	if (options.includes("--help") || options.includes("-h")) {
-		await terminal.print(command.help);
+	const { command, rest = [] } = findCommand(commands, words);
+	const end = rest.indexOf("--");
+	const options = end < 0 ? rest : rest.slice(0, end);
+	if (!command || options.includes("--help") || options.includes("-h")) {
+		await terminal.print(helpOf(words));
 		return 0;
 	}
-	return await command.run(args, terminal);
+	return await command.run(rest, terminal);
+}
+
+function helpOf(words: readonly string[]): string {
+	const { command, group } = findCommand(commands, words);
+	if (!group) return command.help;
+	return `${group.summary}\n\nUsage: kubectl xmppfed ${group.name} COMMAND [ARGUMENT...]\n\n${overview(group.commands)}`;
 }
 
 const terminal = processTerminal();
