@@ -5,7 +5,7 @@ import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
 import { Failure } from "./failure.ts";
 import { federationNamed, nodeNames } from "./federations.ts";
-import { isPaused } from "./orders.ts";
+import { alsoRestart, isPaused } from "./orders.ts";
 
 export const restart: Command = {
 	name: "restart",
@@ -15,7 +15,7 @@ export const restart: Command = {
 Usage: kubectl xmppfed restart NAME [NODE] [-n NAMESPACE]
 
 It sets the annotation ${orderAnnotations.restart}; the operator carries it out as any other restart, so that
-no node goes before the one before it is ready again.
+no node goes before the one before it is ready again. What was asked of other nodes before stays asked for.
 
 ${connectionHelp}`,
 	options: connectionOptions,
@@ -32,7 +32,9 @@ ${connectionHelp}`,
 				);
 			}
 			const time = terminal.now().toISOString();
-			await annotate(client, federation, orderAnnotations.restart, node === undefined ? time : `${node}@${time}`);
+			const asked = federation.metadata.annotations?.[orderAnnotations.restart];
+			const order = node === undefined ? time : alsoRestart(asked, node, time, nodes);
+			await annotate(client, federation, orderAnnotations.restart, order);
 			await terminal.print(announcement(name, node, nodes.length));
 			if (isPaused(federation.metadata)) {
 				terminal.note(`${name} is paused: nothing restarts before: kubectl xmppfed resume ${name} -n ${namespace}`);

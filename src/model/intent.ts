@@ -69,7 +69,7 @@ export interface NodeIntent {
 	readonly secrets: SecretDigests;
 	/** Seconds for streams to end when the node stops. Absent: the default. */
 	readonly drainSeconds?: number;
-	/** When a restart of the node was last asked for (`RolloutOrders.restart.at`). Absent: never. */
+	/** When a restart of the node was last asked for (`RestartOrder.at`). Absent: never. */
 	readonly requestedAt?: string;
 }
 

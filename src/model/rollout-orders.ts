@@ -3,7 +3,7 @@ import type { StoredFederation } from "./stored-federation.ts";
 
 /** Annotations of an XmppFederation by which people steer its roll-outs. */
 export const orderAnnotations = {
-	/** `TIME` or `NODE@TIME` (RFC 3339): restart all nodes, or one. */
+	/** `TIME` or `NODE@TIME` (RFC 3339), several with commas between: restart all nodes, or one. */
 	restart: "xmppfed.dev/restart",
 	/** `true`: no node is restarted or removed. */
 	paused: "xmppfed.dev/paused",
@@ -11,10 +11,16 @@ export const orderAnnotations = {
 	allowOutage: "xmppfed.dev/allow-outage",
 } as const;
 
+export interface RestartOrder {
+	/** In UTC with milliseconds. */
+	readonly at: string;
+	/** Absent: all nodes. */
+	readonly node?: string;
+}
+
 /** What people ask of roll-outs, by annotations. */
 export interface RolloutOrders {
-	/** `at` in UTC with milliseconds; without `node`, all of them. */
-	readonly restart?: { readonly at: string; readonly node?: string };
+	readonly restarts: readonly RestartOrder[];
 	readonly paused: boolean;
 	/** The last Enabled node may be disabled or removed. */
 	readonly outageAllowed: boolean;
@@ -22,6 +28,8 @@ export interface RolloutOrders {
 
 /** How far the clock of whoever asks may be ahead of the operator's, in milliseconds. */
 const clockTolerance = 5 * 60_000;
+/** More orders than a federation has nodes (32) say nothing that fewer would not. What is wrong with each is told. */
+const mostRestarts = 64;
 
 /** Reads the annotations. What cannot be read restarts nothing, allows nothing and pauses. */
 export function rolloutOrders(
@@ -33,23 +41,20 @@ export function rolloutOrders(
 	const object = (name: string, message: string) =>
 		void problems.push({ reason: "InvalidAnnotation", field: `metadata.annotations[${name}]`, message });
 
-	const text = annotations[orderAnnotations.restart];
-	const restart = text === undefined ? undefined : readRestart(text);
-	const isKnown = restart?.node === undefined || federation.spec.nodes.some(({ name }) => name === restart.node);
-	const isDue = restart === undefined || Date.parse(restart.at) <= now.getTime() + clockTolerance;
-	if (text !== undefined && !restart) {
+	const texts = annotations[orderAnnotations.restart]?.split(",").map((text) => text.trim()) ?? [];
+	const restarts: RestartOrder[] = [];
+	if (texts.length > mostRestarts) {
 		object(
 			orderAnnotations.restart,
-			`${quoted(text)} is neither a time nor NODE@TIME, such as 2026-01-31T12:00:00Z or gw-1@2026-01-31T12:00:00Z. ` +
-				"Nothing is restarted.",
+			`has ${texts.length} entries, ${mostRestarts} are the most. Nothing is restarted.`,
 		);
-	} else if (!isKnown) {
-		object(
-			orderAnnotations.restart,
-			`there is no node ${quoted(restart?.node ?? "")} in spec.nodes. Nothing is restarted.`,
-		);
-	} else if (!isDue) {
-		object(orderAnnotations.restart, `${quoted(text ?? "")} is in the future. Nothing is restarted before.`);
+	} else {
+		for (const text of texts) {
+			const restart = readRestart(text);
+			const objection = objectionTo(restart, text, federation, now);
+			if (objection !== undefined) object(orderAnnotations.restart, objection);
+			else if (restart) restarts.push(restart);
+		}
 	}
 
 	const paused = annotations[orderAnnotations.paused] ?? "false";
@@ -66,7 +71,7 @@ export function rolloutOrders(
 	}
 	return {
 		orders: {
-			...(restart && isKnown && isDue && { restart }),
+			restarts,
 			paused: paused !== "false",
 			outageAllowed: allowed === String(generation),
 		},
@@ -76,12 +81,39 @@ export function rolloutOrders(
 
 const timePattern = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
 
-function readRestart(text: string): RolloutOrders["restart"] {
+/** An entry of the annotation; undefined where it cannot be read. */
+export function readRestart(text: string): RestartOrder | undefined {
 	const at = text.lastIndexOf("@");
 	const [node, time] = at < 0 ? [undefined, text] : [text.slice(0, at), text.slice(at + 1)];
 	const milliseconds = timePattern.test(time) ? Date.parse(time) : Number.NaN;
 	if (Number.isNaN(milliseconds)) return undefined;
 	return { at: new Date(milliseconds).toISOString(), ...(node !== undefined && { node }) };
+}
+
+/** Why nothing is restarted for an entry, if so. */
+function objectionTo(
+	restart: RestartOrder | undefined,
+	text: string,
+	{ spec }: Pick<StoredFederation, "spec">,
+	now: Date,
+): string | undefined {
+	if (!restart) {
+		return (
+			`${quoted(text)} is neither a time nor NODE@TIME, such as 2026-01-31T12:00:00Z or gw-1@2026-01-31T12:00:00Z. ` +
+			"Nothing is restarted for it."
+		);
+	}
+	const { node, at } = restart;
+	if (node !== undefined && !spec.nodes.some(({ name }) => name === node)) {
+		return (
+			`there is no node ${quoted(node)} in spec.nodes. Nothing is restarted for it. ` +
+			"If the node was removed, take it out of the annotation."
+		);
+	}
+	if (Date.parse(at) > now.getTime() + clockTolerance) {
+		return `${quoted(text)} is in the future. Nothing is restarted for it before.`;
+	}
+	return undefined;
 }
 
 /**
@@ -90,10 +122,14 @@ function readRestart(text: string): RolloutOrders["restart"] {
  *
  * @param applied what the node runs with
  */
-export function requestedAt(node: string, { restart }: RolloutOrders, applied: string | undefined): string | undefined {
-	const asked = restart && (restart.node === undefined || restart.node === node) ? restart.at : undefined;
-	if (asked === undefined || applied === undefined) return asked ?? applied;
-	return Date.parse(asked) > Date.parse(applied) ? asked : applied;
+export function requestedAt(
+	node: string,
+	{ restarts }: Pick<RolloutOrders, "restarts">,
+	applied: string | undefined,
+): string | undefined {
+	const asked = restarts.filter((restart) => restart.node === undefined || restart.node === node).map(({ at }) => at);
+	// Of one form, so that their order as texts is that in time.
+	return [...asked, ...(applied === undefined ? [] : [applied])].toSorted().at(-1);
 }
 
 function quoted(text: string): string {

@@ -138,8 +138,8 @@ class Change {
 	}
 
 	#requestScope({ requestedAt }: NodeIntent): Scope {
-		const { restart } = this.#intent.orders;
-		return restart?.node === undefined && restart?.at === requestedAt ? "AllNodes" : "Node";
+		const { restarts } = this.#intent.orders;
+		return restarts.some(({ node, at }) => node === undefined && at === requestedAt) ? "AllNodes" : "Node";
 	}
 
 	/** R16, one entry for each node that came into the set of Enabled nodes or left it. */

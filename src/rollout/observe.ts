@@ -100,12 +100,14 @@ function observeNode(name: string, deployment: DeploymentView, pods: readonly Po
 	// What was put back after a change by hand is of the same revision: its pods do not tell the old from the new.
 	const { replicas = 0, updatedReplicas = 0 } = deployment.status ?? {};
 	const replacing = updatedReplicas < replicas;
+	const crowded = (replacing || newest.length > 1) && actedOn && !leaving && pods.length === newest.length;
 	return {
 		name,
 		federation,
 		revision,
 		ready: readyPod !== undefined && !leaving,
 		...(leaving && { leaving }),
+		...(crowded && { crowded }),
 		moving: !actedOn || replacing || leaving || pods.length > newest.length || newest.length > 1,
 		trouble: readyPod ? "" : trouble(deployment, newest),
 		addresses: addressesOf(readyPod ?? newest[0]),

@@ -34,6 +34,11 @@ export interface ObservedNode {
 	/** Somebody else changed what its Deployment asks for: it has to be brought back. */
 	readonly drifted?: boolean;
 	/**
+	 * It moves, although all its pods are of that revision. A restart of ours changes the revision, so this is what a
+	 * change by hand does (a pod that never starts, more pods than one), and it may last until the node restarts.
+	 */
+	readonly crowded?: boolean;
+	/**
 	 * Nodes to whose newest pod the router of this one has its links up, for every domain that it serves. Undefined where
 	 * the router did not say, or has no links because it does not reach its upstream.
 	 */

@@ -77,8 +77,9 @@ function previousNodeNotReady(situation: Situation, next: ObservedNode | undefin
 		if (!node.ready && !waitsForEnabled) {
 			return { reason: node.moving ? "PreviousNodeNotReady" : "NodeNotReady", behind: node.name };
 		}
-		// What a change by hand does to a node (a pod that never starts, more pods than one) may last until it is put back.
-		const byHand = node.drifted || node === next;
+		// What a change by hand does to a node (a pod that never starts, more pods than one) may last until it is put back,
+		// or until it restarts for what it should run now: it waits for the plan then.
+		const byHand = node.drifted || node === next || (node.crowded && !isCurrent(node, situation));
 		if (node.ready && node.moving && !byHand) return { reason: "OldPodDraining", behind: node.name };
 	}
 	return undefined;

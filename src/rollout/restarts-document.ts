@@ -42,7 +42,9 @@ export function restartsDocument(): string {
 				[
 					`\`${orderAnnotations.restart}: TIME\` or \`NODE@TIME\``,
 					"Restarts all nodes, or one, once: TIME (RFC 3339, such as 2026-01-31T12:00:00Z) tells one request from " +
-						"another. An earlier time than one that was carried out, another node, or none at all restart nothing again.",
+						"another. Several with commas between hold together. An earlier time than one that was carried out, or none " +
+						"at all, restart nothing again; what is taken out before its turn is not carried out. A node that is removed " +
+						"has to be taken out.",
 				],
 				[
 					`\`${orderAnnotations.paused}: "true"\``,

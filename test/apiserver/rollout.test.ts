@@ -345,7 +345,8 @@ describe("annotations", () => {
 		expect(await rollouts.is("Accepted", "True Accepted")).toBe(true);
 		const message = (await rollouts.live()).status?.conditions.find(({ type }) => type === "Degraded")?.message;
 		expect(message).toBe(
-			'metadata.annotations[xmppfed.dev/restart]: there is no node "gw-9" in spec.nodes. Nothing is restarted.',
+			'metadata.annotations[xmppfed.dev/restart]: there is no node "gw-9" in spec.nodes. Nothing is restarted for it. ' +
+				"If the node was removed, take it out of the annotation.",
 		);
 		const told = await eventually(async () => (await rollouts.events("InvalidAnnotation"))[0], "an Event");
 		expect(told).toMatchObject({ type: "Warning", regarding: { name } });

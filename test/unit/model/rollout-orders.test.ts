@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { rolloutOrders } from "../../../src/model/rollout-orders.ts";
+import { requestedAt, rolloutOrders } from "../../../src/model/rollout-orders.ts";
 import { now, sample } from "../fixtures/federation.ts";
 
 const read = (annotations: Record<string, string>) => {
@@ -8,7 +8,7 @@ const read = (annotations: Record<string, string>) => {
 	const { orders, problems } = rolloutOrders({ ...federation, metadata }, now);
 	return { orders, problems: problems.map(({ reason, field, message }) => `${reason} ${field}: ${message}`) };
 };
-const nothing = { paused: false, outageAllowed: false };
+const nothing = { restarts: [], paused: false, outageAllowed: false };
 
 test("without annotations nothing is asked for", () => {
 	expect(read({ "xmppfed.dev/other": "x" })).toEqual({ orders: nothing, problems: [] });
@@ -22,7 +22,10 @@ describe.each<[string, object]>([
 	["2026-06-01T12:04:00Z", { at: "2026-06-01T12:04:00.000Z" }],
 ])("restart: %s", (text, restart) => {
 	test("is read", () => {
-		expect(read({ "xmppfed.dev/restart": text })).toEqual({ orders: { ...nothing, restart }, problems: [] });
+		expect(read({ "xmppfed.dev/restart": text })).toEqual({
+			orders: { ...nothing, restarts: [restart] },
+			problems: [],
+		});
 	});
 });
 
@@ -50,6 +53,31 @@ describe.each([
 		expect(problems[0]).toContain("InvalidAnnotation metadata.annotations[xmppfed.dev/restart]: ");
 		expect(problems[0]?.length).toBeLessThan(500);
 	});
+});
+
+test("restart: several hold together; what is wrong with one takes nothing from the others", () => {
+	const { orders, problems } = read({
+		"xmppfed.dev/restart": "gw-1@2026-06-01T11:00:00Z, gw-9@2026-06-01T11:10:00Z,soon,2026-06-01T10:00:00Z",
+	});
+	expect(orders.restarts).toEqual([
+		{ node: "gw-1", at: "2026-06-01T11:00:00.000Z" },
+		{ at: "2026-06-01T10:00:00.000Z" },
+	]);
+	expect(problems).toEqual([
+		expect.stringMatching(/there is no node "gw-9" in spec\.nodes.*If the node was removed, take it out/),
+		expect.stringContaining('"soon" is neither a time nor NODE@TIME'),
+	]);
+	expect(["gw-1", "gw-2"].map((node) => requestedAt(node, orders, undefined))).toEqual([
+		"2026-06-01T11:00:00.000Z",
+		"2026-06-01T10:00:00.000Z",
+	]);
+	expect(requestedAt("gw-1", orders, "2026-06-01T11:30:00.000Z")).toBe("2026-06-01T11:30:00.000Z");
+});
+
+test("restart: more entries than anybody has nodes for are refused as a whole", () => {
+	const { orders, problems } = read({ "xmppfed.dev/restart": Array(65).fill("gw-1@2026-06-01T11:00:00Z").join() });
+	expect(orders).toEqual(nothing);
+	expect(problems).toEqual([expect.stringContaining("has 65 entries, 64 are the most")]);
 });
 
 test.each([

@@ -299,6 +299,15 @@ describe("causes", () => {
 				[`R15 Requested ${field} to ${time} AllNodes: gw-1 gw-2 inside`],
 			],
 			["at an earlier time than what was carried out", `gw-1@${time}`, { "gw-1": "2026-06-01T11:30:00.000Z" }, []],
+			[
+				"of one, while another has not had its turn",
+				`gw-1@${time},gw-2@2026-06-01T11:30:00Z`,
+				{ "gw-2": time },
+				[
+					`R15 Requested ${field} to ${time} Node: gw-1`,
+					`R15 Requested ${field} to 2026-06-01T11:30:00.000Z Node: gw-2`,
+				],
+			],
 			["of another node than before", `gw-2@${time}`, { "gw-1": time, "gw-2": time }, []],
 		])("%s", (_what, restart, carriedOut, expected) => {
 			expect(asked(restart, carriedOut).map(words)).toEqual(expected);

@@ -37,7 +37,7 @@ const lost = (view: PodView): PodView => ({
 });
 
 describe("a node", () => {
-	test.each<[string, DeploymentView, PodView[], { ready: boolean; moving: boolean }]>([
+	test.each<[string, DeploymentView, PodView[], { ready: boolean; moving: boolean; crowded?: boolean }]>([
 		["runs its revision", deployment("2"), [pod("a", "2", true)], { ready: true, moving: false }],
 		["has no pod", deployment("2"), [], { ready: false, moving: false }],
 		["has a pod that is not ready", deployment("2"), [pod("a", "2", false)], { ready: false, moving: false }],
@@ -69,7 +69,13 @@ describe("a node", () => {
 			"was put back to its revision, and has no pod of that yet",
 			{ ...deployment("2"), status: { observedGeneration: 2, replicas: 1 } },
 			[pod("a", "2", true)],
-			{ ready: true, moving: true },
+			{ ready: true, moving: true, crowded: true },
+		],
+		[
+			"somebody scaled up by hand",
+			deployment("2"),
+			[pod("a", "2", true), pod("b", "2", true)],
+			{ ready: true, moving: true, crowded: true },
 		],
 		[
 			"has all its pods of the newest template",
@@ -105,6 +111,7 @@ describe("a node", () => {
 		expect(observeNodes([object], pods, now)).toEqual([
 			expect.objectContaining({ name: "gw-1", federation: "Enabled", revision: "2", ...expected }),
 		]);
+		expect(observeNodes([object], pods, now)[0]?.crowded ?? false).toBe(expected.crowded ?? false);
 	});
 
 	test("does not count pods of other nodes", () => {

@@ -52,6 +52,18 @@ describe("plan", () => {
 			["Restart a", "b behind a: AnotherNodeNext"],
 		],
 		[
+			"no wait for another node that somebody scaled up by hand and that has to restart as well",
+			[desired("a", "2"), desired("b", "2")],
+			[observed("a", "1", { moving: true, crowded: true }), observed("b", "1", { moving: true, crowded: true })],
+			["Restart a", "b behind a: AnotherNodeNext"],
+		],
+		[
+			"a wait for one that has not to restart, until it has been put back",
+			[desired("a", "2"), desired("b", "1")],
+			[observed("a", "1"), observed("b", "1", { moving: true, crowded: true })],
+			["a behind b: OldPodDraining"],
+		],
+		[
 			"and for its old pod to be gone",
 			[desired("a", "2"), desired("b", "2")],
 			[observed("a", "2", { moving: true }), observed("b", "1")],

@@ -22,22 +22,21 @@ const settings: fc.Arbitrary<Settings> = fc.record({
 		{ selector: (node) => node.name, minLength: 1 },
 	),
 	drainSeconds: fc.constantFrom(30, 60),
-	orders: fc
-		.tuple(fc.option(restart, { nil: undefined, freq: 3 }), fc.nat(9), fc.nat(3))
-		.map(([asked, pause, outage]) => ({
-			...(asked && { restart: asked }),
-			paused: pause === 0,
-			outageAllowed: outage === 0,
-		})),
+	orders: fc.tuple(fc.array(restart, { maxLength: 2 }), fc.nat(9), fc.nat(3)).map(([restarts, pause, outage]) => ({
+		restarts,
+		paused: pause === 0,
+		outageAllowed: outage === 0,
+	})),
 });
 
 type Happening =
 	| { readonly kind: "Change"; readonly settings: Settings }
-	| { readonly kind: "Advance" | "Break" | "Drift" | "Silence"; readonly node: string };
+	| { readonly kind: "Advance" | "Break" | "Crowd" | "Drift" | "Silence"; readonly node: string };
 const happening: fc.Arbitrary<Happening> = fc.oneof(
 	{ weight: 3, arbitrary: settings.map((value): Happening => ({ kind: "Change", settings: value })) },
 	{ weight: 12, arbitrary: name.map((node): Happening => ({ kind: "Advance", node })) },
 	{ weight: 2, arbitrary: name.map((node): Happening => ({ kind: "Break", node })) },
+	{ weight: 1, arbitrary: name.map((node): Happening => ({ kind: "Crowd", node })) },
 	{ weight: 1, arbitrary: name.map((node): Happening => ({ kind: "Drift", node })) },
 	{ weight: 1, arbitrary: name.map((node): Happening => ({ kind: "Silence", node })) },
 );
@@ -70,6 +69,7 @@ class Life {
 		if (event.kind === "Change") this.#settings = event.settings;
 		else if (event.kind === "Advance") this.cluster.advance(event.node);
 		else if (event.kind === "Break") this.cluster.break(event.node);
+		else if (event.kind === "Crowd") this.cluster.crowd(event.node);
 		else {
 			const node = this.cluster.nodes.get(event.node);
 			if (node && event.kind === "Drift") node.drifted = true;
@@ -88,7 +88,7 @@ class Life {
 		}
 		const intent = this.cluster.intent(this.#settings);
 		const wanted = intent.nodes.map((node) => `${node.name} ${nodeRevision(node)}`).toSorted();
-		const found = this.cluster.observe();
+		const found = this.cluster.observe(intent);
 		const running = found.map((node) => `${node.name} ${node.revision}`).toSorted();
 		return running.join() === wanted.join() && found.every((node) => node.ready && !node.moving && !node.drifted);
 	}
@@ -96,14 +96,16 @@ class Life {
 	#isAtRest(): boolean {
 		return (
 			this.told.rollout === undefined &&
-			[...this.cluster.nodes.values()].every((node) => !node.ours && !node.drifted && !node.oldPod && !node.leaving)
+			[...this.cluster.nodes.values()].every(
+				(node) => !node.ours && !node.drifted && !node.crowded && !node.oldPod && !node.leaving,
+			)
 		);
 	}
 
 	#plan(): void {
 		const intent = this.cluster.intent(this.#settings);
 		const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
-		const before = this.cluster.observe();
+		const before = this.cluster.observe(intent);
 		const { steps } = plan(desired, before, intent.orders);
 		const found = causes(intent, before, this.told.rollout?.causes);
 		const restarted = steps.filter(({ kind }) => kind !== "Create").map(({ node }) => node);
@@ -184,7 +186,7 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 					expect(ofAll.some(({ rule }) => rule === "R16")).toBe(knowsOther || goes || comes);
 					const requested = ofAll.filter(({ rule }) => rule !== "R16");
 					expect(requested.every(({ reason }) => reason === "Requested")).toBe(true);
-					expect(requested.length > 0 && asked.orders.restart?.node !== undefined).toBe(false);
+					expect(requested.length > 0 && asked.orders.restarts.every(({ node }) => node !== undefined)).toBe(false);
 				}
 			}),
 			runs,
@@ -224,7 +226,7 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 				const { cluster } = live(first, events);
 				const intent = cluster.intent(first);
 				const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
-				const seen = cluster.observe();
+				const seen = cluster.observe(intent);
 				const turned = [...seen.slice(shift % (seen.length + 1)), ...seen.slice(0, shift % (seen.length + 1))];
 				expect(plan(desired, turned.toReversed(), intent.orders)).toEqual(plan(desired, seen, intent.orders));
 			}),

@@ -25,6 +25,8 @@ interface SimulatedNode {
 	/** The Deployment is being deleted. */
 	leaving: boolean;
 	drifted: boolean;
+	/** Somebody scaled it up by hand: it moves until it restarts. */
+	crowded: boolean;
 	/** Nodes to whose newest pod its router has links. */
 	readonly links: Set<string>;
 	/** Whether its router says so to the operator. */
@@ -68,15 +70,18 @@ export class SimulatedCluster {
 		};
 	}
 
-	observe(): (ObservedNode & AppliedNode)[] {
+	/** @param intent what is asked for: only of a node that is at it can be told that somebody changed it */
+	observe(intent: FederationIntent): (ObservedNode & AppliedNode)[] {
+		const wanted = new Set(intent.nodes.map(nodeRevision));
 		return [...this.nodes.values()].map((node) => ({
 			name: node.intent.name,
 			federation: node.intent.federation,
 			revision: nodeRevision(node.intent),
 			applied: JSON.parse(JSON.stringify(node.intent)) as unknown,
 			ready: node.pod === "Ready" && !node.leaving,
-			moving: node.oldPod || node.leaving,
-			drifted: node.drifted,
+			moving: node.oldPod || node.leaving || node.crowded,
+			drifted: (node.drifted || node.crowded) && wanted.has(nodeRevision(node.intent)),
+			...(node.crowded && !node.oldPod && !node.leaving && { crowded: true }),
 			leaving: node.leaving,
 			...(node.tells && { linkedTo: [...node.links] }),
 		}));
@@ -96,6 +101,7 @@ export class SimulatedCluster {
 			oldPod: existing?.pod === "Ready" || existing?.oldPod === true,
 			leaving: false,
 			drifted: false,
+			crowded: false,
 			links: new Set(),
 			tells: existing?.tells ?? true,
 			ours: true,
@@ -123,6 +129,11 @@ export class SimulatedCluster {
 	break(name: string): void {
 		const node = this.nodes.get(name);
 		if (node && !node.leaving) [node.pod, node.ours] = ["Broken", false];
+	}
+
+	crowd(name: string): void {
+		const node = this.nodes.get(name);
+		if (node && !node.leaving) [node.crowded, node.ours] = [true, false];
 	}
 
 	heal(): void {
