@@ -98,26 +98,50 @@ export class FederationReconciler {
 			this.#parts.metrics.rolloutBlocked(key, undefined);
 			return undefined;
 		}
-		const parsed = parseXmppFederation(object);
-		if (!parsed.ok) {
-			const problems = parsed.errors.map(({ field, message }) => ({ reason: "InvalidSpec" as const, field, message }));
-			return await this.#save(key, object, { problems }, log, signal);
-		}
 		const refused = refusedCaches(caches);
-		if (refused.blocking) return await this.#save(key, object, { obstacles: refused.obstacles }, log, signal);
+		const parsed = parseXmppFederation(object);
+		const problems = (parsed.ok ? [] : parsed.errors).map(({ field, message }) => ({
+			reason: "InvalidSpec" as const,
+			field,
+			message,
+		}));
+		if (refused.blocking) return await this.#save(key, object, { problems, obstacles: refused.obstacles }, log, signal);
 		try {
+			if (!parsed.ok) {
+				const obstacles = await this.#renewLinkCertificates(key, object, refused.obstacles, log, signal);
+				return await this.#save(key, object, { problems, obstacles }, log, signal);
+			}
 			const run = new FederationRun(this.#parts, key, object, parsed.value, refused.obstacles, log, signal);
 			return await run.carryOut(async (facts) => await this.#save(key, object, facts, log, signal));
 		} catch (error) {
 			if (error instanceof ApiError && error.isRefusal) {
 				const message = `${describeRefusal(error)}: ${error.message}.`;
 				const obstacles = [...refused.obstacles, { reason: "Forbidden" as const, field: "", message }];
-				return await this.#save(key, object, { obstacles }, log, signal);
+				return await this.#save(key, object, { problems, obstacles }, log, signal);
 			}
 			// The federation goes with its namespace: there is nobody to tell and nothing to mend.
 			if (error instanceof NamespaceTerminatingError) return again.afterObstacle;
 			throw error;
 		}
+	}
+
+	/**
+	 * Of a federation whose resource cannot be read: what runs must not come to a stand by a certificate that expires.
+	 *
+	 * @returns what stands in the way of it
+	 */
+	async #renewLinkCertificates(
+		key: string,
+		{ metadata: { namespace = "", name, uid } }: Observed,
+		obstacles: readonly Problem[],
+		log: Logger,
+		signal: AbortSignal,
+	): Promise<readonly Problem[]> {
+		const { caches, ownedKinds } = this.#parts;
+		const writer = new FederationWriter(ownedKinds, uid, obstacles, signal);
+		const runs = caches.deployments.store.byIndex(key).some((deployment) => writer.owns(deployment));
+		if (runs) await ensureLinkCertificates({ namespace, name, uid }, this.#parts, writer, log);
+		return writer.obstacles;
 	}
 
 	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {

@@ -1,6 +1,7 @@
 import { credentialNames } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Secret } from "../kubernetes/resources.ts";
+import { isSelfSignedFor } from "../model/certificate.ts";
 import { chosenImage } from "../model/chosen-image.ts";
 import { localDomains } from "../model/federation.ts";
 import type { FederationInputs, GeneratedSecrets, SecretContent } from "../model/federation-inputs.ts";
@@ -37,7 +38,7 @@ export async function gatherInputs(
 	const given = await secretWatches.use(key, federation.metadata.namespace, [...new Set(names)]);
 	const generated = await ensureGenerated(key, federation, caches, writer);
 	if (!generated) return undefined;
-	const selfSigned = certificate ? undefined : await ensureSelfSigned(federation, caches, writer, now());
+	const selfSigned = certificate ? undefined : await ensureSelfSigned(key, federation, caches, writer, now());
 	if (!certificate && !selfSigned) return undefined;
 	return {
 		generated: { ...generated, ...(selfSigned && { selfSigned }) },
@@ -87,6 +88,7 @@ function valuesInUse(
 }
 
 async function ensureSelfSigned(
+	key: string,
 	federation: StoredFederation,
 	caches: Caches,
 	writer: FederationWriter,
@@ -95,14 +97,33 @@ async function ensureSelfSigned(
 	const { namespace, name } = federation.metadata;
 	const domains = localDomains(federation);
 	const cached = caches.secrets.store.get(objectKey(namespace, selfSignedSecretName(name, domains)));
+	const pair = async () =>
+		certificateInUse(key, domains, caches, writer) ?? (await makeSelfSignedCertificate(domains, now));
 	const secret =
 		cached && writer.owns(cached)
 			? cached
-			: await writer.createSecret(
-					selfSignedSecret(federation.metadata, domains, await makeSelfSignedCertificate(domains, now)),
-				);
-	const { "tls.crt": certificate, "tls.key": key } = secret?.data ?? {};
-	return certificate && key ? { certificate, key } : undefined;
+			: await writer.createSecret(selfSignedSecret(federation.metadata, domains, await pair()));
+	const { "tls.crt": certificate, "tls.key": privateKey } = secret?.data ?? {};
+	return certificate && privateKey ? { certificate, key: privateKey } : undefined;
+}
+
+/**
+ * The self-signed certificate for these domains that nodes run with, where its Secret is gone: somebody deleted it, or
+ * other domains were asked for in between and no node was restarted for them. So nothing has to restart.
+ */
+function certificateInUse(
+	key: string,
+	domains: readonly string[],
+	caches: Caches,
+	writer: FederationWriter,
+): GeneratedSecrets["selfSigned"] {
+	for (const secret of caches.secrets.store.byIndex(key)) {
+		const { "tls.crt": certificate, "tls.key": privateKey } = secret.data ?? {};
+		if (!writer.owns(secret) || !certificate || !privateKey) continue;
+		const pem = Buffer.from(certificate, "base64").toString("utf8");
+		if (isSelfSignedFor(pem, domains)) return { certificate, key: privateKey };
+	}
+	return undefined;
 }
 
 /** What nodes' Deployments say: it was written with the restart itself. */

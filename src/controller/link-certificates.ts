@@ -8,8 +8,12 @@ import {
 	pickCertificates,
 } from "../model/link-certificate-state.ts";
 import { linkAuthoritySecretName, linkCertificateSecretName, linkTlsName } from "../model/names.ts";
-import type { StoredFederation } from "../model/stored-federation.ts";
-import { linkAuthoritySecret, linkCertificateSecret, writtenAtAnnotation } from "../objects/link-secrets.ts";
+import {
+	linkAuthoritySecret,
+	linkCertificateSecret,
+	type Owner,
+	writtenAtAnnotation,
+} from "../objects/link-secrets.ts";
 import type { Caches } from "./caches.ts";
 import { inBase64, type PemPair } from "./certificate-pair.ts";
 import type { FederationWriter } from "./federation-writer.ts";
@@ -42,7 +46,7 @@ function isSettled(authority: Secret | undefined, published: Secret | undefined,
  * @returns whether pods can be made: the Secret that they mount is there. The writer has the obstacles.
  */
 export async function ensureLinkCertificates(
-	federation: StoredFederation["metadata"],
+	federation: Owner,
 	{ caches, now }: Sources,
 	writer: FederationWriter,
 	log: Logger,

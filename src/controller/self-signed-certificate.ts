@@ -8,6 +8,7 @@ import {
 	SubjectAlternativeNameExtension,
 	X509CertificateGenerator,
 } from "@peculiar/x509";
+import { selfSignedSubject } from "../model/certificate.ts";
 import { inBase64, makePair, type PemPair, signingAlgorithm, validity } from "./certificate-pair.ts";
 
 /** Nobody verifies it, so nothing is won by renewing it: 10 years. */
@@ -22,8 +23,7 @@ const validDays = 3650;
 export async function makeSelfSignedCertificate(domains: readonly string[], now: Date): Promise<PemPair> {
 	const pair = await makePair((keys) =>
 		X509CertificateGenerator.createSelfSigned({
-			// A common name is limited to 64 characters; the names that count are in subjectAltName.
-			name: "CN=XMPP federation (self-signed)",
+			name: selfSignedSubject,
 			...validity(now, validDays),
 			signingAlgorithm,
 			keys,

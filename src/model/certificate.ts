@@ -13,6 +13,9 @@ export interface CertificateObjection {
 	readonly message: string;
 }
 
+/** Subject of the certificates that the operator signs itself. The names that count are in subjectAltName. */
+export const selfSignedSubject = "CN=XMPP federation (self-signed)";
+
 /** The certificate cannot be used at all. The message names the key of the Secret and never shows its content. */
 export class UnusableCertificateError extends Error {}
 
@@ -32,6 +35,16 @@ export function inspectCertificate(
 		throw new UnusableCertificateError("tls.key is not the key of the first certificate in tls.crt");
 	}
 	return { notAfter: certificate.validToDate, objections: [...objections(certificate, domains, now)] };
+}
+
+/** Whether a certificate (PEM) is one that the operator signed itself for these domains, and no others. */
+export function isSelfSignedFor(pem: string, domains: readonly string[]): boolean {
+	try {
+		const { subject, subjectAltName } = new X509Certificate(pem);
+		return subject === selfSignedSubject && subjectAltName === domains.map((domain) => `DNS:${domain}`).join(", ");
+	} catch {
+		return false;
+	}
 }
 
 function parseFirst(pem: string): X509Certificate {

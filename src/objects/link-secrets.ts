@@ -2,7 +2,8 @@ import { linkAuthoritySecretName, linkCertificateSecretName } from "../model/nam
 import { objectLabels } from "./labels.ts";
 import { metadata } from "./metadata.ts";
 
-type Owner = { readonly namespace: string; readonly name: string; readonly uid: string };
+/** The federation that a Secret is of. */
+export type Owner = { readonly namespace: string; readonly name: string; readonly uid: string };
 type Pair = { readonly certificate: string; readonly key: string };
 
 /** On the Secret that pods mount: when it was last written. */

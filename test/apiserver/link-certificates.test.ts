@@ -1,11 +1,13 @@
 import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { configMaps, deployments, secrets } from "../../src/kubernetes/resources.ts";
 import { linkAuthoritySecretName, linkCertificateSecretName } from "../../src/model/names.ts";
+import { restore } from "./etcd.ts";
 import {
 	condition,
+	type FederationObject,
 	federation,
 	federations,
 	objectCount,
@@ -13,7 +15,7 @@ import {
 	revisionOf,
 	startOperator,
 } from "./operator-support.ts";
-import { eventually, freshNamespace, testClient } from "./support.ts";
+import { eventually, freshNamespace, rawObject, testClient } from "./support.ts";
 
 /** Long enough for whatever the operator would still do. */
 const quiet = 1_500;
@@ -146,6 +148,22 @@ describe("certificates of links", () => {
 			[30, "there is none"],
 			[40, "there is none"],
 		]);
+	});
+
+	test("are renewed while the resource cannot be read, as one that another version of the CRD let through", async () => {
+		const { client, namespace, read, passTime, nodes } = await setup();
+		const [before, running] = [await read("certificate"), await nodes()];
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the API server gives
+		const object = JSON.parse(await rawObject(federations, namespace, name)) as FederationObject;
+		const upstream = { host: "xmpp.chat.svc", port: 99_999 };
+		const invalid: FederationObject = { ...object, spec: { ...object.spec, upstream } };
+		await restore(inject("etcd"), "xmppfederations", invalid);
+		await passTime(61);
+		expect((await condition(client, namespace, name, "Accepted"))?.text).toBe("False InvalidSpec");
+		const after = await read("certificate");
+		expect(fingerprint(after)).not.toBe(fingerprint(before));
+		expect(after.uid).toBe(before.uid);
+		expect(await nodes()).toEqual(running);
 	});
 
 	test("that somebody deletes or spoils are made again by the same authority, and the log says so", async () => {

@@ -2,10 +2,11 @@ import { randomInt } from "node:crypto";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
 import { podLayout } from "../../src/gateway/layout.ts";
-import type { RequestRecord } from "../../src/kubernetes/client.ts";
+import type { KubernetesClient, RequestRecord } from "../../src/kubernetes/client.ts";
 import { deployments, secrets } from "../../src/kubernetes/resources.ts";
-import { nodeObjectName } from "../../src/model/names.ts";
+import { generatedSecretName, nodeObjectName } from "../../src/model/names.ts";
 import { restartReasons } from "../../src/rollout/reasons.ts";
 import { base64 } from "../unit/fixtures/federation.ts";
 import { federation, federations, startOperator } from "./operator-support.ts";
@@ -84,37 +85,19 @@ describe("a roll-out", () => {
 				() =>
 					client.mergePatch(secrets, namespace, "dialback", { data: { secret: base64("another dialback secret") } }),
 			],
+			["CertificateChanged", all, () => nameCertificate(client, namespace, rollouts)],
+			[
+				"CertificateChanged",
+				all,
+				async () => await client.mergePatch(secrets, namespace, "tls", { data: await certificateData() }),
+			],
 			["ImageChanged", all, () => rollouts.patch({ spec: { image: "registry.example/gateway:2" } })],
 			["RolloutChanged", all, () => rollouts.patch({ spec: { rollout: { drainSeconds: 45 } } })],
 			["Requested", all, () => rollouts.annotate({ "xmppfed.dev/restart": "2026-01-01T00:00:00Z" })],
 			["Requested", ["gw-2"], () => rollouts.annotate({ "xmppfed.dev/restart": "gw-2@2026-01-02T00:00:00Z" })],
 		];
 		for (const [reason, expected, change] of steps) {
-			const before = await rollouts.revisions();
-			const mark = operator.requests.length;
-			const earlier = (await rollouts.live()).status?.finishedRollouts?.[0];
-			await change();
-			await eventually(
-				async () =>
-					JSON.stringify((await rollouts.live()).status?.finishedRollouts?.[0]) !== JSON.stringify(earlier) ||
-					(await rollouts.live()).status?.rollout,
-				`${reason}: a roll-out`,
-			);
-			await rollouts.carryThrough();
-			const after = await rollouts.revisions();
-			expect([reason, changed(before, after).toSorted()]).toEqual([reason, [...expected].toSorted()]);
-
-			const { status } = await rollouts.live();
-			const cause = status?.finishedRollouts?.[0]?.causes.find((entry) => entry.reason === reason);
-			const { rule, scope } = restartReasons[reason];
-			const scopeNow = scope === "AsAsked" ? (expected.length === 1 ? "Node" : "AllNodes") : scope;
-			expect(cause).toMatchObject({ reason, rule, scope: scopeNow });
-			expect(status?.rollout).toBeUndefined();
-			expect(restartsUntold(operator.requests.slice(mark))).toEqual([]);
-			for (const node of cause?.nodes ?? []) {
-				const told = await rollouts.events(reason);
-				expect(told.map(({ note }) => note)).toContainEqual(expect.stringContaining(`Node ${node} `));
-			}
+			await carriesOut(rollouts, () => operator.requests, { reason, expected, change });
 		}
 		const metrics = (await operator.metrics.registry.metrics()).split("\n");
 		expect(metrics).toContain('xmppfed_node_restarts_total{reason="ImageChanged"} 3');
@@ -123,6 +106,105 @@ describe("a roll-out", () => {
 		const [told] = await rollouts.events("PublishedChanged");
 		expect(told).toMatchObject({ regarding: { name, kind: "XmppFederation" }, related: { kind: "Pod" } });
 	}, 120_000);
+
+	test("for what an operator finds when it starts restarts the nodes of the table as well", async () => {
+		const { client, namespace, operator, rollouts } = await setup();
+		let running = operator;
+		const steps = [
+			{
+				reason: "LinkSecretChanged",
+				expected: all,
+				// Immutable: whoever wants another one has to make it anew, and the operator must not do so first.
+				change: async () => {
+					await running.stop();
+					const generated = await client.get(secrets, namespace, generatedSecretName(name));
+					if (!generated?.data) throw new Error("there is no generated Secret");
+					const { labels, ownerReferences } = generated.metadata;
+					const metadata = {
+						name: generated.metadata.name,
+						namespace,
+						...(labels && { labels }),
+						...(ownerReferences && { ownerReferences }),
+					};
+					await client.delete(secrets, namespace, generated.metadata.name);
+					const data = { ...generated.data, "link-secret": base64("l".repeat(64)) };
+					await client.create(secrets, { ...generated, metadata, data });
+					running = startOperator(namespace);
+				},
+			},
+			{
+				reason: "OperatorChanged",
+				expected: all,
+				change: async () => {
+					await running.stop();
+					running = startOperator(namespace, { clusterDomain: "another.example" });
+				},
+			},
+		] as const;
+		for (const step of steps) await carriesOut(rollouts, () => running.requests, step);
+		expect((await rollouts.live()).status?.finishedRollouts?.[0]?.causes).toContainEqual(
+			expect.objectContaining({
+				field: "address of the links Service.host",
+				from: expect.stringMatching(/\.svc\.cluster\.local$/),
+				to: expect.stringMatching(/\.svc\.another\.example$/),
+			}),
+		);
+	}, 60_000);
+
+	/** Makes a change, and sees its whole roll-out through: who restarted, what was told, and that it was told before. */
+	async function carriesOut(
+		rollouts: Rollouts,
+		requests: () => readonly RequestRecord[],
+		{
+			reason,
+			expected,
+			change,
+		}: {
+			readonly reason: keyof typeof restartReasons;
+			readonly expected: readonly string[];
+			readonly change: () => Promise<unknown>;
+		},
+	): Promise<void> {
+		const before = await rollouts.revisions();
+		const seen = requests();
+		const mark = seen.length;
+		const earlier = (await rollouts.live()).status?.finishedRollouts?.[0];
+		await change();
+		await eventually(
+			async () =>
+				JSON.stringify((await rollouts.live()).status?.finishedRollouts?.[0]) !== JSON.stringify(earlier) ||
+				(await rollouts.live()).status?.rollout,
+			`${reason}: a roll-out`,
+		);
+		await rollouts.carryThrough();
+		const after = await rollouts.revisions();
+		expect([reason, changed(before, after).toSorted()]).toEqual([reason, [...expected].toSorted()]);
+
+		const { status } = await rollouts.live();
+		const cause = status?.finishedRollouts?.[0]?.causes.find((entry) => entry.reason === reason);
+		const { rule, scope } = restartReasons[reason];
+		const scopeNow = scope === "AsAsked" ? (expected.length === 1 ? "Node" : "AllNodes") : scope;
+		expect(cause).toMatchObject({ reason, rule, scope: scopeNow });
+		expect(status?.rollout).toBeUndefined();
+		// Another operator has requests of its own.
+		expect(restartsUntold(requests() === seen ? seen.slice(mark) : requests())).toEqual([]);
+		for (const node of cause?.nodes ?? []) {
+			const told = await rollouts.events(reason);
+			expect(told.map(({ note }) => note)).toContainEqual(expect.stringContaining(`Node ${node} `));
+		}
+	}
+
+	async function nameCertificate(client: KubernetesClient, namespace: string, rollouts: Rollouts): Promise<void> {
+		const metadata = { name: "tls", namespace };
+		const secret = { apiVersion: "v1", kind: "Secret", metadata, type: "kubernetes.io/tls" };
+		await client.create(secrets, { ...secret, data: await certificateData() });
+		await rollouts.patch({ spec: { security: { certificate: { secretName: "tls" } } } });
+	}
+
+	async function certificateData(): Promise<Record<string, string>> {
+		const { certificate, key } = await makeSelfSignedCertificate(["example.com", "rooms.example.com"], new Date());
+		return { "tls.crt": certificate, "tls.key": key };
+	}
 
 	/** Writes of Deployments before which no status or no Event was written since the one before. */
 	function restartsUntold(requests: readonly RequestRecord[]): string[] {
@@ -298,6 +380,25 @@ describe("annotations", () => {
 		expect(changed(before, await rollouts.revisions())).toEqual(["gw-1", "gw-2"]);
 	});
 
+	test("paused: domains that are changed and changed back restart nothing, with a certificate of our own as well", async () => {
+		const { client, namespace, rollouts } = await setup();
+		const before = await rollouts.revisions();
+		const certificates = async () =>
+			(await client.list(secrets, { namespace })).items
+				.map(({ metadata }) => metadata.name)
+				.filter((secret) => secret.startsWith(`${name}-self-signed-`));
+		const [first] = await certificates();
+		await rollouts.annotate({ "xmppfed.dev/paused": "true" });
+		await rollouts.patch({ spec: { additionalDomains: ["rooms.example.com"] } });
+		await eventually(async () => await rollouts.is("Progressing", "False Paused"), "Paused");
+		await eventually(async () => (await certificates()).length === 1 && (await certificates())[0] !== first, "another");
+		await rollouts.patch({ spec: { additionalDomains: null } });
+		await eventually(async () => (await certificates()).join() === first, "the first certificate again");
+		await rollouts.annotate({ "xmppfed.dev/paused": null });
+		await rollouts.carryThrough();
+		expect(await rollouts.revisions()).toEqual(before);
+	});
+
 	test("allow-outage: the last Enabled node stays until its generation is named", async () => {
 		const { rollouts } = await setup();
 		const before = await rollouts.revisions();
@@ -335,6 +436,22 @@ describe("annotations", () => {
 		await eventually(async () => changed(once, await rollouts.revisions()).join() === "inside", "inside");
 		await rollouts.carryThrough();
 		expect(changed(once, await rollouts.revisions())).toEqual(["inside"]);
+	});
+
+	test("restart: asking for a second node before the first had its turn takes nothing from the first", async () => {
+		const { rollouts } = await setup();
+		const before = await rollouts.revisions();
+		await rollouts.annotate({ "xmppfed.dev/paused": "true", "xmppfed.dev/restart": "gw-1@2026-01-01T00:00:00Z" });
+		await eventually(async () => (await rollouts.nodeState("gw-1"))?.startsWith("Pending Paused"), "gw-1 waits");
+		const both = "gw-1@2026-01-01T00:00:00Z,inside@2026-01-01T00:01:00Z";
+		await rollouts.annotate({ "xmppfed.dev/paused": null, "xmppfed.dev/restart": both });
+		await eventually(async () => changed(before, await rollouts.revisions()).length > 0, "the first");
+		await rollouts.carryThrough();
+		expect(changed(before, await rollouts.revisions())).toEqual(["gw-1", "inside"]);
+		expect((await rollouts.live()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
+			{ reason: "Requested", scope: "Node", nodes: ["gw-1"] },
+			{ reason: "Requested", scope: "Node", nodes: ["inside"] },
+		]);
 	});
 
 	test("that cannot be read are told by Event and condition, and restart nothing", async () => {
