@@ -76,6 +76,7 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		assignment("xmppfed_role", role),
 		assignment("xmppfed_node", node.name),
 		assignment("xmppfed_certificate", certificateFile(layout)),
+		assignment("xmppfed_settings_directory", layout.settingsDirectory),
 		assignment("xmppfed_deregistration", drain.deregistrationSeconds),
 		assignment("xmppfed_drain_limit", drain.limitSeconds),
 		assignment("s2s_close_timeout", drain.limitSeconds),

@@ -44,6 +44,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 			"xmppfed_lean",
 			"xmppfed_link_port",
 			"xmppfed_metrics",
+			"xmppfed_settings",
 			"xmppfed_status",
 		]),
 		"",

@@ -21,6 +21,8 @@ export interface GatewayLayout {
 	readonly certificateDirectory: string;
 	/** Directory with tls.crt, tls.key and ca.crt of the links. It changes while the processes run. */
 	readonly linkDirectory: string;
+	/** Directory of the settings that may change while the processes run (`settings.ts`). */
+	readonly settingsDirectory: string;
 	/** Writable directory for Prosody's data and pid file. */
 	readonly dataDirectory: string;
 	/** Directory of the project's Lua modules. */
@@ -36,6 +38,7 @@ export const podLayout: GatewayLayout = {
 	routerHttpPort: 9270,
 	certificateDirectory: "/run/xmppfed/certificate",
 	linkDirectory: "/run/xmppfed/link",
+	settingsDirectory: "/run/xmppfed/settings",
 	dataDirectory: "/var/lib/xmppfed",
 	moduleDirectory: "/usr/lib/xmppfed/modules",
 };
@@ -45,6 +48,8 @@ export const containerNames = { router: "router", federation: "federation" } as 
 export const configurationKeys = { router: "router.cfg.lua", federation: "federation.cfg.lua" } as const;
 /** Files in `$CREDENTIALS_DIRECTORY`, read with Prosody's `Credential("NAME")`. */
 export const credentialNames = { dialback: "dialback-secret", link: "link-secret" } as const;
+/** Key of a settings file in a ConfigMap. */
+export const settingsKey = (file: string): string => `settings.${file}`;
 /** Directory that the pod's ConfigMap is mounted on. */
 export const configurationDirectory = "/etc/xmppfed";
 /** Directory that `$CREDENTIALS_DIRECTORY` names. */

@@ -44,6 +44,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 			"xmppfed_lean",
 			"xmppfed_links",
 			"xmppfed_metrics",
+			"xmppfed_settings",
 			"xmppfed_status",
 			"xmppfed_upstream_probe",
 		]),

@@ -1,6 +1,7 @@
 import { federationConfiguration } from "../gateway/federation.ts";
-import { configurationKeys } from "../gateway/layout.ts";
+import { configurationKeys, settingsKey } from "../gateway/layout.ts";
 import { routerConfiguration } from "../gateway/router.ts";
+import { settingsFiles } from "../gateway/settings.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeObjectName } from "../model/names.ts";
@@ -46,6 +47,7 @@ export function nodeConfiguration(federation: FederationIntent, node: NodeIntent
 		data: {
 			[configurationKeys.router]: routerConfiguration(node),
 			...(node.federation === "Enabled" ? { [configurationKeys.federation]: federationConfiguration(node) } : {}),
+			...Object.fromEntries(Object.entries(settingsFiles(node)).map(([file, text]) => [settingsKey(file), text])),
 			[intentKey]: `${canonicalJson(node)}\n`,
 		},
 	};

@@ -6,7 +6,9 @@ import {
 	credentialNames,
 	credentialsDirectory,
 	podLayout,
+	settingsKey,
 } from "../gateway/layout.ts";
+import { settingsFiles } from "../gateway/settings.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { linkCertificateSecretName, nodeObjectName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
@@ -117,6 +119,7 @@ function container(
 			{ name: "configuration", mountPath: configurationDirectory, readOnly: true },
 			{ name: "credentials", mountPath: credentialsDirectory, readOnly: true },
 			{ name: "certificate", mountPath: podLayout.certificateDirectory, readOnly: true },
+			{ name: "settings", mountPath: podLayout.settingsDirectory, readOnly: true },
 			{ name: "link-certificate", mountPath: podLayout.linkDirectory, readOnly: true },
 			{ name: "data", mountPath: podLayout.dataDirectory, subPath: role },
 			{ name: "tmp", mountPath: "/tmp", subPath: role },
@@ -138,6 +141,13 @@ function volumes(node: NodeIntent) {
 		{ name: "configuration", configMap: { name: nodeConfigurationName(node), items: files(...configuration) } },
 		secret("credentials", [credentialNames.dialback, credentialNames.link]),
 		secret("certificate", ["tls.crt", "tls.key"]),
+		{
+			name: "settings",
+			configMap: {
+				name: nodeConfigurationName(node),
+				items: Object.keys(settingsFiles(node)).map((file) => ({ key: settingsKey(file), path: file })),
+			},
+		},
 		// Not of the revision: it is renewed while the pod runs.
 		{
 			name: "link-certificate",

@@ -25,6 +25,7 @@ local role = module:get_option_enum("xmppfed_role", "router", "federation");
 local node = module:get_option_string("xmppfed_node");
 local certificate_file = module:get_option_string("xmppfed_certificate");
 local drain = module:depends("xmppfed_drain");
+local settings = module:depends("xmppfed_settings");
 local probe = role == "router" and module:depends("xmppfed_upstream_probe");
 
 local max_failures = 1000; -- peers whose last failure is remembered
@@ -261,6 +262,7 @@ local function status()
 	ready.started = datetime(prosody.start_time);
 	ready.version = "Prosody "..prosody.version;
 	ready.certificate = own_certificate();
+	ready.settings = settings.report();
 	ready.streams = streams();
 	ready.links = links;
 	ready.linkCertificate, ready.refusedLinks = link_security();

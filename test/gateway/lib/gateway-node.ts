@@ -10,11 +10,13 @@ import {
 	podLayout,
 } from "../../../src/gateway/layout.ts";
 import { routerConfiguration } from "../../../src/gateway/router.ts";
+import { type SettingsFiles, settingsFiles } from "../../../src/gateway/settings.ts";
 import type { NodeIntent } from "../../../src/model/intent.ts";
 import { Hopeless, waitFor } from "../../lib/xmpp/wait.ts";
 import type { Pem } from "./certificates.ts";
 import { type LinkFiles, mountLinkFiles } from "./link-files.ts";
 import type { Machine } from "./machine.ts";
+import { mountFiles } from "./mounted-files.ts";
 import type { Program } from "./program.ts";
 
 export type Role = "router" | "federation";
@@ -66,6 +68,7 @@ export interface Status extends Readiness {
 	readonly started: string;
 	readonly version: string;
 	readonly certificate: { readonly file: string; readonly notAfter?: string; readonly failure?: string };
+	readonly settings: { readonly revision?: string; readonly failure?: string; readonly since?: string };
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
 	readonly linkCertificate: { readonly notAfter?: string; readonly failure?: string };
@@ -118,6 +121,7 @@ export class GatewayNode {
 		await machine.write(`${podLayout.certificateDirectory}/tls.key`, certificate.key, { owner: USER, mode: 0o400 });
 		const node = new GatewayNode(machine, address, intent);
 		await node.mountLinkFiles(link);
+		await node.mountSettings();
 		return node;
 	}
 
@@ -132,8 +136,14 @@ export class GatewayNode {
 		await mountLinkFiles(this.machine, podLayout.linkDirectory, files, USER);
 	}
 
+	/** Gives the node's processes settings, also while they run: those of its intent, which may have changed, or others. */
+	async mountSettings(files: SettingsFiles = settingsFiles(this.intent)): Promise<void> {
+		await mountFiles(this.machine, podLayout.settingsDirectory, files, USER);
+	}
+
 	/** Starts the processes that the node has: the router, and on an Enabled node the federation connection manager. */
 	async start(secrets: Secrets): Promise<void> {
+		await this.mountSettings();
 		await this.startRole("router", secrets);
 		if (this.intent.federation === "Enabled") await this.startRole("federation", secrets);
 	}

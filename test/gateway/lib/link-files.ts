@@ -1,6 +1,6 @@
-import { chown, mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { makeLinkAuthority, makeLinkCertificate } from "../../../src/controller/make-link-certificates.ts";
 import type { Machine } from "./machine.ts";
+import { mountFiles } from "./mounted-files.ts";
 
 /** What the Secret of a federation's links holds, PEM. */
 export interface LinkFiles {
@@ -29,24 +29,12 @@ export async function linkFiles(
 	return { ...pair, trusted: trusted.map(({ certificate }) => certificate).join("") };
 }
 
-/** Writes the files as the kubelet does: into a directory of their own, then one symbolic link is swapped. */
+/** Mounts the files where the processes of a node look for them, also while these run. */
 export async function mountLinkFiles(
 	machine: Machine,
 	directory: string,
-	files: LinkFiles,
+	{ certificate, key, trusted }: LinkFiles,
 	owner: number,
 ): Promise<void> {
-	const at = (name: string) => machine.path(`${directory}/${name}`);
-	const revision = `..${process.hrtime.bigint()}`;
-	await mkdir(at(revision), { recursive: true });
-	const contents = { "tls.crt": files.certificate, "tls.key": files.key, "ca.crt": files.trusted };
-	for (const [name, text] of Object.entries(contents)) {
-		await writeFile(at(`${revision}/${name}`), text, { mode: 0o440 });
-		await chown(at(`${revision}/${name}`), 0, owner);
-		await symlink(`..data/${name}`, at(name)).catch((error: NodeJS.ErrnoException) => {
-			if (error.code !== "EEXIST") throw error;
-		});
-	}
-	await symlink(revision, at("..data_tmp"));
-	await rename(at("..data_tmp"), at("..data"));
+	await mountFiles(machine, directory, { "tls.crt": certificate, "tls.key": key, "ca.crt": trusted }, owner);
 }

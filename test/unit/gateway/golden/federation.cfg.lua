@@ -25,6 +25,7 @@ https_ports = {}
 xmppfed_role = "federation"
 xmppfed_node = "gw-1"
 xmppfed_certificate = "/run/xmppfed/certificate/tls.crt"
+xmppfed_settings_directory = "/run/xmppfed/settings"
 xmppfed_deregistration = 5
 xmppfed_drain_limit = 30
 s2s_close_timeout = 30
@@ -51,7 +52,7 @@ xmppfed_link_port = 5275
 component_stanza_size_limit = 4194304
 component_secret = Credential("link-secret")
 
-modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_link_port", "xmppfed_metrics", "xmppfed_status" }
+modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_link_port", "xmppfed_metrics", "xmppfed_settings", "xmppfed_status" }
 
 -- Prosody does not start without a VirtualHost. This one serves nobody.
 VirtualHost "placeholder.invalid"

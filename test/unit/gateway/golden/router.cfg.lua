@@ -25,6 +25,7 @@ https_ports = {}
 xmppfed_role = "router"
 xmppfed_node = "gw-1"
 xmppfed_certificate = "/run/xmppfed/certificate/tls.crt"
+xmppfed_settings_directory = "/run/xmppfed/settings"
 xmppfed_deregistration = 5
 xmppfed_drain_limit = 30
 s2s_close_timeout = 30
@@ -53,7 +54,7 @@ xmppfed_unauthenticated_address_limit = 1000
 -- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered
 unbound = { resolvconf = true, options = { ["infra-host-ttl:"] = "2", ["infra-cache-max-rtt:"] = "2000", ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }
 
-modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_metrics", "xmppfed_status", "xmppfed_upstream_probe" }
+modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_metrics", "xmppfed_settings", "xmppfed_status", "xmppfed_upstream_probe" }
 
 -- Prosody does not start without a VirtualHost. This one serves nobody.
 VirtualHost "placeholder.invalid"

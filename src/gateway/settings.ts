@@ -1,0 +1,43 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "../model/canonical-json.ts";
+import type { NodeIntent } from "../model/intent.ts";
+
+/**
+ * Settings that the processes of a node take over while they run (deploy/gateway/modules/mod_xmppfed_settings.lua): files
+ * of one directory, by name.
+ */
+export type SettingsFiles = Readonly<Record<string, string>>;
+
+/** Says which files belong together, so that none is taken beside an older one. */
+export const revisionFile = "revision";
+
+/** The settings of both processes of a node: each a file `NAME.json`, and their revision. */
+export function settingsFiles(node: NodeIntent): SettingsFiles {
+	const files = Object.fromEntries(
+		Object.entries(settings(node)).map(([name, value]) => [`${name}.json`, `${canonicalJson(value)}\n`]),
+	);
+	return { ...files, [revisionFile]: `${settingsRevision(files)}\n` };
+}
+
+/**
+ * Each setting by its name, in small letters, digits and hyphens. One that has its default is left out: a value here is
+ * written as JSON and handed to those modules that watch its name.
+ */
+function settings(_node: NodeIntent): Readonly<Record<string, unknown>> {
+	return {};
+}
+
+/**
+ * The first 10 hexadecimal digits of the SHA-256 of what `sha256sum` says of the files in the order of their names. The
+ * processes find out the same from the files that they have.
+ */
+export function settingsRevision(files: SettingsFiles): string {
+	const sums = Object.keys(files)
+		.toSorted()
+		.map((name) => `${sha256(files[name] ?? "")}  ${name}\n`);
+	return sha256(sums.join("")).slice(0, 10);
+}
+
+function sha256(text: string): string {
+	return createHash("sha256").update(text).digest("hex");
+}

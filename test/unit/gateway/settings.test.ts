@@ -1,0 +1,41 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { settingsFiles, settingsRevision } from "../../../src/gateway/settings.ts";
+import { node } from "./node.ts";
+
+describe("settings of a node", () => {
+	test("are files with a revision", () => {
+		expect(settingsFiles(node)).toMatchInlineSnapshot(`
+			{
+			  "revision": "e3b0c44298
+			",
+			}
+		`);
+	});
+
+	test("have a revision that sha256sum finds out as well", () => {
+		const files = { "b.json": '["münchen.example"]\n', "a.json": "{}\n", "a-b.json": "1\n" };
+		const directory = mkdtempSync(join(tmpdir(), "xmppfed-settings-"));
+		try {
+			for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+			const found = execFileSync("sh", ["-c", "LC_ALL=C; export LC_ALL; sha256sum *.json | sha256sum | cut -c -10"], {
+				cwd: directory,
+				encoding: "utf8",
+			});
+			expect(settingsRevision(files)).toBe(found.trim());
+		} finally {
+			rmSync(directory, { recursive: true });
+		}
+	});
+
+	test("have another revision with another name or content, and the same in another order", () => {
+		const revision = settingsRevision({ "a.json": "1", "b.json": "2" });
+		expect(settingsRevision({ "b.json": "2", "a.json": "1" })).toBe(revision);
+		for (const files of [{ "a.json": "1" }, { "a.json": "2", "b.json": "1" }, { "a.json": "1", "c.json": "2" }]) {
+			expect(settingsRevision(files)).not.toBe(revision);
+		}
+	});
+});
