@@ -13,6 +13,12 @@ export const defaults = {
 	internalServiceType: "ClusterIP",
 	resolverEnabled: false,
 	networkPolicyEnabled: true,
+	/** XMPP between servers (RFC 6120 section 14.7). */
+	publicPort: 5269,
+	/** Seconds: short enough to move to another address within minutes. */
+	dnsTtl: 300,
+	dnsPriority: 0,
+	dnsWeight: 0,
 	/** Long enough for streams with answers on their way, short enough for a node to be drained in a minute. */
 	drainSeconds: 30,
 } as const;

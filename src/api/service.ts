@@ -15,7 +15,8 @@ const labels = ruled(keyed(labelValue), {
 	message: "keys that start with app.kubernetes.io/ or xmppfed.dev/ are set by the operator: choose another prefix",
 });
 
-const annotations = ruled(keyed(text(16_384)), {
+/** Annotations of a Service that the operator makes. */
+export const serviceAnnotations = ruled(keyed(text(16_384)), {
 	cel: "self.all(key, !key.startsWith('xmppfed.dev/'))",
 	holds: (map) => keysAvoid(map, "xmppfed.dev/"),
 	message: "keys that start with xmppfed.dev/ are set by the operator: choose another prefix",
@@ -39,7 +40,7 @@ export const service = ruled(
 					"empty, as an address cannot stand in an SRV record.",
 			})
 			.exactOptional(),
-		annotations: annotations
+		annotations: serviceAnnotations
 			.meta({ description: "Annotations of the Service, such as those that a cloud's load balancer reads." })
 			.exactOptional(),
 		labels: labels.meta({ description: "More labels of the Service." }).exactOptional(),
@@ -103,7 +104,7 @@ export const internalService = ruled(
 				defaultsTo: defaults.internalServiceType,
 			})
 			.exactOptional(),
-		annotations: annotations
+		annotations: serviceAnnotations
 			.meta({ description: "Annotations of both Services, such as those that ask a cloud for an internal address." })
 			.exactOptional(),
 		sourceRanges: setOf(network, 64)

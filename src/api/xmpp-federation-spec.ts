@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defaults } from "./defaults.ts";
+import { dns, publicAddress } from "./dns.ts";
 import { mapByName, setOf } from "./lists.ts";
 import { dnsLabel, domainName, host, port } from "./names.ts";
 import { networkPolicy } from "./network-policy.ts";
@@ -38,6 +39,14 @@ const node = ruled(
 			.exactOptional(),
 		upstream: upstream
 			.meta({ description: "The internal server as this node reaches it.", defaultsTo: "spec.upstream" })
+			.exactOptional(),
+		publicAddress: publicAddress
+			.meta({
+				description:
+					"How peers reach this node by itself: it gets a Service and an SRV record of its own. Without effect while the " +
+					"node is not published.",
+				defaultsTo: "peers reach it through the Service of the federation",
+			})
 			.exactOptional(),
 		resources: resources
 			.meta({ description: "Processor and memory of each container of the node's pod." })
@@ -98,6 +107,7 @@ export const xmppFederationSpec = ruled(
 		nodes: nodes.meta({ description: "Gateway nodes. Each is one pod." }),
 		security: security.meta({ description: "How the gateway proves who it is." }).exactOptional(),
 		service: service.meta({ description: "The Service on port 5269 that peers connect to." }).exactOptional(),
+		dns: dns.meta({ description: "What the DNS records say that status.dnsRecords lists." }).exactOptional(),
 		internalService: internalService
 			.meta({
 				description:

@@ -28,6 +28,12 @@ const node = z.object({
 const dnsRecord = z.object({
 	name: text(512).meta({ description: "Owner name, such as _xmpp-server._tcp.example.com." }),
 	type: z.enum(["SRV", "A", "AAAA", "CNAME"]).meta({ description: "Type of the record." }),
+	ttl: z.int().min(0).meta({ description: "Seconds for which others may keep it." }).exactOptional(),
+	priority: z.int().min(0).max(65_535).meta({ description: "Of an SRV record." }).exactOptional(),
+	weight: z.int().min(0).max(65_535).meta({ description: "Of an SRV record." }).exactOptional(),
+	port: port.meta({ description: "Of an SRV record." }).exactOptional(),
+	target: text(254).meta({ description: "Of an SRV record: the host, with a dot at its end." }).exactOptional(),
+	address: text(45).meta({ description: "Of an address record." }).exactOptional(),
 	value: text(512).meta({ description: "Data of the record in zone file form, such as 0 0 5269 xmpp.example.com." }),
 });
 
@@ -161,7 +167,7 @@ export const xmppFederationStatus = z
 			.exactOptional(),
 		dnsRecords: z
 			.array(dnsRecord)
-			.max(512)
+			.max(2048)
 			.meta({ description: "Records to publish in DNS, so that peers find the federation.", ...atomic })
 			.exactOptional(),
 		endpoints: z

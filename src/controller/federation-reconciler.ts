@@ -19,8 +19,11 @@ import { nodeConfigurationName, recordedIntent, revisionedName } from "../object
 import { nodeDeployment } from "../objects/node-deployment.ts";
 import { causes as causesOf, describeCause } from "../rollout/causes.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
+import { dnsPublished, dnsQuestions } from "../status/dns-published.ts";
+import { dnsRecords } from "../status/dns-records.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
 import { type Caches, refusedCaches } from "./caches.ts";
+import type { DnsLookups } from "./dns-lookups.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
@@ -37,6 +40,7 @@ export interface ReconcilerParts {
 	readonly ownedKinds: OwnedKinds;
 	readonly secretWatches: SecretWatches;
 	readonly routerReports: RouterReports;
+	readonly dnsLookups: DnsLookups;
 	readonly statusWriter: StatusWriter;
 	readonly events: EventRecorder;
 	readonly metrics: OperatorMetrics;
@@ -87,7 +91,7 @@ export class FederationReconciler {
 	 * @returns milliseconds until it should be looked at again; undefined where there is no such federation
 	 */
 	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<number | undefined> {
-		const { caches, secretWatches, routerReports } = this.#parts;
+		const { caches, secretWatches, routerReports, dnsLookups } = this.#parts;
 		// Without the CRD, or the right to see it, there is nothing to act on and nowhere to say so: the log does.
 		if (caches.federations.refusal) return again.afterObstacle;
 		const object = caches.federations.store.get(key);
@@ -95,6 +99,7 @@ export class FederationReconciler {
 			// Owner references remove what we made, with the operator running or not.
 			secretWatches.release(key);
 			routerReports.release(key);
+			dnsLookups.release(key);
 			this.#parts.metrics.rolloutBlocked(key, undefined);
 			return undefined;
 		}
@@ -149,6 +154,7 @@ export class FederationReconciler {
 		await this.#parts.statusWriter.write(object, seen, log, signal);
 		const [held] = seen.plan.steps.length > 0 ? [] : seen.plan.waiting;
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
+		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
 		this.#parts.routerReports.hurry(key, seen.plan.waiting.length > 0);
 		if (seen.obstacles.length > 0) return again.afterObstacle;
 		return seen.nodes.some(({ moving }) => moving) ? again.whileMoving : again.always;
@@ -303,14 +309,15 @@ class FederationRun {
 }
 
 function observation(
-	{ caches, routerReports, now }: ReconcilerParts,
+	{ caches, routerReports, dnsLookups, now }: ReconcilerParts,
 	key: string,
 	object: KubernetesObject,
 	facts: Facts,
 ): FederationObservation {
-	const { nodes: found, services } = observe(key, caches, routerReports, now());
-	const nodes = found.map((node) => (facts.drifted?.has(node.name) ? { ...node, drifted: true } : node));
 	const { intent } = facts;
+	const withAddress = intent?.nodeAddresses.map(({ node }) => node) ?? [];
+	const { nodes: found, services } = observe(key, caches, routerReports, now(), withAddress);
+	const nodes = found.map((node) => (facts.drifted?.has(node.name) ? { ...node, drifted: true } : node));
 	const desired = intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
 	const wanted = new Map(desired?.map(({ name, revision }) => [name, revision]));
 	const applied = nodes.map((node) =>
@@ -324,6 +331,7 @@ function observation(
 		generation: object.metadata.generation ?? 0,
 		nodes,
 		services,
+		dns: dnsLookups.use(key, dnsQuestions(dnsRecords({ intent, services }))),
 		plan: intent && desired ? plan(desired, nodes, intent.orders) : nothingToDo,
 		causes: differs ? causesOf(intent, applied, earlier) : [],
 		intent,

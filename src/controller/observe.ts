@@ -1,7 +1,7 @@
 import { podLayout } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Service } from "../kubernetes/resources.ts";
-import { internalServiceName, publicServiceName, resolverName } from "../model/names.ts";
+import { internalServiceName, nodeServiceName, publicServiceName, resolverName } from "../model/names.ts";
 import { linkedNodes } from "../rollout/links.ts";
 import { observeNodes } from "../rollout/observe.ts";
 import type { FederationObservation, ServiceObservation } from "../status/federation-observation.ts";
@@ -14,6 +14,7 @@ export function observe(
 	caches: Caches,
 	reports: RouterReports,
 	now: Date,
+	withAddress: readonly string[],
 ): Pick<FederationObservation, "nodes" | "services"> {
 	// In one order, whatever came first: equal observations make equal statuses.
 	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key), now).toSorted(
@@ -33,7 +34,7 @@ export function observe(
 			// A router that does not reach its upstream takes its links back.
 			return { ...node, upstream, ...(links && upstream.reachable && { linkedTo: linkedNodes(links, addressesOf) }) };
 		}),
-		services: observeServices(key, caches),
+		services: observeServices(key, caches, withAddress),
 	};
 }
 
@@ -42,7 +43,12 @@ function statusUrl(podIP: string): string {
 	return `http://${host}:${podLayout.routerHttpPort}/status`;
 }
 
-export function observeServices(key: string, caches: Caches): FederationObservation["services"] {
+/** @param withAddress names of the nodes that peers reach by themselves */
+export function observeServices(
+	key: string,
+	caches: Caches,
+	withAddress: readonly string[] = [],
+): FederationObservation["services"] {
 	const [namespace = "", federation = ""] = key.split("/");
 	const find = (name: string) => {
 		const service = caches.services.store.get(objectKey(namespace, name));
@@ -50,6 +56,12 @@ export function observeServices(key: string, caches: Caches): FederationObservat
 	};
 	return {
 		public: find(publicServiceName(federation)),
+		nodes: new Map(
+			withAddress.flatMap((node): [string, ServiceObservation][] => {
+				const service = find(nodeServiceName(federation, node));
+				return service ? [[node, service]] : [];
+			}),
+		),
 		internal: find(internalServiceName(federation)),
 		resolver: find(resolverName(federation)),
 	};

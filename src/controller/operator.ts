@@ -8,6 +8,7 @@ import { WorkQueue } from "../kubernetes/queue.ts";
 import type { ReflectorTiming } from "../kubernetes/reflector.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
 import { type Caches, makeCaches } from "./caches.ts";
+import { type Ask, DnsLookups } from "./dns-lookups.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { makeOwnedKinds } from "./owned-kinds.ts";
@@ -23,6 +24,8 @@ export interface OperatorOptions {
 	readonly defaults: OperatorDefaults;
 	/** Undefined: all namespaces. */
 	readonly namespace: string | undefined;
+	/** Looks up what DNS says. Undefined: nobody does. */
+	readonly askDns?: Ask | undefined;
 	/** Federations reconciled at once. */
 	readonly concurrency: number;
 	readonly onSynced?: () => void;
@@ -46,11 +49,14 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	const onRefusal = () => caches.federations.store.list().forEach((federation) => add(keyOf(federation)));
 	const caches = makeCaches({ client, log, namespace, onChange, onRefusal, timing });
 	const routerReports = new RouterReports({ log, onChange });
+	const { askDns } = options;
+	const dnsLookups = new DnsLookups({ ask: askDns, onChange });
 	const reconciler = new FederationReconciler({
 		caches,
 		ownedKinds: makeOwnedKinds(client, caches),
 		secretWatches: new SecretWatches({ client, log, signal, onChange, timing }),
 		routerReports,
+		dnsLookups,
 		events,
 		statusWriter: new StatusWriter({ client, store: caches.federations.store, events, metrics, now }),
 		metrics,
@@ -74,7 +80,11 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 			}
 		},
 	});
-	const running = [...Object.values(caches).map((cache) => cache.run(signal)), routerReports.run(signal)];
+	const running = [
+		...Object.values(caches).map((cache) => cache.run(signal)),
+		routerReports.run(signal),
+		dnsLookups.run(signal),
+	];
 	try {
 		void tellWhenFull(options, caches);
 		// What is refused is told in the conditions of the federations; those must be known for that.

@@ -1,3 +1,4 @@
+import { Resolver } from "node:dns";
 import { parseArgs } from "node:util";
 import type { LeaderTiming } from "../kubernetes/leader.ts";
 import type { OperatorPods } from "../model/federation-inputs.ts";
@@ -13,6 +14,8 @@ export interface OperatorSettings {
 	readonly clusterDomain: string;
 	/** The operator's own pods; undefined outside a Kubernetes cluster. */
 	readonly operatorPods: OperatorPods | undefined;
+	/** `ADDRESS` or `ADDRESS:PORT`, asked for what peers see. Empty: those of the machine. */
+	readonly dnsServers: readonly string[];
 	readonly leaderElectionNamespace: string;
 	readonly leaderTiming: LeaderTiming;
 	readonly httpPort: number;
@@ -33,6 +36,7 @@ const options = {
 		type: "string",
 		default: "app.kubernetes.io/name=xmpp-federation-operator,app.kubernetes.io/component=operator",
 	},
+	"dns-servers": { type: "string", default: "" },
 	"leader-election-namespace": { type: "string" },
 	// Seconds: after the first without a renewal another replica may lead; after the second the leader has stopped.
 	"lease-duration": { type: "string", default: "15" },
@@ -71,6 +75,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
 		resolverImage: values["resolver-image"],
 		clusterDomain: values["cluster-domain"],
 		operatorPods: operatorPods(values["pod-labels"], environment["POD_NAMESPACE"]),
+		dnsServers: dnsServers(values["dns-servers"]),
 		leaderElectionNamespace,
 		leaderTiming,
 		httpPort: integer("http-port", values["http-port"], 0, 65_535),
@@ -88,6 +93,19 @@ function operatorPods(text: string, namespace: string | undefined): OperatorPods
 	}
 	const labels = Object.fromEntries(pairs.map((pair) => [pair?.[1], pair?.[2]]));
 	return namespace ? { namespace, labels } : undefined;
+}
+
+/** `ADDRESS[:PORT],...`; an IPv6 address with a port is `[ADDRESS]:PORT`. */
+function dnsServers(text: string): readonly string[] {
+	const servers = text === "" ? [] : text.split(",");
+	try {
+		new Resolver().setServers(servers);
+	} catch {
+		throw new Error(
+			`--dns-servers must be addresses such as 192.0.2.53,[2001:db8::53]:5353, not ${JSON.stringify(text)}`,
+		);
+	}
+	return servers;
 }
 
 function integer(name: string, text: string, least: number, most: number): number {

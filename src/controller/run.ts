@@ -5,6 +5,7 @@ import { KubernetesClient, type RequestRecord } from "../kubernetes/client.ts";
 import { Connection } from "../kubernetes/connection.ts";
 import { EventRecorder } from "../kubernetes/events.ts";
 import { LeaderElection } from "../kubernetes/leader.ts";
+import { dnsAsker } from "./dns-lookups.ts";
 import { serveHttp } from "./http.ts";
 import { OperatorMetrics } from "./metrics.ts";
 import { operate } from "./operator.ts";
@@ -51,7 +52,8 @@ export async function runOperator(
 				const defaults = { gatewayImage, resolverImage, clusterDomain, operatorPods };
 				const onSynced = () => void (synced = true);
 				const stop = AbortSignal.any([signal, lost]);
-				await operate({ client, events, log, metrics, defaults, namespace, concurrency, onSynced }, stop, lost);
+				const askDns = dnsAsker(settings.dnsServers);
+				await operate({ client, events, log, metrics, defaults, namespace, askDns, concurrency, onSynced }, stop, lost);
 			} finally {
 				synced = false;
 				metrics.leader(false);

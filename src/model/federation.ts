@@ -3,10 +3,12 @@ import type { XmppFederation, XmppFederationNode } from "../api/xmpp-federation.
 import { type CertificateFacts, inspectCertificate, UnusableCertificateError } from "./certificate.ts";
 import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
 import type {
+	DnsIntent,
 	FederationIntent,
 	HostPort,
 	InternalServiceIntent,
 	NetworkPolicyIntent,
+	NodeAddressIntent,
 	NodeIntent,
 	PlacementIntent,
 	ResolverIntent,
@@ -144,6 +146,8 @@ function federationIntent(
 		ownUpstreams: spec.nodes.filter((node) => node.upstream).map(({ name }) => name),
 		orders,
 		service: service(spec.service ?? {}),
+		nodeAddresses: spec.nodes.flatMap(nodeAddress),
+		dns: dns(spec.dns ?? {}),
 		internalService: internalService(spec.internalService ?? {}),
 		...((spec.networkPolicy?.enabled ?? fieldDefaults.networkPolicyEnabled)
 			? { networkPolicy: networkPolicy(spec.networkPolicy ?? {}, inputs) }
@@ -194,6 +198,23 @@ function service(spec: NonNullable<XmppFederation["spec"]["service"]>): ServiceI
 		...(spec.loadBalancerClass && { loadBalancerClass: spec.loadBalancerClass }),
 		...(externalTrafficPolicy && { externalTrafficPolicy }),
 		...(spec.ipFamilyPolicy && { ipFamilyPolicy: spec.ipFamilyPolicy }),
+	};
+}
+
+function nodeAddress(node: XmppFederationNode): NodeAddressIntent[] {
+	const { publicAddress } = node;
+	if (!publicAddress || !isPublished(node)) return [];
+	const { hostname, ip, port = fieldDefaults.publicPort, annotations = {} } = publicAddress;
+	return [
+		{ node: node.name, hostname: hostname.toLowerCase(), ...(ip && { ip: ip.toLowerCase() }), port, annotations },
+	];
+}
+
+function dns({ ttl, priority, weight }: NonNullable<XmppFederation["spec"]["dns"]>): DnsIntent {
+	return {
+		ttl: ttl ?? fieldDefaults.dnsTtl,
+		priority: priority ?? fieldDefaults.dnsPriority,
+		weight: weight ?? fieldDefaults.dnsWeight,
 	};
 }
 

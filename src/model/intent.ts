@@ -85,6 +85,26 @@ export interface ServiceIntent {
 	readonly sourceRanges: readonly string[];
 }
 
+/** How peers reach one node by itself. */
+export interface NodeAddressIntent {
+	readonly node: string;
+	/** SRV target, in lower case. */
+	readonly hostname: string;
+	/** What the name must resolve to. Absent: what the node's Service is given. */
+	readonly ip?: string;
+	readonly port: number;
+	/** Of the node's Service, over those of the federation's. */
+	readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** What SRV records say (RFC 2782). */
+export interface DnsIntent {
+	/** Seconds. */
+	readonly ttl: number;
+	readonly priority: number;
+	readonly weight: number;
+}
+
 /** Of the Services that the internal server uses. */
 export interface InternalServiceIntent {
 	readonly type: "LoadBalancer" | "ClusterIP";
@@ -122,6 +142,9 @@ export interface FederationIntent {
 	readonly ownUpstreams: readonly string[];
 	readonly orders: RolloutOrders;
 	readonly service: ServiceIntent;
+	/** Of published nodes that have an address of their own, in the order of `spec.nodes`. */
+	readonly nodeAddresses: readonly NodeAddressIntent[];
+	readonly dns: DnsIntent;
 	readonly internalService: InternalServiceIntent;
 	/** Absent: no NetworkPolicies. */
 	readonly networkPolicy?: NetworkPolicyIntent;

@@ -57,6 +57,12 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 			reasons: ["DialbackSecretChanged"],
 			note: "Its content counts, not its name; a new content restarts as well.",
 		},
+		{
+			field: "nodes[].publicAddress.*",
+			reasons: [],
+			note: "The node's Service is changed, made or removed at once; status.dnsRecords shows the new records to publish.",
+		},
+		{ field: "dns.*", reasons: [], note: "status.dnsRecords shows the new records to publish." },
 		{ field: "service.type", reasons: [], note: serviceAtOnce },
 		{ field: "service.hostname", reasons: [], note: "status.dnsRecords shows the new records to publish." },
 		{ field: "service.annotations", reasons: [], note: serviceAtOnce },

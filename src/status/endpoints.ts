@@ -11,17 +11,18 @@ export interface Endpoint {
 	readonly name: string;
 }
 
-export function endpoints({ services }: FederationObservation): readonly Endpoint[] {
+export function endpoints({ intent, services }: FederationObservation): readonly Endpoint[] {
 	return [
-		...publicEndpoints(services.public),
+		...publicEndpoints(services.public, xmppServerPort),
+		...(intent?.nodeAddresses ?? []).flatMap(({ node, port }) => publicEndpoints(services.nodes?.get(node), port)),
 		...inside("Internal", services.internal, xmppServerPort),
 		...inside("Resolver", services.resolver, 53),
 	];
 }
 
-function publicEndpoints(service: ServiceObservation | undefined): Endpoint[] {
+function publicEndpoints(service: ServiceObservation | undefined, port: number): Endpoint[] {
 	if (!service) return [];
-	return service.ingress.map((host) => ({ for: "Public", host, port: xmppServerPort, name: service.name }));
+	return service.ingress.map((host) => ({ for: "Public", host, port, name: service.name }));
 }
 
 /** What a load balancer gave comes first: an internal server outside the cluster reaches nothing else. */

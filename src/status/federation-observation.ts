@@ -3,6 +3,7 @@ import type { FederationIntent } from "../model/intent.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Cause } from "../rollout/causes.ts";
 import type { ObservedNode, Plan } from "../rollout/plan.ts";
+import type { DnsAnswers } from "./dns-published.ts";
 
 /** Everything that the status of a federation is made from: what should be, what is, and what is in the way. */
 export interface FederationObservation {
@@ -25,8 +26,12 @@ export interface FederationObservation {
 	readonly causes: readonly Cause[];
 	/** What is wrong with annotations. */
 	readonly remarks: readonly Problem[];
+	/** What DNS says of the federation's names; undefined while nothing was asked. */
+	readonly dns?: DnsAnswers | undefined;
 	readonly services: {
 		readonly public?: ServiceObservation | undefined;
+		/** Of nodes that peers reach by themselves, by node; only those that exist. */
+		readonly nodes?: ReadonlyMap<string, ServiceObservation> | undefined;
 		readonly internal?: ServiceObservation | undefined;
 		readonly resolver?: ServiceObservation | undefined;
 	};

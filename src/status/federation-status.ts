@@ -4,6 +4,7 @@ import { accepted } from "./accepted.ts";
 import { certificateValid } from "./certificate-valid.ts";
 import { condition } from "./condition.ts";
 import { degraded } from "./degraded.ts";
+import { dnsPublished } from "./dns-published.ts";
 import { dnsRecords } from "./dns-records.ts";
 import { endpoints } from "./endpoints.ts";
 import type { FederationObservation } from "./federation-observation.ts";
@@ -17,6 +18,7 @@ const verdicts = {
 	Progressing: progressing,
 	Degraded: degraded,
 	CertificateValid: certificateValid,
+	DNSPublished: dnsPublished,
 } as const;
 
 export interface PreviousStatus extends Progress {

@@ -25,7 +25,7 @@ export function ready(observation: FederationObservation): Verdict {
 	}
 	if (lacksAddress(observation)) {
 		const message =
-			"The public Service has no address yet: nothing in this Kubernetes cluster has given its LoadBalancer one. " +
+			"A public Service has no address yet: nothing in this Kubernetes cluster has given its LoadBalancer one. " +
 			"Install a load balancer, or set spec.service.type to NodePort or ClusterIP.";
 		return no("NoPublicAddress", message);
 	}
@@ -45,7 +45,7 @@ export function ready(observation: FederationObservation): Verdict {
 
 function lacksAddress({ intent, services }: FederationObservation): boolean {
 	if (intent?.service.type !== "LoadBalancer" || !intent.nodes.some(({ published }) => published)) return false;
-	return services.public?.ingress.length === 0;
+	return [services.public, ...(services.nodes?.values() ?? [])].some((service) => service?.ingress.length === 0);
 }
 
 function lacksInternalAddress({ intent, services }: FederationObservation): boolean {

@@ -12,6 +12,7 @@ const trouble: Readonly<Record<string, Condition["status"]>> = {
 	Accepted: "False",
 	Degraded: "True",
 	CertificateValid: "False",
+	DNSPublished: "False",
 };
 
 /**

@@ -1,5 +1,6 @@
 import type { InvalidCase } from "./cases.ts";
 import { hostileFederations } from "./hostile-federations.ts";
+import { invalidDns } from "./invalid-dns.ts";
 import { invalidFederations } from "./invalid-federations.ts";
 import { invalidNetworkPolicies } from "./invalid-network-policies.ts";
 import { invalidNodes } from "./invalid-nodes.ts";
@@ -11,6 +12,7 @@ export const invalidCases: readonly InvalidCase[] = [
 	...invalidFederations,
 	...invalidNodes,
 	...invalidNetworkPolicies,
+	...invalidDns,
 	...invalidServices,
 	...hostileFederations,
 ];

@@ -53,6 +53,8 @@ export class SimulatedCluster {
 			orders,
 			ownUpstreams: nodes.map(({ name }) => name),
 			service: { type: "ClusterIP", annotations: {}, labels: {}, sourceRanges: [] },
+			nodeAddresses: [],
+			dns: { ttl: 300, priority: 0, weight: 0 },
 			internalService: { type: "ClusterIP", annotations: {}, sourceRanges: [] },
 			nodes: nodes.map(({ name, federation, port }): NodeIntent => {
 				const at = requestedAt(name, orders, this.nodes.get(name)?.intent.requestedAt);

@@ -3,6 +3,8 @@ import { xmppFederationStatus } from "../../../src/api/xmpp-federation-status.ts
 import { nodeRevision } from "../../../src/model/revision.ts";
 import { causes } from "../../../src/rollout/causes.ts";
 import { plan } from "../../../src/rollout/plan.ts";
+import { type DnsAnswers, dnsQuestions, questionKey } from "../../../src/status/dns-published.ts";
+import { dnsRecords } from "../../../src/status/dns-records.ts";
 import type { FederationObservation, NodeObservation } from "../../../src/status/federation-observation.ts";
 import { federationStatus } from "../../../src/status/federation-status.ts";
 import { transitions } from "../../../src/status/transitions.ts";
@@ -23,6 +25,20 @@ const running = (changes: Record<string, Partial<NodeObservation>> = {}): NodeOb
 		...changes[name],
 	}));
 
+const services: FederationObservation["services"] = {
+	public: { name: "p", clusterIP: "10.0.0.1", ingress: ["192.0.2.5"] },
+	nodes: new Map([["gw-1", { name: "p-1", clusterIP: "10.0.0.4", ingress: ["192.0.2.11"] }]]),
+	internal: { name: "i", clusterIP: "10.0.0.2", ingress: ["192.0.2.6"] },
+};
+
+/** DNS that has what the status says. */
+const dns: DnsAnswers = new Map(
+	dnsQuestions(dnsRecords({ intent, services })).map((question) => {
+		const records = dnsRecords({ intent, services }).filter((record) => questionKey(record) === questionKey(question));
+		return [questionKey(question), { records: records.map(({ value }) => value) }];
+	}),
+);
+
 function observation(changes: Partial<FederationObservation> = {}): FederationObservation {
 	const nodes = changes.nodes ?? running();
 	return {
@@ -38,10 +54,8 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 		plan: plan(desired, nodes),
 		causes: causes(changes.intent ?? intent, nodes),
 		remarks: [],
-		services: {
-			public: { name: "p", clusterIP: "10.0.0.1", ingress: ["192.0.2.5"] },
-			internal: { name: "i", clusterIP: "10.0.0.2", ingress: ["192.0.2.6"] },
-		},
+		services,
+		dns,
 		...changes,
 	};
 }
@@ -59,6 +73,7 @@ const well = {
 	Progressing: "False Complete",
 	Degraded: "False AsExpected",
 	CertificateValid: "True Valid",
+	DNSPublished: "True Published",
 };
 const problem = { reason: "SecretNotFound" as const, field: "spec.security", message: "Secret is missing." };
 const obstacle = { reason: "ObjectConflict" as const, field: "", message: "Service x belongs to nobody." };
@@ -73,6 +88,7 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 			Ready: "False NotAccepted",
 			Progressing: "False NotAccepted",
 			CertificateValid: "Unknown NotAccepted",
+			DNSPublished: "Unknown NotAccepted",
 		},
 	],
 	["a name is taken", { obstacles: [obstacle] }, { Ready: "False ObjectConflict", Degraded: "True ObjectConflict" }],
@@ -104,7 +120,7 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 	[
 		"no node is Enabled",
 		{ intent: { ...intent, nodes: intent.nodes.slice(2) }, nodes: running().slice(2) },
-		{ Ready: "True NoEnabledNode" },
+		{ Ready: "True NoEnabledNode", DNSPublished: "Unknown NothingToPublish" },
 	],
 	[
 		"the certificate is self-signed",
@@ -136,6 +152,11 @@ test.each<[string, Partial<FederationObservation>, string]>([
 	[
 		"the load balancer has given no address",
 		{ services: { public: { name: "p", clusterIP: "10.0.0.1", ingress: [] } } },
+		"False NoPublicAddress",
+	],
+	[
+		"the load balancer has given no address to a node that has one of its own",
+		{ services: { ...services, nodes: new Map([["gw-1", { name: "p-1", ingress: [] }]]) } },
 		"False NoPublicAddress",
 	],
 	[

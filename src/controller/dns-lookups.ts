@@ -1,0 +1,117 @@
+import { NODATA, NOTFOUND, Resolver } from "node:dns/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { canonicalJson } from "../model/canonical-json.ts";
+import { type DnsAnswer, type DnsAnswers, type DnsQuestion, questionKey } from "../status/dns-published.ts";
+
+/** Milliseconds between two looks at the same records, and while something is not as it was. */
+const interval = 5 * 60_000;
+const impatientInterval = 30_000;
+const pace = 2_000;
+/** Federations looked up at once. */
+const concurrency = 8;
+
+interface Target {
+	questions: readonly DnsQuestion[];
+	answers: DnsAnswers | undefined;
+	patient: boolean;
+	/** Milliseconds of the monotonic clock. */
+	askedAt: number;
+}
+
+/** Asks one question. Never rejects. */
+export type Ask = (question: DnsQuestion) => Promise<DnsAnswer>;
+
+/**
+ * Looks up, again and again, what DNS says of federations' names. It asks the DNS servers of the operator's own machine,
+ * or those of `--dns-servers`: the cluster's own DNS may be told otherwise than peers are.
+ */
+export class DnsLookups {
+	readonly #targets = new Map<string, Target>();
+	readonly #ask: Ask | undefined;
+	readonly #onChange: (federationKey: string) => void;
+
+	/** @param options.ask undefined: nothing is looked up */
+	constructor(options: { ask: Ask | undefined; onChange: (federationKey: string) => void }) {
+		this.#ask = options.ask;
+		this.#onChange = options.onChange;
+	}
+
+	/**
+	 * States what should be asked of a federation's names and whether that is as it should be, and gives the last answers
+	 * to these questions.
+	 */
+	use(federationKey: string, questions: readonly DnsQuestion[]): DnsAnswers | undefined {
+		const known = this.#targets.get(federationKey);
+		if (known && canonicalJson(known.questions) === canonicalJson(questions)) return known.answers;
+		this.release(federationKey);
+		if (questions.length === 0 || !this.#ask) return undefined;
+		const target = { questions, answers: undefined, patient: false, askedAt: 0 };
+		this.#targets.set(federationKey, target);
+		void this.#look(federationKey, target, this.#ask);
+		return undefined;
+	}
+
+	/** States whether the answers are those that should be: then they are asked for less often. */
+	settled(federationKey: string, isSettled: boolean): void {
+		const target = this.#targets.get(federationKey);
+		if (target) target.patient = isSettled;
+	}
+
+	release(federationKey: string): void {
+		this.#targets.delete(federationKey);
+	}
+
+	/** Asks until `signal` aborts. */
+	async run(signal: AbortSignal): Promise<void> {
+		const ask = this.#ask;
+		if (!ask) return;
+		while (!signal.aborted) {
+			const due = [...this.#targets].filter(([, { patient, askedAt }]) => {
+				return performance.now() - askedAt >= (patient ? interval : impatientInterval);
+			});
+			const worker = async () => {
+				for (let next = due.pop(); next && !signal.aborted; next = due.pop()) await this.#look(...next, ask);
+			};
+			await Promise.all(Array.from({ length: concurrency }, worker));
+			await sleep(pace, undefined, { signal }).catch(() => {});
+		}
+	}
+
+	async #look(federationKey: string, target: Target, ask: Ask): Promise<void> {
+		target.askedAt = performance.now();
+		const answers: [string, DnsAnswer][] = [];
+		for (const question of target.questions) answers.push([questionKey(question), await ask(question)]);
+		if (canonicalJson(answers) === canonicalJson([...(target.answers ?? [])])) return;
+		target.answers = new Map(answers);
+		if (this.#targets.get(federationKey) === target) this.#onChange(federationKey);
+	}
+}
+
+/**
+ * Asks by DNS itself (not by files such as /etc/hosts).
+ *
+ * @param servers `ADDRESS` or `ADDRESS:PORT`; empty: those of the machine
+ */
+export function dnsAsker(servers: readonly string[]): Ask {
+	const resolver = new Resolver({ timeout: 3_000, tries: 2 });
+	if (servers.length > 0) resolver.setServers(servers);
+	return async ({ name, type }) => {
+		try {
+			return { records: (await resolve(resolver, name, type)).toSorted() };
+		} catch (error) {
+			const code = error instanceof Error && "code" in error ? error.code : undefined;
+			if (code === NOTFOUND || code === NODATA) return { records: [] };
+			return { failure: `${String(code ?? error)} from ${resolver.getServers().join(", ")}` };
+		}
+	};
+}
+
+async function resolve(resolver: Resolver, name: string, type: DnsQuestion["type"]): Promise<readonly string[]> {
+	const bare = name.replace(/\.$/, "");
+	if (type === "A") return await resolver.resolve4(bare);
+	if (type === "AAAA") return await resolver.resolve6(bare);
+	const records = await resolver.resolveSrv(bare);
+	return records.map(
+		(srv) => `${srv.priority} ${srv.weight} ${srv.port} ${srv.name.toLowerCase().replace(/\.$/, "")}.`,
+	);
+}
