@@ -62,8 +62,10 @@ const again = {
 	afterObstacle: 20_000,
 	/** A pod that does not go may be lost with its Kubernetes node: `lostPodAfter`. */
 	whileMoving: 30_000,
-	/** Certificates come of age and expire without a sign. */
+	/** Once in a while, whatever happens. */
 	always: 10 * 60_000,
+	/** A moment that is over by then may still be to come by another clock. */
+	atLeast: 1_000,
 } as const;
 
 /** Milliseconds for which a step waits for its Events: what they tell stands in status already. */
@@ -100,7 +102,7 @@ export class FederationReconciler {
 			secretWatches.release(key);
 			routerReports.release(key);
 			dnsLookups.release(key);
-			this.#parts.metrics.rolloutBlocked(key, undefined);
+			this.#parts.metrics.release(key);
 			return undefined;
 		}
 		const refused = refusedCaches(caches);
@@ -156,8 +158,15 @@ export class FederationReconciler {
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
 		this.#parts.routerReports.hurry(key, seen.plan.waiting.length > 0);
+		const { certificate } = seen;
+		const [notAfter, changesAt] =
+			certificate && "findings" in certificate ? [certificate.notAfter, certificate.changesAt] : [];
+		if (notAfter) this.#parts.metrics.certificateExpires(key, notAfter);
 		if (seen.obstacles.length > 0) return again.afterObstacle;
-		return seen.nodes.some(({ moving }) => moving) ? again.whileMoving : again.always;
+		if (seen.nodes.some(({ moving }) => moving)) return again.whileMoving;
+		// Certificates come of age and expire without a sign.
+		const change = changesAt ? changesAt.getTime() - this.#parts.now().getTime() : again.always;
+		return Math.max(again.atLeast, Math.min(again.always, change));
 	}
 }
 
@@ -196,7 +205,7 @@ class FederationRun {
 		if (!inputs || !linked) return await save({ obstacles: writer.obstacles });
 		const internalAddresses = observeServices(this.#key, caches).internal?.ingress;
 		const model = modelFederation(this.#federation, { ...inputs, defaults, internalAddresses }, now());
-		if (!model.ok) return await save({ problems: model.problems });
+		if (!model.ok) return await save({ problems: model.problems, certificate: model.certificate });
 
 		const { intent, secrets } = model;
 		const { security, image } = this.#federation.spec;
@@ -205,7 +214,10 @@ class FederationRun {
 			intent,
 			drifted,
 			remarks: model.remarks,
-			certificate: { ...model.certificate, selfSigned: security?.certificate === undefined },
+			certificate: {
+				...model.certificate,
+				source: security?.certificate ? ("Given" as const) : ("SelfSigned" as const),
+			},
 			dialback: security?.dialback ? ("Given" as const) : ("Generated" as const),
 			imageFrom: image === undefined ? ("Operator" as const) : ("Spec" as const),
 			obstacles: writer.obstacles,

@@ -56,6 +56,20 @@ export class OperatorMetrics {
 			for (const [key, { reason }] of this.#blockedSince) this.rolloutBlocked(key, reason);
 		},
 	});
+	readonly #certificateEnds = new Map<string, Date>();
+	readonly #certificateDays = new Gauge({
+		name: "xmppfed_certificate_days_left",
+		help: "Days until the certificate that peers of a federation see expires; negative when it has expired.",
+		labelNames: ["namespace", "federation"],
+		registers: [this.registry],
+		collect: () => {
+			this.#certificateDays.reset();
+			for (const [key, notAfter] of this.#certificateEnds) {
+				const [namespace = "", federation = ""] = key.split("/");
+				this.#certificateDays.set({ namespace, federation }, (notAfter.getTime() - Date.now()) / 86_400_000);
+			}
+		},
+	});
 	readonly #leader = new Gauge({
 		name: "xmppfed_leader",
 		help: "1 while this process is the one that acts.",
@@ -90,6 +104,17 @@ export class OperatorMetrics {
 		if (before) this.#blocked.inc({ reason: before.reason }, (now - before.since) / 1000);
 		if (reason === undefined) this.#blockedSince.delete(federationKey);
 		else this.#blockedSince.set(federationKey, { reason, since: now });
+	}
+
+	/** End of the certificate that the federation uses. */
+	certificateExpires(federationKey: string, notAfter: Date): void {
+		this.#certificateEnds.set(federationKey, notAfter);
+	}
+
+	/** The federation is gone. */
+	release(federationKey: string): void {
+		this.rolloutBlocked(federationKey, undefined);
+		this.#certificateEnds.delete(federationKey);
 	}
 
 	leader(leads: boolean): void {

@@ -1,6 +1,11 @@
 import { defaults as fieldDefaults } from "../api/defaults.ts";
 import type { XmppFederation, XmppFederationNode } from "../api/xmpp-federation.ts";
-import { type CertificateFacts, inspectCertificate, UnusableCertificateError } from "./certificate.ts";
+import {
+	type CertificateFacts,
+	inspectCertificate,
+	type UnusableCertificate,
+	UnusableCertificateError,
+} from "./certificate.ts";
 import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
 import type {
 	DnsIntent,
@@ -31,7 +36,12 @@ export type FederationModel =
 			/** What is wrong with annotations: it keeps nothing from being carried out but what they ask for. */
 			readonly remarks: readonly Problem[];
 	  }
-	| { readonly ok: false; readonly problems: readonly Problem[] };
+	| {
+			readonly ok: false;
+			readonly problems: readonly Problem[];
+			/** Where it is the certificate that cannot be used. */
+			readonly certificate?: UnusableCertificate;
+	  };
 
 /** Resources to intent: applies every default, resolves every reference, or says what is in the way. */
 export function modelFederation(federation: StoredFederation, inputs: FederationInputs, now: Date): FederationModel {
@@ -39,7 +49,10 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 	const certificate = certificateOf(federation, inputs, domains, now);
 	const dialback = dialbackOf(federation, inputs);
 	const problems = [certificate, dialback].flatMap((part) => (part.ok ? [] : [part.problem]));
-	if (!certificate.ok || !dialback.ok) return { ok: false, problems };
+	if (!certificate.ok || !dialback.ok) {
+		const unusable = certificate.ok ? undefined : certificate.unusable;
+		return { ok: false, problems, ...(unusable && { certificate: unusable }) };
+	}
 
 	const secrets: NodeSecrets = {
 		certificate: certificate.value.pair,
@@ -263,7 +276,9 @@ function digests(secrets: NodeSecrets, key: string): SecretDigests {
 	};
 }
 
-type Part<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
+type Part<T> =
+	| { readonly ok: true; readonly value: T }
+	| { readonly ok: false; readonly problem: Problem; readonly unusable?: UnusableCertificate };
 
 function certificateOf(
 	{ spec }: Pick<XmppFederation, "spec">,
@@ -295,7 +310,8 @@ function certificateOf(
 		};
 	} catch (error) {
 		if (!(error instanceof UnusableCertificateError)) throw error;
-		return invalid(field, `Secret "${name}": ${error.message}.`);
+		const { reason, message } = error;
+		return { ...invalid(field, `Secret "${name}": ${message}.`), unusable: { reason, message } };
 	}
 }
 
@@ -318,7 +334,9 @@ function dialbackOf({ spec }: Pick<XmppFederation, "spec">, inputs: FederationIn
 	return { ok: true, value: secret };
 }
 
-function missing(field: string, name: string, remedy: string): Part<never> {
+type Refused = Extract<Part<never>, { readonly ok: false }>;
+
+function missing(field: string, name: string, remedy: string): Refused {
 	return {
 		ok: false,
 		problem: {
@@ -329,7 +347,7 @@ function missing(field: string, name: string, remedy: string): Part<never> {
 	};
 }
 
-function invalid(field: string, message: string): Part<never> {
+function invalid(field: string, message: string): Refused {
 	return { ok: false, problem: { reason: "SecretInvalid", field, message } };
 }
 

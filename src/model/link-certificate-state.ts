@@ -1,4 +1,6 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type X509Certificate } from "node:crypto";
+import { issued } from "./certificate-chain.ts";
+import { certificatesIn, parseCertificate } from "./pem.ts";
 
 /** One of the federation's authorities as far as its certificate tells. */
 export interface LinkAuthority {
@@ -55,7 +57,7 @@ export interface LinkCertificateTexts {
 /** Reads what is in the Secrets, whoever wrote it. @param name that the link certificate must be for */
 export function inspectLinkCertificates(texts: LinkCertificateTexts, name: string, now: Date): LinkCertificateState {
 	const authority = inspectAuthority(texts.authority, now);
-	const blocks = certificatesIn(texts.published?.trusted ?? "");
+	const blocks = authoritiesIn(texts.published?.trusted ?? "");
 	const trusted = [...new Map(blocks.found.map((certificate) => [certificate.fingerprint256, certificate])).values()];
 	const since = new Date(texts.published?.since ?? "");
 	return {
@@ -76,7 +78,7 @@ export function inspectLinkCertificates(texts: LinkCertificateTexts, name: strin
 
 /** The certificates with these ids in a PEM text, in the order of the ids. */
 export function pickCertificates(pem: string, ids: readonly string[]): readonly string[] {
-	const { found } = certificatesIn(pem);
+	const { found } = authoritiesIn(pem);
 	return ids.flatMap((id) => found.find(({ fingerprint256 }) => fingerprint256 === id)?.toString() ?? []);
 }
 
@@ -85,7 +87,7 @@ function inspectAuthority(
 	now: Date,
 ): { readonly usable: true; readonly certificate: X509Certificate } | Unusable {
 	if (!texts) return { usable: false, problem: "there is none", broken: false };
-	const certificate = parse(texts.certificate);
+	const certificate = parseCertificate(texts.certificate);
 	if (!certificate?.ca) return broken("tls.crt holds no certificate of an authority");
 	// What makeLinkCertificate signs with.
 	if (certificate.publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1")
@@ -103,7 +105,7 @@ function inspectCertificate(
 	now: Date,
 ): LinkCertificateState["published"]["certificate"] {
 	if (!texts) return { usable: false, problem: "there is none", broken: false };
-	const certificate = parse(texts.certificate);
+	const certificate = parseCertificate(texts.certificate);
 	if (!certificate) return broken("tls.crt holds no certificate");
 	if (!hasKey(certificate, texts.key)) return broken("tls.key is not the key of tls.crt");
 	const problem = timeProblem(certificate, now);
@@ -111,9 +113,7 @@ function inspectCertificate(
 	if (certificate.checkHost(name, { subject: "never", wildcards: false }) === undefined) {
 		return broken(`tls.crt is not for ${name}`);
 	}
-	const issuer = authorities.find(
-		(one) => !timeProblem(one, now) && certificate.checkIssued(one) && certificate.verify(one.publicKey),
-	);
+	const issuer = authorities.find((one) => !timeProblem(one, now) && issued(one, certificate));
 	if (!issuer) return broken("tls.crt was signed by no authority that is trusted");
 	const { notBefore, notAfter } = describe(certificate);
 	return { usable: true, issuer: issuer.fingerprint256, notBefore, notAfter };
@@ -134,14 +134,6 @@ function describe({ fingerprint256, validFromDate, validToDate }: X509Certificat
 	return { id: fingerprint256, notBefore: validFromDate, notAfter: validToDate };
 }
 
-function parse(pem: string | undefined): X509Certificate | undefined {
-	try {
-		return pem ? new X509Certificate(pem) : undefined;
-	} catch {
-		return undefined;
-	}
-}
-
 function hasKey(certificate: X509Certificate, pem: string | undefined): boolean {
 	try {
 		return pem !== undefined && certificate.checkPrivateKey(createPrivateKey(pem));
@@ -150,11 +142,9 @@ function hasKey(certificate: X509Certificate, pem: string | undefined): boolean 
 	}
 }
 
-const block = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n?/g;
-
 /** `only`: the text has nothing else. */
-function certificatesIn(pem: string): { readonly found: readonly X509Certificate[]; readonly only: boolean } {
-	const blocks = pem.match(block) ?? [];
-	const found = blocks.flatMap((text) => parse(text) ?? []).filter(({ ca }) => ca);
-	return { found, only: found.length === blocks.length && pem.replaceAll(block, "").trim() === "" };
+function authoritiesIn(pem: string): { readonly found: readonly X509Certificate[]; readonly only: boolean } {
+	const all = certificatesIn(pem);
+	const found = all.certificates.filter(({ ca }) => ca);
+	return { found, only: all.only && all.broken === 0 && found.length === all.certificates.length };
 }

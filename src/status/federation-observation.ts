@@ -1,4 +1,4 @@
-import type { CertificateFacts } from "../model/certificate.ts";
+import type { CertificateFacts, UnusableCertificate } from "../model/certificate.ts";
 import type { FederationIntent } from "../model/intent.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Cause } from "../rollout/causes.ts";
@@ -10,7 +10,7 @@ export interface FederationObservation {
 	readonly generation: number;
 	/** Undefined where the resource could not be modelled: `problems` says why. */
 	readonly intent: FederationIntent | undefined;
-	readonly certificate: (CertificateFacts & { readonly selfSigned: boolean }) | undefined;
+	readonly certificate: ObservedCertificate | UnusableCertificate | undefined;
 	readonly dialback: "Given" | "Generated";
 	/** Who chose the gateway image: `spec.image` or the operator. */
 	readonly imageFrom: "Spec" | "Operator";
@@ -35,6 +35,11 @@ export interface FederationObservation {
 		readonly internal?: ServiceObservation | undefined;
 		readonly resolver?: ServiceObservation | undefined;
 	};
+}
+
+export interface ObservedCertificate extends CertificateFacts {
+	/** SelfSigned: the operator made it, because none is given. */
+	readonly source: "SelfSigned" | "Given";
 }
 
 export interface NodeObservation extends ObservedNode {

@@ -74,7 +74,7 @@ function effective(
 		image: intent.nodes[0]?.image ?? "",
 		imageFrom,
 		securityMode: "TLSRequired" as const,
-		certificate: certificate?.selfSigned ? ("SelfSigned" as const) : ("Given" as const),
+		certificate: certificate && "source" in certificate ? certificate.source : ("Given" as const),
 		dialback,
 		service: {
 			type: intent.service.type,

@@ -1,4 +1,5 @@
 import type { Condition } from "../api/conditions.ts";
+import { certificateReasons } from "../model/certificate.ts";
 
 /** What is worth an Event: said once, when it begins. */
 export interface Transition {
@@ -15,6 +16,14 @@ const trouble: Readonly<Record<string, Condition["status"]>> = {
 	DNSPublished: "False",
 };
 
+const doubts = new Set(
+	Object.entries(certificateReasons).flatMap(([reason, effect]) => (effect === "Doubtful" ? [reason] : [])),
+);
+
+function isTrouble({ type, status, reason }: Condition): boolean {
+	return status === trouble[type] || (type === "CertificateValid" && doubts.has(reason));
+}
+
 /**
  * Events for the conditions that changed their status or reason. A message alone is news only where it is about the
  * resource itself (Accepted): what it says of a running system changes with every node that comes or goes.
@@ -29,9 +38,9 @@ export function transitions(before: readonly Condition[], after: readonly Condit
 		const { status, reason, message: note, type } = condition;
 		// Somebody has to allow it, or take it back.
 		if (type === "Progressing" && reason === "WouldLeaveNoEnabledNode") return [{ type: "Warning", reason, note }];
-		if (status === trouble[type]) return [{ type: "Warning", reason, note }];
+		if (isTrouble(condition)) return [{ type: "Warning", reason, note }];
 		if (type === "Ready" && status === "True") return [{ type: "Normal", reason, note }];
-		const isOver = trouble[type] !== undefined && previous?.status === trouble[type] && status !== "Unknown";
+		const isOver = previous !== undefined && isTrouble(previous) && status !== "Unknown";
 		return isOver ? [{ type: "Normal", reason: `${previous.reason}Resolved`, note }] : [];
 	});
 }

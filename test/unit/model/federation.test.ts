@@ -187,16 +187,15 @@ describe("what is refused", () => {
 	});
 });
 
-test.each([
-	[new Date("2020-01-01T00:00:00Z"), "NotYetValid"],
-	[new Date("2050-01-01T00:00:00Z"), "Expired"],
-])("a certificate at %s is used and objected to: %s", (at, reason) => {
-	const model = modelFederation(sample("full"), { ...inputs, ...givenSecrets }, at);
-	expect(model).toMatchObject({ ok: true, certificate: { objections: [{ reason }] } });
+test("a certificate that the gateway cannot use is told apart from other problems", () => {
+	const data = { "tls.crt": certificate, "tls.key": otherKey };
+	const model = modelFederation(sample("full"), { ...inputs, ...givenSecrets, certificate: { data } }, now);
+	expect(model).toMatchObject({ ok: false, certificate: { reason: "KeyMismatch" } });
+	expect(modelFederation(sample("full"), inputs, now)).not.toHaveProperty("certificate");
 });
 
-test("a certificate without one of the names is used and objected to", () => {
+test("a certificate that peers refuse is used and objected to", () => {
 	const more = sample("full", (spec) => void spec.additionalDomains?.push("more.example.com"));
-	const message = "no subjectAltName for more.example.com";
-	expect(modelled(more, givenSecrets).certificate.objections).toEqual([{ reason: "NameMissing", message }]);
+	const { findings } = modelled(more, givenSecrets).certificate;
+	expect(findings).toMatchObject([{ reason: "NameMissing" }, { reason: "UnknownAuthority" }]);
 });

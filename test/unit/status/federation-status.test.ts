@@ -11,6 +11,7 @@ import { transitions } from "../../../src/status/transitions.ts";
 import { givenSecrets, modelled, now, sample } from "../fixtures/federation.ts";
 
 const { intent, certificate } = modelled(sample("full"), givenSecrets);
+const given = { ...certificate, source: "Given", findings: [] } as const;
 const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
 
 const running = (changes: Record<string, Partial<NodeObservation>> = {}): NodeObservation[] =>
@@ -44,7 +45,7 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 	return {
 		generation: 3,
 		intent,
-		certificate: { ...certificate, selfSigned: false },
+		certificate: given,
 		dialback: "Given",
 		imageFrom: "Operator",
 		acting: false,
@@ -124,19 +125,23 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 	],
 	[
 		"the certificate is self-signed",
-		{ certificate: { ...certificate, selfSigned: true } },
+		{ certificate: { ...given, source: "SelfSigned" } },
 		{ CertificateValid: "False SelfSigned" },
 	],
 	[
 		"the certificate lacks a name",
-		{
-			certificate: {
-				...certificate,
-				selfSigned: false,
-				objections: [{ reason: "NameMissing", message: "no subjectAltName for a.example" }],
-			},
-		},
+		{ certificate: { ...given, findings: [{ reason: "NameMissing", message: "no subjectAltName for a.example" }] } },
 		{ CertificateValid: "False NameMissing" },
+	],
+	[
+		"the certificate soon expires",
+		{ certificate: { ...given, findings: [{ reason: "ExpiresSoon", message: "it expires" }] } },
+		{ CertificateValid: "True ExpiresSoon" },
+	],
+	[
+		"the gateway cannot use the certificate",
+		{ certificate: { reason: "KeyMismatch", message: "tls.key is not the key" } },
+		{ CertificateValid: "False KeyMismatch" },
 	],
 ])("conditions when %s", (_what, changes, expected) => {
 	expect(verdicts(changes)).toEqual({ ...well, ...expected });
@@ -262,6 +267,7 @@ describe("status", () => {
 });
 
 describe("events", () => {
+	const expiring = { ...given, findings: [{ reason: "ExpiresSoon", message: "it expires" }] } as const;
 	const told = (before: Partial<FederationObservation> | undefined, after: Partial<FederationObservation>) => {
 		const first = before ? federationStatus(observation(before), {}, now).conditions : [];
 		return transitions(first, federationStatus(observation(after), {}, now).conditions).map(
@@ -286,6 +292,8 @@ describe("events", () => {
 			["Warning SecretNotFound"],
 		],
 		["its end", { obstacles: [obstacle] }, {}, ["Normal AllNodesReady", "Normal ObjectConflictResolved"]],
+		["a certificate that soon expires", {}, { certificate: expiring }, ["Warning ExpiresSoon"]],
+		["its renewal", { certificate: expiring }, {}, ["Normal ExpiresSoonResolved"]],
 	])("for %s", (_what, before, after, expected) => {
 		expect(told(before, after)).toEqual(expected);
 	});
