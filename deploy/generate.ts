@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { customResourceDefinition, type Kind } from "../src/api/crd.ts";
+import { federationPolicyKind } from "../src/api/federation-policy.ts";
 import { referenceSection } from "../src/api/reference.ts";
 import { xmppFederationKind } from "../src/api/xmpp-federation.ts";
 import { restartsDocument } from "../src/rollout/restarts-document.ts";
@@ -11,7 +12,7 @@ import { restartsDocument } from "../src/rollout/restarts-document.ts";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-export const kinds: readonly Kind[] = [xmppFederationKind];
+export const kinds: readonly Kind[] = [xmppFederationKind, federationPolicyKind];
 
 /** Path below the repository's root -> content. */
 export function generatedFiles(): ReadonlyMap<string, string> {

@@ -24,3 +24,9 @@ export const conditions = z
 	.array(condition)
 	.max(16)
 	.meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] });
+
+export const observedGeneration = z
+	.int()
+	.min(0)
+	.meta({ description: "metadata.generation that this status was made for." })
+	.exactOptional();

@@ -21,4 +21,8 @@ export const defaults = {
 	dnsWeight: 0,
 	/** Long enough for streams with answers on their way, short enough for a node to be drained in a minute. */
 	drainSeconds: 30,
+	/** What holds where no FederationPolicy is in force. */
+	defaultPolicy: "Allow",
+	policyEnforcement: "Enforce",
+	policyDirection: "Both",
 } as const;

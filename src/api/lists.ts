@@ -16,25 +16,35 @@ export function setOf(entry: z.ZodString, max: number) {
 		.meta({ "x-kubernetes-list-type": "set" });
 }
 
-/** A list whose entries are told apart by their name: a map for server-side apply. `noun` is what an entry is. */
+/** A list whose entries are told apart by their name: see {@link mapBy}. */
 export function mapByName<Entry extends z.ZodType<{ name: string }>>(
 	entry: Entry,
 	{ min, max, noun }: { min: number; max: number; noun: string },
 ) {
-	const message = `has the name of an earlier ${noun}: give each ${noun} its own name`;
+	return mapBy("name", entry, { min, max, noun });
+}
+
+/** A list whose entries are told apart by one of their fields: a map for server-side apply. `noun` is what an entry is. */
+export function mapBy<Key extends string, Entry extends z.ZodType<Readonly<Record<Key, string>>>>(
+	key: Key,
+	entry: Entry,
+	{ min, max, noun }: { min: number; max: number; noun: string },
+) {
+	const message = `has the ${key} of an earlier ${noun}: give each ${noun} its own ${key}`;
 	return z
 		.array(entry)
 		.min(min)
 		.max(max)
 		.superRefine((list, context) => {
-			for (const index of repeated(list.map(({ name }) => name))) {
+			for (const index of repeated(list.map((value) => value[key]))) {
 				context.addIssue({ code: "custom", path: [index], message });
 			}
 		})
-		.meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] });
+		.meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] });
 }
 
 /** Indices of values that stand earlier in the list as well. */
 function repeated(values: readonly string[]): number[] {
-	return values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []));
+	const seen = new Set<string>();
+	return values.flatMap((value, index) => (seen.size === seen.add(value).size ? [index] : []));
 }

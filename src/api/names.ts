@@ -9,6 +9,8 @@ const dnsNamePattern = `^(${label}\\.)+[A-Za-z]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$
 const dnsName = new RegExp(dnsNamePattern);
 const lowerLabel = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 const lowerSubdomain = `${lowerLabel}(\\.${lowerLabel})*`;
+/** The base of a wildcard may be a top-level domain. */
+const domainPatternPattern = `^([*]\\.(${lowerLabel}\\.)*|(${lowerLabel}\\.)+)[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`;
 const qualifiedNamePart = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
 const qualifiedNamePattern = `^(${lowerSubdomain}/)?${qualifiedNamePart}$`;
 const qualifiedNameExpression = new RegExp(qualifiedNamePattern);
@@ -27,6 +29,20 @@ export const domainName = ruled(
 		dnsNamePattern,
 		"must be a domain such as example.com: two or more labels of letters, digits and hyphens, joined by dots; " +
 			"no address, port, '@', '/' or dot at the end; write an internationalized label in its xn-- form",
+	),
+);
+
+/**
+ * Domains of peers: one (`example.com`), or one with everything below it (`*.example.com`). In lower case only: the API
+ * server tells entries of a list apart by their exact text, and CEL over 2,000 of them is too dear to compare them
+ * otherwise, so this is what keeps a domain from standing twice.
+ */
+export const domainPattern = ruled(
+	text(255, 1),
+	matching(
+		domainPatternPattern,
+		"must be a domain such as example.com, or *.example.com for it and every domain below it, in lower case; no " +
+			"address, port, '@', '/' or dot at the end; write an internationalized label in its xn-- form",
 	),
 );
 

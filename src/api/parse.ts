@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type FederationPolicy, federationPolicy, federationPolicyStatus } from "./federation-policy.ts";
 import { type XmppFederation, type XmppFederationStatus, xmppFederation } from "./xmpp-federation.ts";
 import { xmppFederationStatus } from "./xmpp-federation-status.ts";
 
@@ -12,18 +13,32 @@ export type Parsed<Value> =
 	| { readonly ok: true; readonly value: Value }
 	| { readonly ok: false; readonly errors: readonly FieldError[] };
 
+/** Reads an XmppFederation: see {@link parseResource}. */
+export function parseXmppFederation(object: unknown): Parsed<XmppFederation> {
+	return parseResource(xmppFederation, xmppFederationStatus, object);
+}
+
+/** Reads a FederationPolicy: see {@link parseResource}. */
+export function parseFederationPolicy(object: unknown): Parsed<FederationPolicy> {
+	return parseResource(federationPolicy, federationPolicyStatus, object);
+}
+
 /**
  * Reads a resource as the API server gives it, or as a user wrote it: what this accepts, the API server accepts, but for
  * rules about what may be changed. Unknown fields are left out, as the API server does; so are fields that are null.
  * A status that does not fit (of another version) is left out: the operator writes it anew.
  */
-export function parseXmppFederation(object: unknown): Parsed<XmppFederation> {
+function parseResource<Resource extends object, Status>(
+	schema: z.ZodType<Resource>,
+	statusSchema: z.ZodType<Status>,
+	object: unknown,
+): Parsed<Resource & { status?: Status }> {
 	const given = withoutNulls(object);
-	const parsed = xmppFederation.safeParse(given, { error: requiredMessage });
+	const parsed = schema.safeParse(given, { error: requiredMessage });
 	if (!parsed.success) {
 		return { ok: false, errors: parsed.error.issues.map(({ path, message }) => ({ field: fieldPath(path), message })) };
 	}
-	const status = z.looseObject({ status: xmppFederationStatus }).safeParse(given);
+	const status = z.looseObject({ status: statusSchema }).safeParse(given);
 	return { ok: true, value: status.success ? { ...parsed.data, status: status.data.status } : parsed.data };
 }
 
@@ -45,8 +60,9 @@ function withoutNulls(value: unknown): unknown {
 
 /** zod calls a missing field "undefined", which no user wrote. */
 function requiredMessage(issue: z.core.$ZodRawIssue): string | undefined {
-	if (issue.code !== "invalid_type" || issue.input !== undefined) return undefined;
-	return `is missing: set it (${issue.expected})`;
+	if (issue.input !== undefined) return undefined;
+	if (issue.code === "invalid_value") return `is missing: set it (${issue.values.join(" or ")})`;
+	return issue.code === "invalid_type" ? `is missing: set it (${issue.expected})` : undefined;
 }
 
 function fieldPath(path: readonly PropertyKey[]): string {

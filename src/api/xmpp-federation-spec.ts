@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defaults } from "./defaults.ts";
 import { dns, publicAddress } from "./dns.ts";
+import { policyDefault } from "./federation-policy.ts";
 import { mapByName, setOf } from "./lists.ts";
 import { dnsLabel, domainName, host, port } from "./names.ts";
 import { networkPolicy } from "./network-policy.ts";
@@ -106,6 +107,13 @@ export const xmppFederationSpec = ruled(
 		}),
 		nodes: nodes.meta({ description: "Gateway nodes. Each is one pod." }),
 		security: security.meta({ description: "How the gateway proves who it is." }).exactOptional(),
+		defaultPolicy: policyDefault
+			.meta({
+				description:
+					"What holds for every peer where no FederationPolicy is in force: Deny keeps all out until there is one.",
+				defaultsTo: defaults.defaultPolicy,
+			})
+			.exactOptional(),
 		service: service.meta({ description: "The Service on port 5269 that peers connect to." }).exactOptional(),
 		dns: dns.meta({ description: "What the DNS records say that status.dnsRecords lists." }).exactOptional(),
 		internalService: internalService

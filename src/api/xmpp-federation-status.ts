@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { conditions } from "./conditions.ts";
+import { conditions, observedGeneration } from "./conditions.ts";
 import { port } from "./names.ts";
 import { serviceTypes } from "./service.ts";
 import { text } from "./text.ts";
@@ -137,11 +137,7 @@ const effective = z.object({
 /** What the operator reports. */
 export const xmppFederationStatus = z
 	.object({
-		observedGeneration: z
-			.int()
-			.min(0)
-			.meta({ description: "metadata.generation that this status was made for." })
-			.exactOptional(),
+		observedGeneration,
 		conditions: conditions
 			.meta({ description: "What holds now. Judge by these: Ready sums up, the others say why." })
 			.exactOptional(),
@@ -151,6 +147,12 @@ export const xmppFederationStatus = z
 			.min(0)
 			.max(64)
 			.meta({ description: "Number of nodes that exchange traffic with the internet, with those that are to go." })
+			.exactOptional(),
+		policy: text(300)
+			.meta({
+				description:
+					"Name of the FederationPolicy in force, with what is particular to it; Allow or Deny where there is none.",
+			})
 			.exactOptional(),
 		nodes: z
 			.array(node)

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Kind } from "./crd.ts";
 import { apiVersion, group, version } from "./group.ts";
+import { metadata } from "./metadata.ts";
 import { resourceName } from "./names.ts";
 import { xmppFederationSpec } from "./xmpp-federation-spec.ts";
 import { xmppFederationStatus } from "./xmpp-federation-status.ts";
@@ -9,25 +10,11 @@ export type XmppFederationSpec = z.infer<typeof xmppFederationSpec>;
 export type XmppFederationNode = XmppFederationSpec["nodes"][number];
 export type XmppFederationStatus = z.infer<typeof xmppFederationStatus>;
 
-/** The parts of metadata that the operator reads. Others are kept. */
-const metadata = z.looseObject({
-	name: resourceName,
-	namespace: z.string().exactOptional(),
-	uid: z.string().exactOptional(),
-	resourceVersion: z.string().exactOptional(),
-	generation: z.int().exactOptional(),
-	creationTimestamp: z.string().exactOptional(),
-	deletionTimestamp: z.string().exactOptional(),
-	labels: z.record(z.string(), z.string()).exactOptional(),
-	annotations: z.record(z.string(), z.string()).exactOptional(),
-	finalizers: z.array(z.string()).exactOptional(),
-});
-
 /** The whole resource without its status, which the operator itself writes. */
 export const xmppFederation = z.object({
 	apiVersion: z.literal(apiVersion),
 	kind: z.literal("XmppFederation"),
-	metadata,
+	metadata: metadata(resourceName),
 	spec: xmppFederationSpec,
 });
 
@@ -56,6 +43,12 @@ export const xmppFederationKind: Kind = {
 			type: "integer",
 			jsonPath: ".status.enabledNodes",
 			description: "Nodes that exchange traffic with the internet.",
+		},
+		{
+			name: "Policy",
+			type: "string",
+			jsonPath: ".status.policy",
+			description: "The FederationPolicy in force, or what holds without one.",
 		},
 		{
 			name: "Ready",

@@ -1,3 +1,5 @@
+import type { EffectivePolicy } from "./policy/in-force.ts";
+
 /**
  * What the model needs beside the XmppFederation itself: the contents of the Secrets that it names and of those that
  * the operator made for it. All values are base64, as they stand in `Secret.data`.
@@ -9,6 +11,8 @@ export interface FederationInputs {
 	readonly certificate?: SecretContent | undefined;
 	/** The Secret that `spec.security.dialback.secretRef` names; undefined while it does not exist. */
 	readonly dialback?: SecretContent | undefined;
+	/** The FederationPolicy in force and what it comes to; undefined where there is none. */
+	readonly policy?: { readonly name: string; readonly effective: EffectivePolicy } | undefined;
 	/** Addresses or names that a load balancer gave the internal Service. */
 	readonly internalAddresses?: readonly string[] | undefined;
 	/** `status.effective.image` where an operator chose it (`imageFrom`). */

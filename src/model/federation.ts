@@ -21,6 +21,7 @@ import type {
 	ServiceIntent,
 } from "./intent.ts";
 import { internalServiceName, linksServiceName, linkTlsName, serviceHost } from "./names.ts";
+import { withoutPolicy } from "./policy/in-force.ts";
 import { linkPort, xmppServerPort } from "./ports.ts";
 import type { Problem } from "./problem.ts";
 import { type RolloutOrders, requestedAt, rolloutOrders } from "./rollout-orders.ts";
@@ -118,6 +119,9 @@ function federationIntent(
 	orders: RolloutOrders,
 ): FederationIntent {
 	const { metadata, spec } = federation;
+	const policy = inputs.policy
+		? inputs.policy.effective
+		: withoutPolicy(spec.defaultPolicy ?? fieldDefaults.defaultPolicy);
 	const drainSeconds = spec.rollout?.drainSeconds ?? fieldDefaults.drainSeconds;
 	const { clusterDomain } = inputs.defaults;
 	const common = {
@@ -132,6 +136,7 @@ function federationIntent(
 		},
 		image: effectiveImage(federation, inputs),
 		secrets: secretDigests,
+		...(policy && { policy: policy.intent }),
 		...(drainSeconds !== fieldDefaults.drainSeconds && { drainSeconds }),
 	};
 	const upstream = hostPort(spec.upstream, clusterDomain);
@@ -158,6 +163,8 @@ function federationIntent(
 		nodes,
 		ownUpstreams: spec.nodes.filter((node) => node.upstream).map(({ name }) => name),
 		orders,
+		policyLists: policy?.lists ?? [],
+		...(inputs.policy && { policyName: inputs.policy.name }),
 		service: service(spec.service ?? {}),
 		nodeAddresses: spec.nodes.flatMap(nodeAddress),
 		dns: dns(spec.dns ?? {}),

@@ -30,6 +30,18 @@ export interface PlacementIntent {
 	readonly priorityClassName?: string;
 }
 
+/** Whom federation connection managers let through (R11). */
+export interface PolicyIntent {
+	/** What holds for a peer that no exception is about. */
+	readonly default: "Allow" | "Deny";
+	/** Audit: what would be denied is counted and listed, and let through. */
+	readonly enforcement: "Enforce" | "Audit";
+	/** Number of exceptions. */
+	readonly exceptions: number;
+	/** SHA-256 (hexadecimal) of the texts that list them (`policy/lists.ts`), which are too long to stand here. */
+	readonly lists: readonly string[];
+}
+
 /** Keyed digests (HMAC-SHA256, hexadecimal) of the contents of the Secrets that a node's pod carries a copy of. */
 export interface SecretDigests {
 	readonly certificate: string;
@@ -67,6 +79,8 @@ export interface NodeIntent {
 	readonly image: string;
 	readonly placement: PlacementIntent;
 	readonly secrets: SecretDigests;
+	/** Absent: everything is let through and nothing looked at. */
+	readonly policy?: PolicyIntent;
 	/** Seconds for streams to end when the node stops. Absent: the default. */
 	readonly drainSeconds?: number;
 	/** When a restart of the node was last asked for (`RestartOrder.at`). Absent: never. */
@@ -141,6 +155,10 @@ export interface FederationIntent {
 	/** Names of the nodes whose upstream is their own, not the federation's: to name the right field where it changes. */
 	readonly ownUpstreams: readonly string[];
 	readonly orders: RolloutOrders;
+	/** Texts of the lists that the nodes' policy names, in their order. */
+	readonly policyLists: readonly string[];
+	/** Name of the FederationPolicy in force. Absent: there is none. */
+	readonly policyName?: string;
 	readonly service: ServiceIntent;
 	/** Of published nodes that have an address of their own, in the order of `spec.nodes`. */
 	readonly nodeAddresses: readonly NodeAddressIntent[];

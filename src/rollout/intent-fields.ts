@@ -1,5 +1,6 @@
+import { z } from "zod";
 import { defaults } from "../api/defaults.ts";
-import type { FederationIntent, NodeIntent, SecretDigests } from "../model/intent.ts";
+import type { FederationIntent, NodeIntent, PolicyIntent, SecretDigests } from "../model/intent.ts";
 import { orderAnnotations } from "../model/rollout-orders.ts";
 import type { RestartReason } from "./reasons.ts";
 
@@ -40,6 +41,11 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 		field: (node, { ownUpstreams }) =>
 			ownUpstreams.includes(node.name) ? `spec.nodes[${node.name}].upstream` : "spec.upstream",
 	},
+	policy: {
+		reason: "PolicyChanged",
+		field: (_node, { policyName }) => (policyName === undefined ? "policy" : `FederationPolicy ${policyName}: spec`),
+		shown: shownPolicy,
+	},
 	image: { reason: "ImageChanged", field: () => "spec.image" },
 	drainSeconds: {
 		reason: "RolloutChanged",
@@ -60,3 +66,21 @@ export const secretFields: Readonly<Record<keyof SecretDigests, { reason: Restar
 	dialback: { reason: "DialbackSecretChanged", field: "spec.security.dialback" },
 	link: { reason: "LinkSecretChanged", field: "generated link secret" },
 };
+
+const policyIntent = z.object({
+	default: z.string(),
+	enforcement: z.string(),
+	exceptions: z.number(),
+	lists: z.array(z.string()),
+});
+
+/** Lists are known by their digests only, of which a few digits tell one from another. */
+function shownPolicy(value: unknown): unknown {
+	const { data } = policyIntent.safeParse(value ?? allowAll);
+	if (!data) return value;
+	const digits = data.lists.map((digest) => digest.slice(0, 8)).join(", ");
+	return { ...data, lists: undefined, exceptions: data.exceptions === 0 ? "none" : `${data.exceptions} (${digits})` };
+}
+
+/** What holds where a node has no policy. */
+const allowAll: PolicyIntent = { default: "Allow", enforcement: "Enforce", exceptions: 0, lists: [] };

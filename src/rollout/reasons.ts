@@ -89,6 +89,12 @@ export const restartReasons = {
 		live: false,
 		meaning: "What routers and federation connection managers know each other by changed: the operator made it anew.",
 	},
+	PolicyChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: true,
+		meaning: "Whom the federation exchanges messages with changed: another policy, or none, is in force.",
+	},
 	ImageChanged: {
 		rule: "R17",
 		scope: "Node",

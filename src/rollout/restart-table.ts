@@ -16,6 +16,7 @@ export interface RestartRow {
 const serviceAtOnce = "The Service is changed at once.";
 const internalServices =
 	"The Services of routers and resolver are changed at once; the resolver follows new addresses.";
+const ifInForce = "Nothing while another policy of the federation is in force.";
 const toPod = "Copied to the pod.";
 
 /** Rows of each kind, by its name. */
@@ -48,6 +49,11 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "nodes[].affinity.*", reasons: ["PlacementChanged"], note: toPod },
 		{ field: "nodes[].priorityClassName", reasons: ["PlacementChanged"], note: toPod },
 		{
+			field: "defaultPolicy",
+			reasons: ["PolicyChanged"],
+			note: "Nothing while a FederationPolicy is in force.",
+		},
+		{
 			field: "security.certificate.secretName",
 			reasons: ["CertificateChanged"],
 			note: "Its content counts, not its name; a new content restarts as well.",
@@ -78,6 +84,17 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "resolver.enabled", reasons: [], note: "The resolver is made or removed." },
 		{ field: "rollout.drainSeconds", reasons: ["RolloutChanged"], note: "The old pod drains by the old value." },
 		{ field: "image", reasons: ["ImageChanged"], note: "A newer operator keeps the image that an older one chose." },
+	],
+	FederationPolicy: [
+		{ field: "federationRef.name", reasons: [], note: "It cannot be changed." },
+		{ field: "default", reasons: ["PolicyChanged"], note: ifInForce },
+		{ field: "enforcement", reasons: ["PolicyChanged"], note: ifInForce },
+		{ field: "exceptions.*", reasons: ["PolicyChanged"], note: ifInForce },
+		{
+			field: "exceptionsFrom.*",
+			reasons: ["PolicyChanged"],
+			note: `The content of the ConfigMaps counts, not their names; a new content restarts as well. ${ifInForce}`,
+		},
 	],
 };
 

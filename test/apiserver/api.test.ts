@@ -1,13 +1,16 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { federationPolicyResource } from "../../src/api/federation-policy.ts";
 import { parseXmppFederation } from "../../src/api/parse.ts";
 import { type XmppFederationStatus, xmppFederationResource } from "../../src/api/xmpp-federation.ts";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { loadKubeConfig } from "../../src/kubernetes/connection.ts";
 import { ApiError, type StatusDetails } from "../../src/kubernetes/errors.ts";
 import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
+import { manyExceptions, policy } from "../resources/federation-policies.ts";
+import { kindTables } from "../resources/kinds.ts";
 import { nearlyHost, nearlyNetwork, nearlyQuantity, randomFederation } from "../resources/random-federations.ts";
-import { invalidCases, validCases } from "../resources/xmpp-federations.ts";
+import { kubectl } from "./rights.ts";
 import { freshNamespace } from "./support.ts";
 
 interface Federation extends KubernetesObject {
@@ -16,6 +19,7 @@ interface Federation extends KubernetesObject {
 }
 
 const federations: Resource<Federation> = xmppFederationResource;
+const policies: Resource<Federation> = federationPolicyResource;
 
 let client: KubernetesClient;
 let namespace: string;
@@ -31,6 +35,10 @@ function inNamespace(resource: Federation, name = resource.metadata.name): Feder
 	return { ...resource, metadata: { ...resource.metadata, name, namespace } };
 }
 
+function resourceOf({ kind }: Federation): Resource<Federation> {
+	return kind === policies.kind ? policies : federations;
+}
+
 type Attempt =
 	| { readonly taken: true; readonly stored: Federation }
 	| { readonly taken: false; readonly causes: NonNullable<StatusDetails["causes"]> };
@@ -38,8 +46,9 @@ type Attempt =
 /** Makes the resource and takes it away again; gives what was stored, or why it was refused. */
 async function tryToCreate(resource: Federation): Promise<Attempt> {
 	try {
-		const stored = await client.create(federations, inNamespace(resource));
-		await client.delete(federations, namespace, resource.metadata.name);
+		const kind = resourceOf(resource);
+		const stored = await client.create(kind, inNamespace(resource));
+		await client.delete(kind, namespace, resource.metadata.name);
 		return { taken: true, stored };
 	} catch (error) {
 		// 400 is the answer to what does not decode, 422 to what breaks a rule.
@@ -57,32 +66,37 @@ function smallest(name: string, spec: object = {}): Federation {
 	};
 }
 
-describe("the API server takes, and gives back as it was", () => {
-	test.each(validCases)("$name", async ({ resource }) => {
-		expect(await tryToCreate(resource)).toMatchObject({ taken: true });
+describe.each(kindTables)("$kind", ({ validCases, invalidCases }) => {
+	describe("the API server takes, and gives back as it was", () => {
+		test.each(validCases)("$name", async ({ resource }) => {
+			expect(await tryToCreate(resource)).toMatchObject({ taken: true });
+		});
+
+		test.each(validCases)("$name, by server-side apply", async ({ resource }) => {
+			const kind = resourceOf(resource);
+			const applied = await client.apply(kind, inNamespace(resource), { force: false });
+			const read = await client.get(kind, namespace, resource.metadata.name);
+			await client.delete(kind, namespace, resource.metadata.name);
+			expect(applied.spec).toStrictEqual(resource.spec);
+			expect(read?.spec).toStrictEqual(resource.spec);
+		});
 	});
 
-	test.each(validCases)("$name, by server-side apply", async ({ resource }) => {
-		const applied = await client.apply(federations, inNamespace(resource), { force: false });
-		const read = await client.get(federations, namespace, resource.metadata.name);
-		await client.delete(federations, namespace, resource.metadata.name);
-		expect(applied.spec).toStrictEqual(resource.spec);
-		expect(read?.spec).toStrictEqual(resource.spec);
+	describe("the API server refuses", () => {
+		test.each(invalidCases)("$name", async ({ resource, field, says }) => {
+			const attempt = await tryToCreate(resource);
+			const fragment = typeof says === "string" ? says : says.apiserver;
+			expect(attempt).toMatchObject({ taken: false });
+			// The API server writes the key of a map as .key or as [key].
+			const causes = attempt.taken
+				? []
+				: attempt.causes.map((cause) => ({ ...cause, field: withDots(cause.field ?? "") }));
+			expect(causes).toContainEqual(expect.objectContaining({ field, message: expect.stringContaining(fragment) }));
+		});
 	});
 });
 
 describe("the API server refuses", () => {
-	test.each(invalidCases)("$name", async ({ resource, field, says }) => {
-		const attempt = await tryToCreate(resource);
-		const fragment = typeof says === "string" ? says : says.apiserver;
-		expect(attempt).toMatchObject({ taken: false });
-		// The API server writes the key of a map as .key or as [key].
-		const causes = attempt.taken
-			? []
-			: attempt.causes.map((cause) => ({ ...cause, field: withDots(cause.field ?? "") }));
-		expect(causes).toContainEqual(expect.objectContaining({ field, message: expect.stringContaining(fragment) }));
-	});
-
 	test("a field that there is not, by server-side apply", async () => {
 		const misspelt = smallest("misspelt", { upsteam: {} });
 		await expect(client.apply(federations, misspelt, { force: false })).rejects.toThrow("upsteam");
@@ -143,6 +157,32 @@ describe("changes", () => {
 		["a Service that says its default type", {}, { service: { type: "LoadBalancer" } }],
 	])("%s is taken", async (_, before, after) => {
 		expect(await change(before, after)).toMatchObject({ spec: after });
+	});
+});
+
+describe("changes of a FederationPolicy", () => {
+	const exceptions = manyExceptions(80);
+
+	test("another federation is refused", async () => {
+		const before = inNamespace(policy({}, "moved"));
+		await client.create(policies, before);
+		const other = { spec: { federationRef: { name: "other" } } };
+		await expect(client.mergePatch(policies, namespace, "moved", other)).rejects.toMatchObject({
+			status: 422,
+			details: { causes: [{ field: "spec.federationRef", message: expect.stringContaining("cannot be changed") }] },
+		});
+	});
+
+	// kubectl keeps what it applied in an annotation, and all annotations together have 256 KiB.
+	test("2,000 exceptions of 80 characters, by client-side kubectl apply, and one of them changed", async () => {
+		const apply = async (list: typeof exceptions) =>
+			await kubectl(["apply", "-f", "-"], JSON.stringify(inNamespace(policy({ exceptions: list }, "many"))));
+		expect(await apply(exceptions)).toContain("many created");
+		expect(await apply(exceptions.with(7, { domain: "changed.example", direction: "Both" }))).toContain(
+			"many configured",
+		);
+		const stored = await client.get(policies, namespace, "many");
+		expect(stored?.spec).toMatchObject({ exceptions: { length: 2_000, 7: { domain: "changed.example" } } });
 	});
 });
 

@@ -1,6 +1,17 @@
 import { federation, longName, upstream, withHost } from "./builders.ts";
 import type { InvalidCase } from "./cases.ts";
-import { invalid, missing, notADomain, notAHost, notAnObject, notOf, tooLong, tooMany, tooShort } from "./refusals.ts";
+import {
+	invalid,
+	missing,
+	notADomain,
+	notAHost,
+	notAnObject,
+	notOf,
+	notOneOf,
+	tooLong,
+	tooMany,
+	tooShort,
+} from "./refusals.ts";
 
 /** Wrong in what concerns the federation as a whole. */
 export const invalidFederations: readonly InvalidCase[] = [
@@ -8,6 +19,7 @@ export const invalidFederations: readonly InvalidCase[] = [
 	invalid("name that starts with a digit", federation({}, "1a"), "metadata.name", "with a letter first"),
 	invalid("name of 41 characters", federation({}, "a".repeat(41)), "metadata.name", tooLong(40)),
 
+	invalid("default policy: another word", federation({ defaultPolicy: "allow" }), "spec.defaultPolicy", notOneOf),
 	invalid("no domain", federation({ domain: undefined }), "spec.domain", missing),
 	invalid("domain: empty", federation({ domain: "" }), "spec.domain", tooShort(253)),
 	invalid("domain: one label", federation({ domain: "example" }), "spec.domain", notADomain),

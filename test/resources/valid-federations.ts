@@ -70,6 +70,7 @@ export const validCases: readonly ValidCase[] = [
 		name: "affinity keeps what Kubernetes may know and we do not",
 		resource: withNode({ affinity: { nodeAffinity: { newField: [{ hostile: hostileTexts }] } } }),
 	},
+	{ name: "default policy: Allow", resource: federation({ defaultPolicy: "Allow" }) },
 	{ name: "empty security", resource: federation({ security: {} }) },
 	{ name: "empty service", resource: withService({}) },
 	{

@@ -1,21 +1,23 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { generatedFiles, root } from "../../../deploy/generate.ts";
+import { generatedFiles, kinds, root } from "../../../deploy/generate.ts";
 import { customResourceDefinition, type StructuralSchema, structuralSchema } from "../../../src/api/crd.ts";
+import { federationPolicyKind } from "../../../src/api/federation-policy.ts";
 import { xmppFederationKind } from "../../../src/api/xmpp-federation.ts";
 
 test.each([...generatedFiles()])("%s is what npm run generate writes", async (path, content) => {
 	expect(await readFile(join(root, path), "utf8")).toBe(content);
 });
 
-const { spec, status } = xmppFederationKind;
-
-test("every field has a description, every text, list and map a bound, and nothing a default", () => {
-	const all = [...levels(structuralSchema(spec), "spec"), ...levels(structuralSchema(status), "status")];
-	expect(all.length).toBeGreaterThan(100);
-	expect(all.flatMap(faults)).toEqual([]);
-});
+test.each(kinds)(
+	"$kind: every field has a description, every text, list and map a bound, and nothing a default",
+	({ spec, status }) => {
+		const all = [...levels(structuralSchema(spec), "spec"), ...levels(structuralSchema(status), "status")];
+		expect(all.length).toBeGreaterThan(20);
+		expect(all.flatMap(faults)).toEqual([]);
+	},
+);
 
 function faults({ path, schema, isItem }: Level): string[] {
 	const { type, maxLength, maxItems, maxProperties, additionalProperties } = schema;
@@ -47,10 +49,17 @@ function levels(schema: StructuralSchema, path: string, isItem = false): Level[]
 	];
 }
 
-test("kubectl get shows the columns of the design", () => {
-	const [version] = customResourceDefinition(xmppFederationKind).spec.versions;
+test.each([
+	[xmppFederationKind, ["Domain", "Nodes", "Enabled", "Policy", "Ready", "Reason", "Age"], ["Upstream"]],
+	[
+		federationPolicyKind,
+		["Federation", "Default", "Enforcement", "Exceptions", "Accepted", "Programmed", "Age"],
+		["Reason"],
+	],
+])("kubectl get shows the columns of the design: $kind", (kind, always, wide) => {
+	const [version] = customResourceDefinition(kind).spec.versions;
 	const columns = version?.additionalPrinterColumns ?? [];
-	const names = (wide: boolean) => columns.filter(({ priority = 0 }) => priority > 0 === wide).map(({ name }) => name);
-	expect(names(false)).toEqual(["Domain", "Nodes", "Enabled", "Ready", "Reason", "Age"]);
-	expect(names(true)).toEqual(["Upstream"]);
+	const names = (inWide: boolean) =>
+		columns.filter(({ priority = 0 }) => priority > 0 === inWide).map(({ name }) => name);
+	expect([names(false), names(true)]).toEqual([always, wide]);
 });

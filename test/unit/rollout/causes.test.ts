@@ -2,12 +2,17 @@ import { describe, expect, test } from "vitest";
 import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
 import type { FederationInputs } from "../../../src/model/federation-inputs.ts";
 import type { FederationIntent } from "../../../src/model/intent.ts";
+import { policyOf } from "../../../src/model/policy/compile.ts";
 import { nodeRevision } from "../../../src/model/revision.ts";
 import { type AppliedNode, type Cause, causes, describeCause, valueLimit } from "../../../src/rollout/causes.ts";
 import { intentFields, secretFields } from "../../../src/rollout/intent-fields.ts";
 import { restartReasons } from "../../../src/rollout/reasons.ts";
 import { covers, restartTable } from "../../../src/rollout/restart-table.ts";
 import { base64, givenSecrets, inputs, modelled, sample } from "../fixtures/federation.ts";
+
+const partners = new Map([
+	["partner.example", { directions: new Set(["Incoming"] as const), source: "spec.exceptions" }],
+]);
 
 type Change = (spec: XmppFederation["spec"]) => void;
 
@@ -157,6 +162,24 @@ const cases: readonly (readonly [string, Change, Partial<FederationInputs>, read
 		() => {},
 		{ generated: { ...inputs.generated, link: base64("x".repeat(64)) } },
 		["R17 LinkSecretChanged generated link secret Node: gw-1 gw-2 inside"],
+	],
+	[
+		"defaultPolicy",
+		(spec) => void delete spec.defaultPolicy,
+		{},
+		["R17 PolicyChanged policy.default from Deny to Allow Node: gw-1 gw-2 inside"],
+	],
+	[
+		"-",
+		() => {},
+		{ policy: { name: "partners", effective: policyOf({ default: "Deny", exceptions: partners }) } },
+		["R17 PolicyChanged FederationPolicy partners: spec.exceptions from none to 1 (0c448a67) Node: gw-1 gw-2 inside"],
+	],
+	[
+		"-",
+		() => {},
+		{ policy: { name: "partners", effective: policyOf({ default: "Deny", exceptions: new Map() }, "Audit") } },
+		["R17 PolicyChanged FederationPolicy partners: spec.enforcement from Enforce to Audit Node: gw-1 gw-2 inside"],
 	],
 	["service.type", (spec) => void (spec.service = { type: "NodePort" }), {}, []],
 	["service.hostname", (spec) => void (spec.service = { hostname: "other.example.com" }), {}, []],

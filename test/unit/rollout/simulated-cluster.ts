@@ -51,6 +51,7 @@ export class SimulatedCluster {
 			uid: "1",
 			domains: example.domains,
 			orders,
+			policyLists: [],
 			ownUpstreams: nodes.map(({ name }) => name),
 			service: { type: "ClusterIP", annotations: {}, labels: {}, sourceRanges: [] },
 			nodeAddresses: [],

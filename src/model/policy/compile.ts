@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { defaults } from "../../api/defaults.ts";
+import { type FederationPolicySpec, mostPolicyDomains } from "../../api/federation-policy.ts";
+import { canonicalJson } from "../canonical-json.ts";
+import type { PolicyIntent } from "../intent.ts";
+import type { Problem } from "../problem.ts";
+import { readPattern } from "./domain.ts";
+import { directionsNamed, writeLists } from "./lists.ts";
+import type { Exception, PolicyRules } from "./rules.ts";
+
+/** A policy that can be enforced. */
+export interface CompiledPolicy {
+	readonly rules: PolicyRules;
+	readonly intent: PolicyIntent;
+	/** Texts of `intent.lists`, in their order. */
+	readonly lists: readonly string[];
+}
+
+export type Compilation =
+	| { readonly ok: true; readonly policy: CompiledPolicy }
+	| { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** The part of a ConfigMap that lists are read from. */
+export interface ListSource {
+	readonly data?: Readonly<Record<string, string>> | undefined;
+	readonly binaryData?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Lines that are told of one policy at most. */
+const mostBadLines = 10;
+/** Longest text that is quoted from a list, in characters. */
+const longestQuote = 64;
+
+/**
+ * Makes of a policy what gateways enforce, or says what is wrong with it. Where a domain stands several times,
+ * `exceptions` counts, and of several lists the directions come together.
+ *
+ * @param configMaps those that `exceptionsFrom` names and that exist
+ */
+export function compilePolicy(spec: FederationPolicySpec, configMaps: ReadonlyMap<string, ListSource>): Compilation {
+	const listed = new Map<string, Exception>();
+	const problems: Problem[] = [];
+	for (const [index, { configMapRef, direction }] of (spec.exceptionsFrom ?? []).entries()) {
+		const field = `spec.exceptionsFrom[${index}].configMapRef`;
+		const configMap = configMaps.get(configMapRef.name);
+		if (!configMap) {
+			const message = `ConfigMap "${configMapRef.name}" does not exist in this namespace. Create it, with one domain a line.`;
+			problems.push({ reason: "ConfigMapNotFound", field, message });
+			continue;
+		}
+		const source = `ConfigMap ${configMapRef.name}`;
+		const { patterns, bad } = readList(configMap);
+		if (bad.length > 0) problems.push({ reason: "InvalidExceptions", field, message: `${source}: ${tellBad(bad)}` });
+		const directions = directionsNamed(direction ?? defaults.policyDirection);
+		for (const pattern of patterns) {
+			const earlier = listed.get(pattern);
+			listed.set(
+				pattern,
+				earlier ? { ...earlier, directions: directions.union(earlier.directions) } : { directions, source },
+			);
+		}
+	}
+	const exceptions = new Map([
+		...listed,
+		...(spec.exceptions ?? []).map(({ domain, direction }): [string, Exception] => [
+			domain,
+			{ directions: directionsNamed(direction ?? defaults.policyDirection), source: "spec.exceptions" },
+		]),
+	]);
+	if (exceptions.size > mostPolicyDomains) {
+		const message = `has ${exceptions.size} domains with those of exceptions, and ${mostPolicyDomains} is the most. Use wildcards.`;
+		problems.push({ reason: "TooManyExceptions", field: "spec.exceptionsFrom", message });
+	}
+	if (problems.length > 0) return { ok: false, problems };
+	const enforcement = spec.enforcement ?? defaults.policyEnforcement;
+	return { ok: true, policy: policyOf({ default: spec.default, exceptions }, enforcement) };
+}
+
+/** The policy with these rules. */
+export function policyOf(rules: PolicyRules, enforcement: PolicyIntent["enforcement"] = "Enforce"): CompiledPolicy {
+	const lists = writeLists(rules.exceptions);
+	const digests = lists.map((text) => createHash("sha256").update(text).digest("hex"));
+	const intent = { default: rules.default, enforcement, exceptions: rules.exceptions.size, lists: digests };
+	return { rules, intent, lists };
+}
+
+/** Names what gateways enforce: 10 hexadecimal digits. Each reports what it enforces by this name. */
+export function policyDigest(policy: PolicyIntent): string {
+	return createHash("sha256").update(canonicalJson(policy)).digest("hex").slice(0, 10);
+}
+
+interface BadLine {
+	readonly key: string;
+	readonly line: number;
+	readonly text: string;
+}
+
+/** Reads the texts of a ConfigMap: one domain a line, what follows a # is a comment. */
+function readList({ data = {}, binaryData = {} }: ListSource): {
+	readonly patterns: readonly string[];
+	readonly bad: readonly BadLine[];
+} {
+	const patterns: string[] = [];
+	const bad: BadLine[] = Object.keys(binaryData).map((key) => ({ key, line: 1, text: "(no text)" }));
+	for (const key of Object.keys(data).toSorted()) {
+		for (const [index, line] of (data[key] ?? "").split("\n").entries()) {
+			const text = line.replace(/#.*/, "").trim();
+			if (text === "") continue;
+			const pattern = readPattern(text);
+			if (pattern === undefined) bad.push({ key, line: index + 1, text });
+			else patterns.push(pattern);
+		}
+	}
+	return { patterns, bad };
+}
+
+function tellBad(bad: readonly BadLine[]): string {
+	const told = bad.slice(0, mostBadLines).map(({ key, line, text }) => {
+		const quoted = JSON.stringify(text.length > longestQuote ? `${text.slice(0, longestQuote - 1)}…` : text);
+		return `${key} line ${line} ${quoted}`;
+	});
+	const others = bad.length > mostBadLines ? ` and ${bad.length - mostBadLines} more` : "";
+	return `${told.join(", ")}${others}: each line must be a domain such as example.com, or *.example.com; no address.`;
+}

@@ -1,0 +1,43 @@
+import { z } from "zod";
+import type { FederationPolicy } from "../../api/federation-policy.ts";
+import type { PolicyIntent } from "../intent.ts";
+import { type CompiledPolicy, policyOf } from "./compile.ts";
+
+/** Of the policies of one federation the one that is in force first: the oldest, then the first by name. */
+export function inOrder<Policy extends Pick<FederationPolicy, "metadata">>(
+	policies: readonly Policy[],
+): readonly Policy[] {
+	const key = ({ metadata }: Policy) => `${metadata.creationTimestamp ?? ""} ${metadata.name}`;
+	return policies.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** What is enforced; undefined where everything is let through without being looked at. */
+export type EffectivePolicy = Pick<CompiledPolicy, "intent" | "lists"> | undefined;
+
+/** What holds where there is no FederationPolicy. */
+export function withoutPolicy(defaultPolicy: "Allow" | "Deny"): EffectivePolicy {
+	return defaultPolicy === "Allow" ? undefined : denyAll;
+}
+
+/** What holds for a federation that starts with a policy that cannot be used. */
+export const denyAll: NonNullable<EffectivePolicy> = policyOf({ default: "Deny", exceptions: new Map() });
+
+/** What a node was given to enforce, as its recorded intent has it. */
+export type RecordedPolicy = { readonly known: true; readonly policy?: PolicyIntent } | { readonly known: false };
+
+const recorded = z.object({
+	policy: z
+		.object({
+			default: z.enum(["Allow", "Deny"]),
+			enforcement: z.enum(["Enforce", "Audit"]),
+			exceptions: z.number(),
+			lists: z.array(z.string()),
+		})
+		.exactOptional(),
+});
+
+/** @param intent as it was recorded, of whatever version of the operator */
+export function recordedPolicy(intent: unknown): RecordedPolicy {
+	const parsed = recorded.safeParse(intent);
+	return parsed.success ? { known: true, ...parsed.data } : { known: false };
+}
