@@ -25,4 +25,10 @@ export const defaults = {
 	defaultPolicy: "Allow",
 	policyEnforcement: "Enforce",
 	policyDirection: "Both",
+	/** R4-R7. Certificates and SASL EXTERNAL only where there is TLS. */
+	securityMode: "TLSRequired",
+	peerCertificates: "Strict",
+	saslExternal: "Offered",
+	dialbackMode: "Enabled",
+	platform: "Generic",
 } as const;

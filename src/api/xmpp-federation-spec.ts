@@ -5,6 +5,7 @@ import { policyDefault } from "./federation-policy.ts";
 import { mapByName, setOf } from "./lists.ts";
 import { dnsLabel, domainName, host, port } from "./names.ts";
 import { networkPolicy } from "./network-policy.ts";
+import { peers } from "./peers.ts";
 import { affinity, nodeSelector, priorityClassName, resources, tolerations } from "./placement.ts";
 import { matching, ruled } from "./rules.ts";
 import { security } from "./security.ts";
@@ -106,7 +107,16 @@ export const xmppFederationSpec = ruled(
 			description: "The internal XMPP server, which has the users of every domain. A node may override it.",
 		}),
 		nodes: nodes.meta({ description: "Gateway nodes. Each is one pod." }),
-		security: security.meta({ description: "How the gateway proves who it is." }).exactOptional(),
+		security: security
+			.meta({ description: "How the gateway proves who it is, and what it demands of peers." })
+			.exactOptional(),
+		peers: peers
+			.meta({
+				description:
+					"Settings for single peers. Of several entries for one peer the most specific one holds: its own domain, else " +
+					"the longest wildcard. What an entry leaves out is as in spec.security.",
+			})
+			.exactOptional(),
 		defaultPolicy: policyDefault
 			.meta({
 				description:
@@ -164,6 +174,17 @@ export const xmppFederationSpec = ruled(
 			!more.some((other) => other.toLowerCase() === domain.toLowerCase()),
 		message: "spec.domain is one of the domains already: leave it out of additionalDomains",
 		field: "additionalDomains",
+	},
+	{
+		cel:
+			"!has(self.peers) || self.peers.all(p, p.domain != self.domain.lowerAscii() && " +
+			"(!has(self.additionalDomains) || !self.additionalDomains.exists(d, d.lowerAscii() == p.domain)))",
+		holds: ({ peers: list = [], additionalDomains: more = [], domain }) => {
+			const own = new Set([domain, ...more].map((name) => name.toLowerCase()));
+			return !list.some((peer) => own.has(peer.domain));
+		},
+		message: "one of the federation's own domains is no peer: leave it out of peers",
+		field: "peers",
 	},
 	{
 		cel:

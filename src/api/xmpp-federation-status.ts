@@ -97,13 +97,48 @@ const finishedRollout = z.object({
 	total,
 });
 
+const securityMode = z.enum(["NoTLS", "TLSOptional", "TLSRequired"]);
+const saslUse = z.enum(["Required", "Offered", "Disabled"]);
+const security = z.object({
+	mode: securityMode.meta({ description: "Whether traffic is encrypted." }),
+	peerCertificates: z
+		.enum(["Strict", "Opportunistic"])
+		.meta({ description: "Whether certificates of peers must verify. Absent with NoTLS." })
+		.exactOptional(),
+	saslExternal: z
+		.object({
+			incoming: saslUse.meta({ description: "On streams that peers open." }),
+			outgoing: saslUse.meta({ description: "On streams to peers." }),
+		})
+		.meta({ description: "Identification by certificate. Absent with NoTLS." })
+		.exactOptional(),
+	dialback: z
+		.object({ mode: z.enum(["Enabled", "Disabled"]).meta({ description: "Whether it is used." }) })
+		.meta({ description: "Identification by DNS." }),
+});
+
 /** The settings in force, with every default filled in. */
 const effective = z.object({
 	image: text(512).meta({ description: "Gateway image." }),
 	imageFrom: z.enum(["Spec", "Operator"]).meta({
 		description: "Spec: spec.image chose it. Operator: the operator did, and a newer operator does not change it.",
 	}),
-	securityMode: z.enum(["TLSRequired"]).meta({ description: "Whether traffic with peers is encrypted." }),
+	securityMode: securityMode.meta({ description: "Whether traffic with peers without an entry is encrypted." }),
+	security: security.meta({ description: "How peers without an entry are identified." }).exactOptional(),
+	peers: z
+		.array(
+			z.object({
+				domain: text(255, 1).meta({ description: "Domain, or *.DOMAIN." }),
+				security: security.meta({ description: "How it is identified." }),
+			}),
+		)
+		.max(500)
+		.meta({
+			description: "Settings for single peers, with what they take from their platform and from spec.security.",
+			"x-kubernetes-list-type": "map",
+			"x-kubernetes-list-map-keys": ["domain"],
+		})
+		.exactOptional(),
 	certificate: z
 		.enum(["SelfSigned", "Given"])
 		.meta({ description: "Where the certificate that peers see comes from." }),

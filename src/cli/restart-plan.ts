@@ -224,7 +224,7 @@ function possibleCauses(
 }
 
 function secretNames({ spec: { security } }: StoredFederation) {
-	return { certificate: security?.certificate?.secretName, dialback: security?.dialback?.secretRef.name };
+	return { certificate: security?.certificate?.secretName, dialback: security?.dialback?.secretRef?.name };
 }
 
 /** What makes two causes the same, whichever nodes they are about. */

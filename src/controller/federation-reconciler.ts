@@ -52,7 +52,7 @@ export interface ReconcilerParts {
 type Facts = Partial<
 	Pick<
 		FederationObservation,
-		"intent" | "certificate" | "dialback" | "imageFrom" | "problems" | "remarks" | "obstacles" | "acting"
+		"intent" | "certificate" | "dialback" | "imageFrom" | "problems" | "warnings" | "remarks" | "obstacles" | "acting"
 	>
 > & { readonly drifted?: ReadonlySet<string> };
 
@@ -213,12 +213,13 @@ class FederationRun {
 		const facts = () => ({
 			intent,
 			drifted,
+			warnings: model.warnings,
 			remarks: model.remarks,
 			certificate: {
 				...model.certificate,
 				source: security?.certificate ? ("Given" as const) : ("SelfSigned" as const),
 			},
-			dialback: security?.dialback ? ("Given" as const) : ("Generated" as const),
+			dialback: security?.dialback?.secretRef ? ("Given" as const) : ("Generated" as const),
 			imageFrom: image === undefined ? ("Operator" as const) : ("Spec" as const),
 			obstacles: writer.obstacles,
 		});
@@ -347,6 +348,7 @@ function observation(
 		plan: intent && desired ? plan(desired, nodes, intent.orders) : nothingToDo,
 		causes: differs ? causesOf(intent, applied, earlier) : [],
 		intent,
+		warnings: facts.warnings ?? [],
 		remarks: facts.remarks ?? [],
 		certificate: facts.certificate,
 		dialback: facts.dialback ?? "Generated",

@@ -34,7 +34,7 @@ export async function gatherInputs(
 	writer: FederationWriter,
 ): Promise<Omit<FederationInputs, "defaults"> | undefined> {
 	const { certificate, dialback } = federation.spec.security ?? {};
-	const names = [certificate?.secretName, dialback?.secretRef.name].filter((name) => name !== undefined);
+	const names = [certificate?.secretName, dialback?.secretRef?.name].filter((name) => name !== undefined);
 	const given = await secretWatches.use(key, federation.metadata.namespace, [...new Set(names)]);
 	const generated = await ensureGenerated(key, federation, caches, writer);
 	if (!generated) return undefined;
@@ -43,7 +43,7 @@ export async function gatherInputs(
 	return {
 		generated: { ...generated, ...(selfSigned && { selfSigned }) },
 		certificate: contentOf(certificate && given.get(certificate.secretName)),
-		dialback: contentOf(dialback && given.get(dialback.secretRef.name)),
+		dialback: contentOf(dialback?.secretRef && given.get(dialback.secretRef.name)),
 		chosenImage: chosenImage(federation.status),
 		carriedOutRestarts: carriedOutRestarts(key, caches, writer),
 	};

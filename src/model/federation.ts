@@ -1,5 +1,6 @@
 import { defaults as fieldDefaults } from "../api/defaults.ts";
 import type { XmppFederation, XmppFederationNode } from "../api/xmpp-federation.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import {
 	type CertificateFacts,
 	inspectCertificate,
@@ -21,6 +22,7 @@ import type {
 	ServiceIntent,
 } from "./intent.ts";
 import { internalServiceName, linksServiceName, linkTlsName, serviceHost } from "./names.ts";
+import { defaultSecurity, peerSecurities, securityProblems, securityWarnings } from "./peer-security.ts";
 import { withoutPolicy } from "./policy/in-force.ts";
 import { linkPort, xmppServerPort } from "./ports.ts";
 import type { Problem } from "./problem.ts";
@@ -36,6 +38,8 @@ export type FederationModel =
 			readonly certificate: CertificateFacts;
 			/** What is wrong with annotations: it keeps nothing from being carried out but what they ask for. */
 			readonly remarks: readonly Problem[];
+			/** What is carried out as it stands, but hardly as it was meant. */
+			readonly warnings: readonly Problem[];
 	  }
 	| {
 			readonly ok: false;
@@ -49,8 +53,11 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 	const domains = localDomains(federation);
 	const certificate = certificateOf(federation, inputs, domains, now);
 	const dialback = dialbackOf(federation, inputs);
-	const problems = [certificate, dialback].flatMap((part) => (part.ok ? [] : [part.problem]));
-	if (!certificate.ok || !dialback.ok) {
+	const problems = [
+		...[certificate, dialback].flatMap((part) => (part.ok ? [] : [part.problem])),
+		...securityProblems(federation.spec),
+	];
+	if (!certificate.ok || !dialback.ok || problems.length > 0) {
 		const unusable = certificate.ok ? undefined : certificate.unusable;
 		return { ok: false, problems, ...(unusable && { certificate: unusable }) };
 	}
@@ -67,6 +74,7 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 		...intentOf(federation, inputs, secretDigests, now),
 		secrets,
 		certificate: certificate.value.facts,
+		warnings: securityWarnings(federation.spec),
 	};
 }
 
@@ -138,6 +146,7 @@ function federationIntent(
 		secrets: secretDigests,
 		...(policy && { policy: policy.intent }),
 		...(drainSeconds !== fieldDefaults.drainSeconds && { drainSeconds }),
+		...security(spec),
 	};
 	const upstream = hostPort(spec.upstream, clusterDomain);
 	const restart = (node: string) => {
@@ -175,6 +184,15 @@ function federationIntent(
 		...((spec.resolver?.enabled ?? fieldDefaults.resolverEnabled)
 			? { resolver: resolver(common, upstream, spec, inputs) }
 			: {}),
+	};
+}
+
+function security(spec: XmppFederation["spec"]): Pick<NodeIntent, "security" | "peers"> {
+	const chosen = defaultSecurity(spec);
+	const peers = peerSecurities(spec);
+	return {
+		...(canonicalJson(chosen) !== canonicalJson(defaultSecurity({})) && { security: chosen }),
+		...(Object.keys(peers).length > 0 && { peers }),
 	};
 }
 

@@ -49,6 +49,21 @@ export interface SecretDigests {
 	readonly link: string;
 }
 
+/** How a peer and the gateway know each other (R4-R7). Certificates and SASL EXTERNAL are absent with NoTLS. */
+export interface PeerSecurityIntent {
+	readonly mode: "NoTLS" | "TLSOptional" | "TLSRequired";
+	readonly peerCertificates?: "Strict" | "Opportunistic";
+	readonly saslExternal?: {
+		/** On streams that peers open. */
+		readonly incoming: SaslUse;
+		/** On streams to peers. */
+		readonly outgoing: SaslUse;
+	};
+	readonly dialback: { readonly mode: "Enabled" | "Disabled" };
+}
+
+export type SaslUse = "Required" | "Offered" | "Disabled";
+
 /**
  * Everything that decides what one node runs. Two nodes with equal intents run the same; a node restarts when its
  * intent changes and never otherwise. A field added here later must be absent while it has its default, or an upgrade
@@ -83,6 +98,10 @@ export interface NodeIntent {
 	readonly policy?: PolicyIntent;
 	/** Seconds for streams to end when the node stops. Absent: the default. */
 	readonly drainSeconds?: number;
+	/** For peers without an entry in `peers`. Absent: the defaults (`defaultSecurity({})`). */
+	readonly security?: PeerSecurityIntent;
+	/** By domain; with `*.` for that domain and all its subdomains. Absent: none. */
+	readonly peers?: Readonly<Record<string, PeerSecurityIntent>>;
 	/** When a restart of the node was last asked for (`RestartOrder.at`). Absent: never. */
 	readonly requestedAt?: string;
 }

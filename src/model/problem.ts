@@ -14,7 +14,9 @@ export interface Problem {
 		| "InvalidAnnotation"
 		| "ObjectConflict"
 		| "Forbidden"
-		| "ApplyFailed";
+		| "ApplyFailed"
+		| "DoubtfulSecurity"
+		| "PlatformLimited";
 	/** Path in the resource, for example `spec.security.certificate.secretName`. Empty where no field is to blame. */
 	readonly field: string;
 	readonly message: string;

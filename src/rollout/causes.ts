@@ -199,7 +199,17 @@ function narrowed(reason: RestartReason, field: string, from: unknown, to: unkno
 			const part = /^[A-Za-z][\w-]*$/.test(only) ? `.${only}` : `[${JSON.stringify(only)}]`;
 			return narrowed(reason, field + part, from[only], to[only]);
 		}
+		return changeOf(reason, field, picked(from, differing), picked(to, differing));
 	}
+	return changeOf(reason, field, from, to);
+}
+
+/** Of many peers only those that changed. */
+function picked(value: Readonly<Record<string, unknown>>, names: readonly string[]): unknown {
+	return Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
+}
+
+function changeOf(reason: RestartReason, field: string, from: unknown, to: unknown): Entry {
 	return {
 		...entryOf(reason, field),
 		...(from !== undefined && { from: shownValue(from) }),

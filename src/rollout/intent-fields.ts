@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defaults } from "../api/defaults.ts";
 import type { FederationIntent, NodeIntent, PolicyIntent, SecretDigests } from "../model/intent.ts";
+import { defaultSecurity } from "../model/peer-security.ts";
 import { orderAnnotations } from "../model/rollout-orders.ts";
 import type { RestartReason } from "./reasons.ts";
 
@@ -52,6 +53,12 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 		field: () => "spec.rollout.drainSeconds",
 		shown: (seconds) => seconds ?? defaults.drainSeconds,
 	},
+	security: {
+		reason: "SecurityChanged",
+		field: () => "spec.security",
+		shown: (security) => security ?? defaultSecurity({}),
+	},
+	peers: { reason: "PeerChanged", field: () => "spec.peers", shown: shownPeers },
 	requestedAt: {
 		reason: "Requested",
 		field: () => `metadata.annotations[${orderAnnotations.restart}]`,
@@ -59,6 +66,11 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 	},
 	placement: { reason: "PlacementChanged", field: ({ name }) => `spec.nodes[${name}]` },
 };
+
+/** As they stand in the resource, by domain. */
+function shownPeers(peers: unknown): unknown {
+	return Object.fromEntries(Object.entries(peers ?? {}).map(([domain, security]) => [domain, { security }]));
+}
 
 /** Digests of secrets: that they changed is told, never what they are. */
 export const secretFields: Readonly<Record<keyof SecretDigests, { reason: RestartReason; field: string }>> = {

@@ -71,6 +71,18 @@ export const restartReasons = {
 		live: false,
 		meaning: "The local domains changed.",
 	},
+	SecurityChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: true,
+		meaning: "What is demanded of peers in general changed: TLS, certificates, SASL EXTERNAL, dialback.",
+	},
+	PeerChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: true,
+		meaning: "What is demanded of single peers changed.",
+	},
 	CertificateChanged: {
 		rule: "R17",
 		scope: "Node",

@@ -18,6 +18,7 @@ const internalServices =
 	"The Services of routers and resolver are changed at once; the resolver follows new addresses.";
 const ifInForce = "Nothing while another policy of the federation is in force.";
 const toPod = "Copied to the pod.";
+const inherited = "Peers whose entry leaves it out change with it.";
 
 /** Rows of each kind, by its name. */
 export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
@@ -48,6 +49,13 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "nodes[].tolerations.*", reasons: ["PlacementChanged"], note: toPod },
 		{ field: "nodes[].affinity.*", reasons: ["PlacementChanged"], note: toPod },
 		{ field: "nodes[].priorityClassName", reasons: ["PlacementChanged"], note: toPod },
+		{ field: "security.mode", reasons: ["SecurityChanged", "PeerChanged"], note: inherited },
+		{ field: "security.peerCertificates", reasons: ["SecurityChanged", "PeerChanged"], note: inherited },
+		{ field: "security.saslExternal.*", reasons: ["SecurityChanged", "PeerChanged"], note: inherited },
+		{ field: "security.dialback.mode", reasons: ["SecurityChanged", "PeerChanged"], note: inherited },
+		{ field: "peers[].domain", reasons: ["PeerChanged"], note: "" },
+		{ field: "peers[].platform", reasons: ["PeerChanged"], note: "Where it sets something that the entry leaves out." },
+		{ field: "peers[].security.*", reasons: ["PeerChanged"], note: "" },
 		{
 			field: "defaultPolicy",
 			reasons: ["PolicyChanged"],

@@ -24,6 +24,8 @@ export interface FederationObservation {
 	readonly plan: Plan;
 	/** Why nodes are not at their intent. */
 	readonly causes: readonly Cause[];
+	/** What is carried out as it stands, but hardly as it was meant. */
+	readonly warnings: readonly Problem[];
 	/** What is wrong with annotations. */
 	readonly remarks: readonly Problem[];
 	/** What DNS says of the federation's names; undefined while nothing was asked. */

@@ -1,4 +1,5 @@
 import type { Condition } from "../api/conditions.ts";
+import { defaultSecurity } from "../model/peer-security.ts";
 import { type Progress, progress } from "../rollout/progress.ts";
 import { accepted } from "./accepted.ts";
 import { certificateValid } from "./certificate-valid.ts";
@@ -70,10 +71,16 @@ function effective(
 	{ certificate, dialback, imageFrom }: FederationObservation,
 	intent: NonNullable<FederationObservation["intent"]>,
 ) {
+	// The same at every node.
+	const [node] = intent.nodes;
+	const security = node?.security ?? defaultSecurity({});
+	const peers = Object.entries(node?.peers ?? {});
 	return {
-		image: intent.nodes[0]?.image ?? "",
+		image: node?.image ?? "",
 		imageFrom,
-		securityMode: "TLSRequired" as const,
+		securityMode: security.mode,
+		security,
+		...(peers.length > 0 && { peers: peers.map(([domain, settings]) => ({ domain, security: settings })) }),
 		certificate: certificate && "source" in certificate ? certificate.source : ("Given" as const),
 		dialback,
 		service: {

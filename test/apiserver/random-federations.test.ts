@@ -102,7 +102,7 @@ function expectClear(error: unknown, name: string): void {
 async function giveSecrets(client: KubernetesClient, federation: FederationObject): Promise<void> {
 	const { namespace = "" } = federation.metadata;
 	const { security } = specOf(federation);
-	const names = [security?.certificate?.secretName, security?.dialback?.secretRef.name];
+	const names = [security?.certificate?.secretName, security?.dialback?.secretRef?.name];
 	for (const name of new Set(names.filter((given) => given !== undefined))) {
 		const data = { "tls.crt": certificate, "tls.key": key, secret: base64("s".repeat(32)) };
 		try {

@@ -22,8 +22,10 @@ export const withLimits = (fields: Fields) => withNode({ resources: { limits: fi
 export const withRequests = (fields: Fields) => withNode({ resources: { requests: fields } });
 export const withService = (service: Fields) => federation({ service });
 export const withInternalService = (internalService: Fields) => federation({ internalService });
-export const withPeer = (list: "internal" | "monitoring", peer: Fields) =>
+export const withNetworkPeer = (list: "internal" | "monitoring", peer: Fields) =>
 	federation({ networkPolicy: { [list]: [peer] } });
+export const withSecurity = (security: Fields) => federation({ security });
+export const withPeer = (peer: Fields) => federation({ peers: [{ domain: "peer.example", ...peer }] });
 export const withHost = (host: unknown) => federation({ upstream: { host } });
 
 /** A domain of the given length. */

@@ -145,12 +145,6 @@ export const invalidFederations: readonly InvalidCase[] = [
 		notOf("object"),
 	),
 	invalid(
-		"dialback: no reference",
-		federation({ security: { dialback: {} } }),
-		"spec.security.dialback.secretRef",
-		missing,
-	),
-	invalid(
 		"dialback: no name",
 		federation({ security: { dialback: { secretRef: {} } } }),
 		"spec.security.dialback.secretRef.name",

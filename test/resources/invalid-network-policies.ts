@@ -1,4 +1,4 @@
-import { type Fields, federation, withPeer } from "./builders.ts";
+import { type Fields, federation, withNetworkPeer } from "./builders.ts";
 import type { InvalidCase } from "./cases.ts";
 import { invalid, missing, notAKey, notALabelValue, notANetwork, notOf, notOneOf } from "./refusals.ts";
 
@@ -17,7 +17,7 @@ export const invalidNetworkPolicies: readonly InvalidCase[] = [
 	...peerLists.flatMap((list) => {
 		const peer = `spec.networkPolicy.${list}[0]`;
 		const wrong = (what: string, value: Fields, field: string, says: InvalidCase["says"]) =>
-			invalid(`network policy: ${list}: ${what}`, withPeer(list, value), `${peer}${field}`, says);
+			invalid(`network policy: ${list}: ${what}`, withNetworkPeer(list, value), `${peer}${field}`, says);
 		return [
 			invalid(
 				`network policy: ${list}: nobody`,

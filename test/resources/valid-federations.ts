@@ -8,8 +8,8 @@ import {
 	withHost,
 	withInternalService,
 	withLimits,
+	withNetworkPeer,
 	withNode,
-	withPeer,
 	withRequests,
 	withService,
 	withToleration,
@@ -21,7 +21,7 @@ function sample(file: string): Resource {
 	return parse(readFileSync(join(root, "deploy/samples", file), "utf8"));
 }
 
-export const validCases: readonly ValidCase[] = [
+export const validFederations: readonly ValidCase[] = [
 	{ name: "sample: smallest", resource: sample("smallest.yaml") },
 	{ name: "sample: full", resource: sample("full.yaml") },
 	{ name: "domain in upper case", resource: federation({ domain: "StandAloneCluster.EXAMPLE.com" }) },
@@ -109,15 +109,15 @@ export const validCases: readonly ValidCase[] = [
 	...(["internal", "monitoring"] as const).flatMap((list) => [
 		{
 			name: `network policy: ${list}: all pods`,
-			resource: withPeer(list, { podSelector: {}, namespaceSelector: {} }),
+			resource: withNetworkPeer(list, { podSelector: {}, namespaceSelector: {} }),
 		},
 		{
 			name: `network policy: ${list}: block`,
-			resource: withPeer(list, { ipBlock: { cidr: "10.0.0.0/8", except: ["10.1.0.0/16", "10.0.0.0/9"] } }),
+			resource: withNetworkPeer(list, { ipBlock: { cidr: "10.0.0.0/8", except: ["10.1.0.0/16", "10.0.0.0/9"] } }),
 		},
 		...["podSelector", "namespaceSelector"].map((selector) => ({
 			name: `network policy: ${list}: ${selector}`,
-			resource: withPeer(list, {
+			resource: withNetworkPeer(list, {
 				[selector]: {
 					matchLabels: { "example.com/a": "" },
 					matchExpressions: [

@@ -1,18 +1,22 @@
-import type { InvalidCase } from "./cases.ts";
+import type { InvalidCase, ValidCase } from "./cases.ts";
 import { hostileFederations } from "./hostile-federations.ts";
 import { invalidDns } from "./invalid-dns.ts";
 import { invalidFederations } from "./invalid-federations.ts";
 import { invalidNetworkPolicies } from "./invalid-network-policies.ts";
 import { invalidNodes } from "./invalid-nodes.ts";
+import { invalidSecurity } from "./invalid-security.ts";
 import { invalidServices } from "./invalid-services.ts";
+import { validFederations } from "./valid-federations.ts";
+import { validSecurity } from "./valid-security.ts";
 
-export { validCases } from "./valid-federations.ts";
+export const validCases: readonly ValidCase[] = [...validFederations, ...validSecurity];
 
 export const invalidCases: readonly InvalidCase[] = [
 	...invalidFederations,
 	...invalidNodes,
 	...invalidNetworkPolicies,
 	...invalidDns,
+	...invalidSecurity,
 	...invalidServices,
 	...hostileFederations,
 ];

@@ -111,8 +111,8 @@ const cases: readonly (readonly [string, Change, Partial<FederationInputs>, read
 		(spec) => void (node(spec, 0).resources = { ...node(spec, 0).resources, limits: { cpu: 2, memory: "512Mi" } }),
 		{},
 		[
-			'R17 PlacementChanged spec.nodes[gw-1].resources.limits from {"cpu":2,"ephemeral-storage":"1Gi","memory":"256Mi"} ' +
-				'to {"cpu":2,"memory":"512Mi"} Node: gw-1',
+			'R17 PlacementChanged spec.nodes[gw-1].resources.limits from {"ephemeral-storage":"1Gi","memory":"256Mi"} ' +
+				'to {"memory":"512Mi"} Node: gw-1',
 		],
 	],
 	[
@@ -144,6 +144,67 @@ const cases: readonly (readonly [string, Change, Partial<FederationInputs>, read
 		(spec) => void delete node(spec, 0).priorityClassName,
 		{},
 		["R17 PlacementChanged spec.nodes[gw-1].priorityClassName from edge Node: gw-1"],
+	],
+	[
+		"security.mode",
+		(spec) => void (spec.security = { ...spec.security, mode: "TLSOptional" }),
+		{},
+		[
+			"R17 SecurityChanged spec.security.mode from TLSRequired to TLSOptional Node: gw-1 gw-2 inside",
+			// Those that leave their mode out.
+			'R17 PeerChanged spec.peers["webex.example"].security.mode from TLSRequired to TLSOptional Node: gw-1 gw-2 inside',
+		],
+	],
+	[
+		"security.peerCertificates",
+		(spec) => void (spec.security = { ...spec.security, peerCertificates: "Opportunistic" }),
+		{},
+		[
+			"R17 SecurityChanged spec.security.peerCertificates from Strict to Opportunistic Node: gw-1 gw-2 inside",
+			'R17 PeerChanged spec.peers["sametime.example"].security.peerCertificates from Strict to Opportunistic Node: gw-1 gw-2 inside',
+		],
+	],
+	[
+		"security.saslExternal.incoming",
+		(spec) => void (spec.security = { ...spec.security, saslExternal: { incoming: "Required" } }),
+		{},
+		[
+			"R17 SecurityChanged spec.security.saslExternal.incoming from Offered to Required Node: gw-1 gw-2 inside",
+			'R17 PeerChanged spec.peers["webex.example"].security.saslExternal.incoming from Offered to Required Node: gw-1 gw-2 inside',
+		],
+	],
+	[
+		"security.dialback.mode",
+		(spec) => void (spec.security = { ...spec.security, dialback: { ...spec.security?.dialback, mode: "Disabled" } }),
+		{},
+		[
+			"R17 SecurityChanged spec.security.dialback.mode from Enabled to Disabled Node: gw-1 gw-2 inside",
+			'R17 PeerChanged spec.peers["webex.example"].security.dialback.mode from Enabled to Disabled Node: gw-1 gw-2 inside',
+		],
+	],
+	[
+		"peers[].domain",
+		(spec) => void spec.peers?.pop(),
+		{},
+		[
+			'R17 PeerChanged spec.peers["sametime.example"] from {"security":{"dialback":{"mode":"Enabled"},"mode":"TLSRequired","peerCertificates":"Strict","saslExternal":{"incoming":"Offered","outgoing":"Offered"}}} Node: gw-1 gw-2 inside',
+		],
+	],
+	[
+		"peers[].platform",
+		(spec) => void Object.assign(spec.peers?.[2] ?? {}, { platform: "Generic" }),
+		{},
+		[
+			'R17 PeerChanged spec.peers["webex.example"].security.peerCertificates from Opportunistic to Strict Node: gw-1 gw-2 inside',
+		],
+	],
+	[
+		"peers[].security.mode",
+		(spec) => void Object.assign(spec.peers?.[0] ?? {}, { security: { mode: "NoTLS" } }),
+		{},
+		[
+			'R17 PeerChanged spec.peers["partner.example"].security from {"dialback":{"mode":"Disabled"},"mode":"TLSRequired","peerCertificates":"Strict","saslExternal":{"incoming":"Required","outgoing":"Required"}} to {"dialback":{"mode":"Enabled"},"mode":"NoTLS"} Node: gw-1 gw-2 inside',
+		],
 	],
 	[
 		"security.certificate.secretName",

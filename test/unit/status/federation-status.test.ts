@@ -54,6 +54,7 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 		nodes,
 		plan: plan(desired, nodes),
 		causes: causes(changes.intent ?? intent, nodes),
+		warnings: [],
 		remarks: [],
 		services,
 		dns,
