@@ -4,11 +4,22 @@ import { xmppDomain } from "./domain.ts";
 import { credentialNames, type GatewayLayout, podLayout } from "./layout.ts";
 import { luaString } from "./lua.ts";
 
+/** What a component has of modules beside Prosody's own for streams. */
+const domainModules = [
+	"xmppfed_incoming",
+	"xmppfed_outgoing",
+	"xmppfed_peer_incoming",
+	"xmppfed_peer_outgoing",
+	"xmppfed_peer_security",
+	"xmppfed_routers",
+	"xmppfed_second_try",
+];
+
 /**
  * The Prosody configuration of an Enabled node's federation connection manager.
  *
- * Peers: encryption both ways; a certificate that verifies is used for SASL EXTERNAL (XEP-0178), else the peer is
- * identified by dialback inside TLS (XEP-0220), with the secret that all nodes share (R7).
+ * What is demanded of peers is in no file of it, but in the setting "security" (`settings.ts`). All nodes share the
+ * dialback secret (R7).
  *
  * @throws {Error} for a Disabled node, which has none (R1).
  */
@@ -22,7 +33,10 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 		"-- Streams with peers",
 		assignment("s2s_interfaces", layout.interfaces),
 		assignment("s2s_ports", [layout.federationPort]),
-		assignment("s2s_require_encryption", true),
+		"-- What is demanded of each peer is decided by mod_xmppfed_peer_security. An image that lacks it must not let everybody",
+		"-- in: it lacks this script too, and does not start.",
+		`RunScript(${luaString(`${layout.moduleDirectory}/xmppfed_encryption_by_peer.lua`)})`,
+		assignment("s2s_require_encryption", false),
 		assignment("s2s_secure_auth", false),
 		`dialback_secret = ${credential(credentialNames.dialback)}`,
 		"-- A peer's domain that is not there is asked for again after a minute",
@@ -53,7 +67,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 		"-- The local domains",
 		...node.domains.flatMap((domain) => [
 			`Component ${luaString(xmppDomain(domain))} ${luaString("component")}`,
-			`\t${assignment("modules_enabled", ["xmppfed_peer_security", "xmppfed_routers", "xmppfed_incoming", "xmppfed_outgoing"])}`,
+			`\t${assignment("modules_enabled", domainModules)}`,
 		]),
 		"",
 	].join("\n");

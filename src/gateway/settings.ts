@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../model/canonical-json.ts";
-import type { NodeIntent } from "../model/intent.ts";
+import type { NodeIntent, PeerSecurityIntent } from "../model/intent.ts";
+import { defaultSecurity } from "../model/peer-security.ts";
+import { xmppDomain } from "./domain.ts";
 
 /**
  * Settings that the processes of a node take over while they run (deploy/gateway/modules/mod_xmppfed_settings.lua): files
@@ -23,8 +25,19 @@ export function settingsFiles(node: NodeIntent): SettingsFiles {
  * Each setting by its name, in small letters, digits and hyphens. One that has its default is left out: a value here is
  * written as JSON and handed to those modules that watch its name.
  */
-function settings(_node: NodeIntent): Readonly<Record<string, unknown>> {
-	return {};
+function settings({ security, peers }: NodeIntent): Readonly<Record<string, unknown>> {
+	return {
+		...((security ?? peers) !== undefined && { security: securitySetting(security, peers) }),
+	};
+}
+
+/** Read by mod_xmppfed_peer_settings. Domains as they stand in XMPP addresses. */
+function securitySetting(security: PeerSecurityIntent | undefined, peers: NodeIntent["peers"] = {}) {
+	const byDomain = Object.entries(peers).map(([domain, settingsOfPeer]) => [
+		domain.startsWith("*.") ? `*.${xmppDomain(domain.slice(2))}` : xmppDomain(domain),
+		settingsOfPeer,
+	]);
+	return { default: security ?? defaultSecurity({}), peers: Object.fromEntries(byDomain) };
 }
 
 /**

@@ -33,7 +33,7 @@ describe("a peer without TLS", () => {
 		stream.send(`<db:result from='plain.lab' to='${local.domain}'>key</db:result>`);
 		await stream.receive("<policy-violation");
 		await waitFor("the stream to be closed", () => stream.closed);
-		expect(stream.received).toContain("Encryption is required");
+		expect(stream.received).toContain("TLS is required");
 	});
 
 	test("that is sent to gets nothing, and the sender an error", async () => {

@@ -20,6 +20,7 @@
 module:set_global();
 
 local errors = require "prosody.util.error";
+local st = require "prosody.util.stanza";
 local backlog = module:depends("xmppfed_backlog");
 local bounce = module:require "xmppfed_bounce".bounce;
 
@@ -94,14 +95,40 @@ local function consume(queue, session)
 	end
 end
 
+local adopted; -- what the stream that is created next takes over from one that failed
+
 -- mod_s2s has put the first stanza into a queue of its own
 local function on_created(event)
 	local session = event.session;
-	local queue = backlog.queue();
-	for stanza in session.sendq:consume() do queue:push(stanza); end
+	local queue;
+	if adopted then
+		queue = adopted.queue;
+		for name, value in pairs(adopted.fields) do session[name] = value; end
+		adopted = nil;
+	else
+		queue = backlog.queue();
+		for stanza in session.sendq:consume() do queue:push(stanza); end
+	end
 	function queue:consume() return consume(self, session); end
 	session.sendq, session.bounce_sendq, session.xmppfed_opening = queue, bounce_sendq, true;
 	outgoing, opening = outgoing + 1, opening + 1;
+end
+
+-- Opens a stream in place of one that failed, for what waits for that one. `fields` are set at the new session. False
+-- where nothing waits, or no stream can be opened.
+function reopen(session, fields)
+	local queue = session.sendq;
+	if not queue or queue:count() == 0 then return false; end
+	adopted = { queue = queue, fields = fields };
+	hosts[session.from_host].events.fire_event("route/remote", {
+		from_host = session.from_host;
+		to_host = session.to_host;
+		stanza = st.message(); -- mod_s2s opens a stream only for a stanza; this one is not sent
+	});
+	local opened = adopted == nil;
+	adopted = nil;
+	if opened then session.sendq = nil; end
+	return opened;
 end
 
 local function on_established(event)

@@ -62,21 +62,30 @@ end
 module:hook("s2sin-established", on_established);
 module:hook("s2sout-established", on_established);
 
-module:hook("s2s-destroyed", function (event)
-	local peer, local_domain = peer_of(event.session);
-	local reason = event.reason;
-	if not peer or not reason then return; end -- a stream that was closed in order has no reason
-	if type(reason) == "table" then reason = reason.text or reason.condition; end
+local function on_failure(peer, local_domain, direction, reason)
 	reason = tostring(reason);
 	-- No character is cut in two
 	if #reason > max_reason then reason = reason:sub(1, max_reason):gsub("[\xC0-\xFF]?[\x80-\xBF]*$", "").."…"; end
 	remember_failure(peer, {
 		peer = peer;
 		["local"] = local_domain;
-		direction = event.session.direction;
+		direction = direction;
 		at = datetime();
 		reason = reason;
 	});
+end
+
+module:hook("s2s-destroyed", function (event)
+	local peer, local_domain = peer_of(event.session);
+	local reason = event.reason;
+	if not peer or not reason then return; end -- a stream that was closed in order has no reason
+	if type(reason) == "table" then reason = reason.text or reason.condition; end
+	on_failure(peer, local_domain, event.session.direction, reason);
+end);
+
+-- One of several peers on a stream that stays
+module:hook("xmppfed-peer-refused", function (event)
+	on_failure(event.peer, event["local"], event.direction, event.reason);
 end);
 
 local function tls_of(conn)

@@ -12,6 +12,15 @@ export interface Pem {
 	readonly key: string;
 }
 
+export interface CertificateOptions {
+	/** In 30 days where absent. */
+	readonly notAfter?: Date;
+	readonly usages?: readonly x509.ExtendedKeyUsageType[];
+}
+
+export const serverAuthOnly: readonly x509.ExtendedKeyUsageType[] = [x509.ExtendedKeyUsage.serverAuth];
+const bothUsages = [...serverAuthOnly, x509.ExtendedKeyUsage.clientAuth];
+
 /** A certificate authority of the tests. */
 export class Authority {
 	readonly certificate: string;
@@ -39,8 +48,8 @@ export class Authority {
 	}
 
 	/** A certificate for the domains, for servers and clients as XMPP servers are both. */
-	async issue(domains: readonly string[]): Promise<Pem> {
-		return await makeCertificate(domains, { issuer: this.#issuer.subject, signingKey: this.#keys.privateKey });
+	async issue(domains: readonly string[], options: CertificateOptions = {}): Promise<Pem> {
+		return await makeCertificate(domains, options, { issuer: this.#issuer.subject, signingKey: this.#keys.privateKey });
 	}
 }
 
@@ -51,6 +60,7 @@ export async function selfSigned(domains: readonly string[]): Promise<Pem> {
 
 async function makeCertificate(
 	domains: readonly string[],
+	{ notAfter = new Date(Date.now() + 30 * 86_400_000), usages = bothUsages }: CertificateOptions = {},
 	signer?: { readonly issuer: string; readonly signingKey: webcrypto.CryptoKey },
 ): Promise<Pem> {
 	const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
@@ -58,14 +68,14 @@ async function makeCertificate(
 	const certificate = await x509.X509CertificateGenerator.create({
 		subject,
 		issuer: signer?.issuer ?? subject,
-		notBefore: new Date(Date.now() - 3_600_000),
-		notAfter: new Date(Date.now() + 30 * 86_400_000),
+		notBefore: new Date(Date.now() - 2 * 86_400_000),
+		notAfter,
 		publicKey: keys.publicKey,
 		signingKey: signer?.signingKey ?? keys.privateKey,
 		signingAlgorithm: algorithm,
 		extensions: [
 			new x509.SubjectAlternativeNameExtension(domains.map((value) => ({ type: "dns" as const, value }))),
-			new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+			new x509.ExtendedKeyUsageExtension([...usages]),
 		],
 	});
 	const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));

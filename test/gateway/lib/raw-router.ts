@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { openComponent } from "./component.ts";
 import type { LinkFiles } from "./link-files.ts";
 import { RawStream } from "./raw-stream.ts";
 
@@ -13,13 +13,7 @@ export async function playRouter(
 	files: LinkFiles,
 ): Promise<RawStream> {
 	const stream = await RawStream.connect(host, port, { cert: files.certificate, key: files.key });
-	stream.send(
-		`<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='${domain}'>`,
-	);
-	await stream.receive("<stream:stream");
-	const id = /<stream:stream[^>]* id=['"]([^'"]*)['"]/.exec(stream.received)?.[1] ?? "";
-	stream.send(`<handshake>${createHash("sha1").update(`${id}${secret}`).digest("hex")}</handshake>`);
-	await stream.receive("<handshake");
+	await openComponent(stream, domain, secret);
 	stream.send(`<hello xmlns='${linkNamespace}' node='played'/>`);
 	await stream.receive("<hello");
 	const pings = setInterval(() => {

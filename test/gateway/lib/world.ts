@@ -1,6 +1,7 @@
 import { podLayout } from "../../../src/gateway/layout.ts";
 import { resolverConfiguration } from "../../../src/gateway/resolver.ts";
 import type { NodeIntent } from "../../../src/model/intent.ts";
+import { defaultSecurity } from "../../../src/model/peer-security.ts";
 import type { Account } from "../../lib/xmpp/account.ts";
 import { XmppClient } from "../../lib/xmpp/client.ts";
 import { ejabberd } from "../../lib/xmpp/ejabberd.ts";
@@ -53,6 +54,8 @@ export class World implements AsyncDisposable {
 	readonly nodes: readonly GatewayNode[];
 	/** What the links of all nodes are secured with at first. */
 	readonly linkFiles: LinkFiles;
+	/** The authority that every machine trusts. */
+	readonly authority: Authority;
 	/** Names of the nodes whose address the links name has; at first the Enabled ones. */
 	linked: readonly string[];
 	/** Names of the nodes that peers are told of; at first the Enabled ones. */
@@ -82,7 +85,7 @@ export class World implements AsyncDisposable {
 				const intent = nodeIntent(name, federation);
 				nodes.push(await GatewayNode.install(machine, network.address(number), intent, certificate, link));
 			}
-			const world = new World(network, dnsServer, nodes, link, options);
+			const world = new World(network, dnsServer, nodes, link, authority, options);
 			await world.publish();
 			await world.#startResolver(await network.machine("resolver", numbers.resolver, dns));
 			const servers = [
@@ -106,12 +109,14 @@ export class World implements AsyncDisposable {
 		dns: Dns,
 		nodes: readonly GatewayNode[],
 		link: LinkFiles,
+		authority: Authority,
 		options: WorldOptions,
 	) {
 		this.network = network;
 		this.dns = dns;
 		this.nodes = nodes;
 		this.linkFiles = link;
+		this.authority = authority;
 		this.#options = options;
 		this.routers = nodes.map(({ intent }) => intent.name);
 		this.linked = nodes.filter(({ intent }) => intent.federation === "Enabled").map(({ intent }) => intent.name);
@@ -131,6 +136,13 @@ export class World implements AsyncDisposable {
 	/** Cuts a node off from everything, or connects it again. */
 	async setConnected(node: GatewayNode, connected: boolean): Promise<void> {
 		await this.network.setConnected(numbers.firstNode + this.nodes.indexOf(node), connected);
+	}
+
+	/** A machine for something of the test, which looks names up as peers do. `number` is from 100 to 254. */
+	async machine(name: string, number: number): Promise<Machine> {
+		const machine = await this.network.machine(name, number, this.network.address(numbers.dns));
+		await trust(machine, this.authority);
+		return machine;
 	}
 
 	/** Where the internal server takes streams of other servers. */
@@ -286,6 +298,8 @@ export function nodeIntent(name: string, federation: "Enabled" | "Disabled"): No
 		image: "",
 		placement: {},
 		secrets: { certificate: "", dialback: "", link: "" },
+		// One peer has a certificate that nobody trusts.
+		security: { ...defaultSecurity({}), peerCertificates: "Opportunistic" },
 	};
 }
 

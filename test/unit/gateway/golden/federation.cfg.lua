@@ -39,7 +39,10 @@ ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/ce
 -- Streams with peers
 s2s_interfaces = { "*", "::" }
 s2s_ports = { 5269 }
-s2s_require_encryption = true
+-- What is demanded of each peer is decided by mod_xmppfed_peer_security. An image that lacks it must not let everybody
+-- in: it lacks this script too, and does not start.
+RunScript("/usr/lib/xmppfed/modules/xmppfed_encryption_by_peer.lua")
+s2s_require_encryption = false
 s2s_secure_auth = false
 dialback_secret = Credential("dialback-secret")
 -- A peer's domain that is not there is asked for again after a minute
@@ -61,6 +64,6 @@ VirtualHost "placeholder.invalid"
 
 -- The local domains
 Component "example.lab" "component"
-	modules_enabled = { "xmppfed_peer_security", "xmppfed_routers", "xmppfed_incoming", "xmppfed_outgoing" }
+	modules_enabled = { "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_routers", "xmppfed_second_try" }
 Component "conference.example.lab" "component"
-	modules_enabled = { "xmppfed_peer_security", "xmppfed_routers", "xmppfed_incoming", "xmppfed_outgoing" }
+	modules_enabled = { "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_routers", "xmppfed_second_try" }

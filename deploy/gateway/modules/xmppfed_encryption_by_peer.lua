@@ -1,0 +1,3 @@
+-- Run by the configuration of a federation connection manager before it sets s2s_require_encryption = false. It does
+-- nothing: it is in every gateway image that has mod_xmppfed_peer_security, which requires encryption for each peer, and an
+-- image that lacks both ends here with an error instead of going unencrypted.
