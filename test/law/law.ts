@@ -17,6 +17,7 @@ export const situations = {
 	untrusted: "shows a certificate that does not verify, or none",
 } as const;
 export type Situation = keyof typeof situations;
+export const everySituation: readonly Situation[] = ["noTls", "tlsFails", "external", "dialback", "untrusted"];
 
 /** What comes of it: how the peer is identified, or why it is refused. */
 export const outcomes = {
