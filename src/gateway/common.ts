@@ -79,6 +79,7 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		assignment("xmppfed_settings_directory", layout.settingsDirectory),
 		assignment("xmppfed_deregistration", drain.deregistrationSeconds),
 		assignment("xmppfed_drain_limit", drain.limitSeconds),
+		assignment("xmppfed_link_limit", drain.linkSeconds),
 		assignment("s2s_close_timeout", drain.limitSeconds),
 		assignment("s2s_stanza_size_limit", STANZA_BYTES),
 		assignment("s2s_send_queue_size", 1),

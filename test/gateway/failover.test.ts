@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { scaled } from "../lib/scale.ts";
 import type { XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
 import type { GatewayNode, Role } from "./lib/gateway-node.ts";
@@ -54,6 +55,15 @@ describe("a node goes while messages cross", () => {
 			}
 		}
 		throw new Error("no node has a stream to the peer");
+	}
+
+	/** The node whose router the internal server sends to. */
+	async function internalServersRouter(): Promise<GatewayNode> {
+		for (const node of world.nodes) {
+			const { streams } = await node.status("router");
+			if (streams.some(({ direction }) => direction === "incoming")) return node;
+		}
+		throw new Error("no router has a stream of the internal server");
 	}
 
 	/** Starts what has ended of a node, brings all DNS records back, and waits until every link is up. */
@@ -152,10 +162,42 @@ describe("a node goes while messages cross", () => {
 		await restore(node, "both");
 	});
 
+	// As on a machine that is too busy: what the others have got they have neither read nor answered, for longer than all
+	// of the rest of a drain takes.
+	const standing: readonly { readonly stopped: Role; readonly others: Role }[] = [
+		{ stopped: "router", others: "federation" },
+		{ stopped: "federation", others: "router" },
+	];
+	test.each([...scaled(standing.slice(0, 1), standing)])(
+		"a $stopped process is stopped while every $others process stands still: nothing is lost",
+		async ({ stopped, others }) => {
+			const node = stopped === "router" ? await internalServersRouter() : await busyNode();
+			const program = node.program(stopped);
+			const still = world.nodes.flatMap(({ programs }) => programs[others] ?? []);
+			const out = new Traffic(inside, outside, 200);
+			const into = new Traffic(outside, inside, 200);
+			await sleep(1_000);
+			for (const other of still) other.kill("SIGSTOP");
+			program.kill("SIGTERM");
+			const list = stopped === "router" ? "routers" : "published";
+			world[list] = world[list].filter((name) => name !== node.intent.name);
+			await world.publish();
+			await sleep(14_000);
+			for (const other of still) other.kill("SIGCONT");
+			expect(await program.exit).toBe(0);
+			if (stopped === "federation") world.linked = world.linked.filter((name) => name !== node.intent.name);
+			await world.publish();
+			await sleep(1_000);
+			const results = await Promise.all([out.stop(), into.stop()]);
+			report(`${stopped} drained beside others that stood still`, ...results);
+			await explain(results);
+			for (const result of results) expect(result).toMatchObject({ lost: 0, returned: 0, duplicated: 0 });
+			await restore(node, stopped);
+		},
+	);
+
 	test("the router that the internal server uses is stopped: nothing is lost", async () => {
-		const status = await Promise.all(world.nodes.map(async (node) => ({ node, status: await node.status("router") })));
-		const node = status.find((entry) => entry.status.streams.some(({ direction }) => direction === "incoming"))?.node;
-		if (!node) throw new Error("no router has a stream of the internal server");
+		const node = await internalServersRouter();
 		const out = new Traffic(inside, outside, 200);
 		const into = new Traffic(outside, inside, 200);
 		await sleep(1_000);

@@ -6,9 +6,14 @@
 --    delivered), then the outgoing ones in order, each when nothing waits for it.
 -- 4. Bye: closes the links, after all that was written to them has been read.
 --
+-- Invariant: this process does not end before the other side of every link has answered, or the link has ended. One that
+-- gets no time to run for some seconds has neither read what was written to it, nor stopped sending: all of that would be
+-- lost. One that is gone ends its link by its silence.
+--
 -- Options:
 --   xmppfed_deregistration (period)  length of step 1 (0 s)
 --   xmppfed_drain_limit (period)     longest step 3 (20 s)
+--   xmppfed_link_limit (period)      longest step 2, and longest step 4 (25 s); more than a link is let be silent
 --   s2s_close_timeout                must be at least xmppfed_drain_limit: until then mod_s2s waits for a peer's close
 
 module:set_global();
@@ -21,7 +26,8 @@ local link_protocol = module:require "xmppfed_link";
 
 local deregistration = module:get_option_period("xmppfed_deregistration", 0);
 local drain_limit = module:get_option_period("xmppfed_drain_limit", 20);
-local link_limit = 3; -- seconds for an answer on the links
+local link_limit = module:get_option_period("xmppfed_link_limit", 25);
+local late_limit = 3; -- seconds for streams that opened after step 3
 local poll = 0.05; -- seconds
 
 draining = false; -- read by mod_xmppfed_status
@@ -105,14 +111,19 @@ module:hook("server-stopping", function ()
 	ask_links("xmppfed-drain");
 	portmanager.deactivate("s2s");
 	local closing, left = {}, 0;
-	wait_until(drain_limit, function ()
-		left = close_streams(closing);
-		return left == 0;
-	end);
+	local function end_streams(limit)
+		wait_until(limit, function ()
+			left = close_streams(closing);
+			return left == 0;
+		end);
+	end
+	end_streams(drain_limit);
 	if left > 0 then
 		module:log("warn", "%d streams were still open after %d s and are cut", left, drain_limit);
 		cut_streams();
 	end
 	ask_links("xmppfed-bye");
+	-- Where somebody did not answer in step 2, what it sent after step 3 has opened streams again.
+	end_streams(late_limit);
 	module:log("info", "Drained in %.2f s", monotonic() - started);
 end, 100); -- before mod_s2s closes all that is left

@@ -28,6 +28,7 @@ xmppfed_certificate = "/run/xmppfed/certificate/tls.crt"
 xmppfed_settings_directory = "/run/xmppfed/settings"
 xmppfed_deregistration = 5
 xmppfed_drain_limit = 30
+xmppfed_link_limit = 25
 s2s_close_timeout = 30
 s2s_stanza_size_limit = 524288
 s2s_send_queue_size = 1
