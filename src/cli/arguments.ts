@@ -58,6 +58,19 @@ export function positionals(
 
 /** @returns whether JSON is asked for */
 export function isJson(command: string, output: string | undefined): boolean {
-	if (output === undefined || output === "json") return output === "json";
-	throw new UsageError(`-o takes json, not ${JSON.stringify(output)}`, command);
+	return output !== undefined && oneOf(command, "-o", output, ["json"]) === "json";
+}
+
+/** The value of an option that takes certain words. */
+export function oneOf<const Word extends string>(
+	command: string,
+	option: string,
+	value: string,
+	words: readonly Word[],
+): Word {
+	const found = words.find((word) => word === value);
+	if (found !== undefined) return found;
+	const [last = "", ...others] = words.toReversed();
+	const list = others.length === 0 ? last : `${others.toReversed().join(", ")} or ${last}`;
+	throw new UsageError(`${option} takes ${list}, not ${JSON.stringify(value)}`, command);
 }

@@ -11,6 +11,8 @@ export interface Command {
 	/** What `--help` prints. */
 	readonly help: string;
 	readonly options: ParseArgsOptionsConfig;
+	/** What `-o` takes; json where absent. */
+	readonly outputs?: readonly string[];
 	/** What its names are, in their order. */
 	readonly takes: readonly ("federation" | "node")[];
 	/** @returns the exit code */

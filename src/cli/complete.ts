@@ -30,7 +30,7 @@ async function completeCommand(command: Command, rest: readonly string[], typed:
 		word === `--${long}` || (short !== undefined && word === `-${short}`);
 	const before = options.find((option) => isOf(rest.at(-1) ?? "", option));
 	if (before?.[0] === "filename" || before?.[0] === "kubeconfig") return `:${directive.files}`;
-	if (before?.[0] === "output") return offer(["json"], typed);
+	if (before?.[0] === "output") return offer(command.outputs ?? ["json"], typed);
 	if (before?.[1].type === "string") return offer([], typed);
 	if (typed.startsWith("-"))
 		return offer(

@@ -60,7 +60,9 @@ const status = z.looseObject({
 		}),
 	),
 	endpoints: listOf(z.looseObject({ for: word, host: word, port: z.number().catch(0), name: word })),
-	dnsRecords: listOf(z.looseObject({ name: word, type: word, value: word })),
+	dnsRecords: listOf(
+		z.looseObject({ name: word, type: word, value: word, ttl: z.number().optional().catch(undefined) }),
+	),
 	rollout: rollout.optional().catch(undefined),
 	finishedRollouts: listOf(rollout),
 });

@@ -25,6 +25,16 @@ export async function federationNamed(
 	);
 }
 
+/** The federation of that name, or all of the namespace, or of all namespaces. */
+export async function federationsIn(
+	client: KubernetesClient,
+	namespace: string | undefined,
+	name?: string,
+): Promise<readonly Observed<FederationObject>[]> {
+	if (name !== undefined && namespace !== undefined) return [await federationNamed(client, namespace, name)];
+	return (await client.list(federations, { namespace })).items;
+}
+
 async function others(client: KubernetesClient, namespace: string): Promise<string> {
 	try {
 		const { items } = await client.list(federations, { namespace });

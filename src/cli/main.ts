@@ -1,6 +1,9 @@
-import { type Commands, findCommand, overview } from "./command.ts";
+import { type CommandGroup, type Commands, findCommand, overview } from "./command.ts";
 import { complete } from "./complete.ts";
+import { dnsCheck } from "./dns-check.ts";
+import { dnsShow } from "./dns-show.ts";
 import { explain } from "./failure.ts";
+import { firewall } from "./firewall.ts";
 import { pause } from "./pause.ts";
 import { plan } from "./plan.ts";
 import { restart } from "./restart.ts";
@@ -8,9 +11,10 @@ import { resume } from "./resume.ts";
 import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
-const commands: Commands = [plan, status, restart, pause, resume];
+const dns: CommandGroup = { name: "dns", summary: "records to publish, and look-ups", commands: [dnsShow, dnsCheck] };
+const commands: Commands = [plan, status, restart, pause, resume, dns, firewall];
 
-const help = `Shows and steers the restarts of XMPP federations.
+const help = `Shows XMPP federations and steers their restarts.
 
 Usage: kubectl xmppfed COMMAND [ARGUMENT...]
 

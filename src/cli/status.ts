@@ -8,7 +8,7 @@ import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
 import { UsageError } from "./failure.ts";
 import { viewOf } from "./federation-view.ts";
-import { type FederationObject, federationNamed, federations } from "./federations.ts";
+import { type FederationObject, federations, federationsIn } from "./federations.ts";
 import { detailsText, overviewText } from "./status-text.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -45,7 +45,7 @@ kubectl wait --for=condition=Ready xmppfederation/NAME`,
 			const scope = { namespace: all ? undefined : namespace, name };
 			const show = json ? jsonOf : textOf(terminal);
 			if (values.watch) await watch(client, scope, show, terminal);
-			else await terminal.print(show(await read(client, scope), scope));
+			else await terminal.print(show(await federationsIn(client, scope.namespace, name), scope));
 			return 0;
 		});
 	},
@@ -59,15 +59,10 @@ interface Scope {
 
 type Show = (objects: readonly Observed<FederationObject>[], scope: Scope) => string;
 
-async function read(client: KubernetesClient, { namespace, name }: Scope) {
-	if (name !== undefined && namespace !== undefined) return [await federationNamed(client, namespace, name)];
-	return (await client.list(federations, { namespace })).items;
-}
-
 /** Never returns but where a federation that was asked for by its name is deleted. */
 async function watch(client: KubernetesClient, scope: Scope, show: Show, terminal: Terminal): Promise<void> {
 	// Says what is wrong with the arguments or the rights before it goes on trying for ever.
-	await read(client, scope);
+	await federationsIn(client, scope.namespace, scope.name);
 	const stopping = new AbortController();
 	let changed = Promise.withResolvers<void>();
 	const reflector = new Reflector<FederationObject>({

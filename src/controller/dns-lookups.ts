@@ -1,5 +1,5 @@
-import { NODATA, NOTFOUND, Resolver } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Ask } from "../dns/asker.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import { type DnsAnswer, type DnsAnswers, type DnsQuestion, questionKey } from "../status/dns-published.ts";
 
@@ -17,9 +17,6 @@ interface Target {
 	/** Milliseconds of the monotonic clock. */
 	askedAt: number;
 }
-
-/** Asks one question. Never rejects. */
-export type Ask = (question: DnsQuestion) => Promise<DnsAnswer>;
 
 /**
  * Looks up, again and again, what DNS says of federations' names. It asks the DNS servers of the operator's own machine,
@@ -85,33 +82,4 @@ export class DnsLookups {
 		target.answers = new Map(answers);
 		if (this.#targets.get(federationKey) === target) this.#onChange(federationKey);
 	}
-}
-
-/**
- * Asks by DNS itself (not by files such as /etc/hosts).
- *
- * @param servers `ADDRESS` or `ADDRESS:PORT`; empty: those of the machine
- */
-export function dnsAsker(servers: readonly string[]): Ask {
-	const resolver = new Resolver({ timeout: 3_000, tries: 2 });
-	if (servers.length > 0) resolver.setServers(servers);
-	return async ({ name, type }) => {
-		try {
-			return { records: (await resolve(resolver, name, type)).toSorted() };
-		} catch (error) {
-			const code = error instanceof Error && "code" in error ? error.code : undefined;
-			if (code === NOTFOUND || code === NODATA) return { records: [] };
-			return { failure: `${String(code ?? error)} from ${resolver.getServers().join(", ")}` };
-		}
-	};
-}
-
-async function resolve(resolver: Resolver, name: string, type: DnsQuestion["type"]): Promise<readonly string[]> {
-	const bare = name.replace(/\.$/, "");
-	if (type === "A") return await resolver.resolve4(bare);
-	if (type === "AAAA") return await resolver.resolve6(bare);
-	const records = await resolver.resolveSrv(bare);
-	return records.map(
-		(srv) => `${srv.priority} ${srv.weight} ${srv.port} ${srv.name.toLowerCase().replace(/\.$/, "")}.`,
-	);
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import type { Ask } from "../dns/asker.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
@@ -8,7 +9,7 @@ import { WorkQueue } from "../kubernetes/queue.ts";
 import type { ReflectorTiming } from "../kubernetes/reflector.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
 import { type Caches, makeCaches } from "./caches.ts";
-import { type Ask, DnsLookups } from "./dns-lookups.ts";
+import { DnsLookups } from "./dns-lookups.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { makeOwnedKinds } from "./owned-kinds.ts";

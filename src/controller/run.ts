@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
+import { dnsAsker } from "../dns/asker.ts";
 import { KubernetesClient, type RequestRecord } from "../kubernetes/client.ts";
 import { Connection } from "../kubernetes/connection.ts";
 import { EventRecorder } from "../kubernetes/events.ts";
 import { LeaderElection } from "../kubernetes/leader.ts";
-import { dnsAsker } from "./dns-lookups.ts";
 import { serveHttp } from "./http.ts";
 import { OperatorMetrics } from "./metrics.ts";
 import { operate } from "./operator.ts";

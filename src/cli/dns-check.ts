@@ -1,0 +1,78 @@
+import { dnsAsker } from "../dns/asker.ts";
+import { isJson, parseArguments, positionals } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { checkDomain, type DomainCheck, isFound } from "./dns-check-domain.ts";
+import { UsageError } from "./failure.ts";
+import { table } from "./table.ts";
+
+const options = {
+	server: { type: "string", short: "s" },
+	output: { type: "string", short: "o" },
+	help: { type: "boolean", short: "h" },
+} as const;
+
+export const dnsCheck: Command = {
+	name: "dns check",
+	summary: "whether DNS leads to the XMPP server of a domain",
+	help: `Looks up, from this machine, where a domain's XMPP server is, as another server would (R18).
+
+Usage: kubectl xmppfed dns check DOMAIN [--server ADDRESS] [-o json]
+
+  -s, --server ADDRESS   DNS server to ask, such as 192.0.2.53 or 192.0.2.53:5353; by default those of this machine
+  -o, --output json      what was found as JSON
+  -h, --help             this text
+
+The exit code is 0 where a server can be found, and 1 where not. From a gateway's own place in the network:
+kubectl xmppfed check DOMAIN`,
+	options,
+	takes: [],
+	run: async (args, terminal) => {
+		const { values, positionals: given } = parseArguments("dns check", args, options);
+		const [domain = ""] = positionals("dns check", given, ["DOMAIN"], 1);
+		const json = isJson("dns check", values.output);
+		const check = await checkDomain(domain.toLowerCase().replace(/\.$/, ""), asker(values.server));
+		const text = json ? JSON.stringify(check, undefined, 2) : checkText(check, values.server);
+		await terminal.print(text);
+		return isFound(check) ? 0 : 1;
+	},
+};
+
+function asker(server: string | undefined) {
+	try {
+		return dnsAsker(server === undefined ? [] : [server]);
+	} catch {
+		throw new UsageError(`--server takes an address such as 192.0.2.53, not ${JSON.stringify(server)}`, "dns check");
+	}
+}
+
+/** What was found, for people. */
+export function checkText(check: DomainCheck, server?: string): string {
+	const { name, domain, hosts, failure } = check;
+	const asked = `$ nslookup -type=SRV ${name}${server === undefined ? "" : ` ${server}`}`;
+	const rows = hosts.map(({ priority, weight, port, host, addresses, failure: why }) => [
+		String(priority ?? "-"),
+		String(weight ?? "-"),
+		host,
+		String(port),
+		addresses.join(", ") || why || "no address",
+	]);
+	const list = rows.length === 0 ? [] : [table(["PRIORITY", "WEIGHT", "HOST", "PORT", "ADDRESSES"], rows)];
+	return [asked, ...list, verdict(check, domain, failure)].join("\n");
+}
+
+function verdict({ records, hosts, refuses }: DomainCheck, domain: string, failure: string | undefined): string {
+	if (failure !== undefined) return `${domain}: DNS did not answer: ${failure}.`;
+	if (refuses) return `${domain} says that it has no XMPP server for others: its SRV record has the target ".".`;
+	const reachable = hosts.filter(({ addresses }) => addresses.length > 0).length;
+	if (records === 0) {
+		return reachable > 0
+			? `${domain} has no SRV record. Servers then try the address of the domain itself, port 5269 (RFC 6120 section 3.2.2).`
+			: `${domain} has neither an SRV record nor an address: no server can find it.`;
+	}
+	if (reachable === 0)
+		return `${domain}: no target of the SRV records has an address. Publish A or AAAA records for them.`;
+	if (reachable < hosts.length) {
+		return `${domain} can be found, but ${hosts.length - reachable} of ${hosts.length} targets have no address.`;
+	}
+	return `${domain} can be found: ${hosts.length === 1 ? "one server" : `${hosts.length} servers`}.`;
+}

@@ -1,0 +1,26 @@
+import { type FirewallRules, isTranslation } from "./firewall-rules.ts";
+import { table } from "./table.ts";
+
+/** What has to be let through and translated, for people and for firewalls that no other format is for. */
+export function firewallTable({ inbound, machines, notes }: FirewallRules): string {
+	const rows = [
+		...inbound.map((rule) => [
+			"in",
+			rule.from.length === 0 ? "any" : rule.from.join(", "),
+			"any",
+			`${rule.outside.address}:${rule.outside.port}`,
+			isTranslation(rule) ? `${rule.inside.address}:${rule.inside.port}` : "-",
+			rule.node === "all" ? "peers to all published nodes" : `peers to node ${rule.node}`,
+		]),
+		...machines.map((address) => [
+			"out",
+			address,
+			"any",
+			"any:any",
+			"-",
+			"gateways to peers (ports by their SRV records)",
+		]),
+	];
+	const head = ["DIRECTION", "FROM", "PORT", "TO", "TRANSLATED TO", "WHAT"];
+	return [table(head, rows), ...notes.map((note) => `Note: ${note}`)].join("\n");
+}

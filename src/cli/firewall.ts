@@ -1,0 +1,127 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import { ApiError } from "../kubernetes/errors.ts";
+import { pods, type Service, services } from "../kubernetes/resources.ts";
+import { nodeServiceName, publicServiceName } from "../model/names.ts";
+import { roleSelector } from "../objects/labels.ts";
+import { connectionHelp, connectionOptions, oneOf, parseArguments, positionals } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { withCluster } from "./connect.ts";
+import { UsageError } from "./failure.ts";
+import { type FederationObject, federationsIn } from "./federations.ts";
+import { asaConfiguration } from "./firewall-asa.ts";
+import { nftablesConfiguration } from "./firewall-nftables.ts";
+import { allNodes, type FirewallRules, firewallRules, type PublicServiceView } from "./firewall-rules.ts";
+import { firewallTable } from "./firewall-table.ts";
+
+const formats = {
+	table: firewallTable,
+	asa: asaConfiguration,
+	nftables: nftablesConfiguration,
+	json: (rules: FirewallRules) => JSON.stringify(rules, undefined, 2),
+} as const;
+const formatNames = ["table", "asa", "nftables", "json"] as const;
+
+const options = {
+	...connectionOptions,
+	format: { type: "string", short: "o", default: "table" },
+	"public-address": { type: "string" },
+} as const;
+
+export const firewall: Command = {
+	name: "firewall",
+	summary: "rules for a firewall in front of federations: Cisco ASA, nftables",
+	help: `Writes what a firewall in front of federations has to let through and translate (R12).
+
+Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [--format table|asa|nftables|json]
+
+  -o, --format FORM             table (default); asa: Cisco ASA 8.3 or newer; nftables; json
+      --public-address ADDRESS  what peers connect to, where the firewall translates it to the federation's Service. That
+                                of a node stands in spec.nodes[].publicAddress.ip.
+${connectionHelp}
+
+Addresses are those that a firewall sees: of load balancers and machines, never of pods. Machines are those that gateway
+pods run on now; pods may move. Nothing is changed: read the output before you load it.`,
+	options,
+	outputs: formatNames,
+	takes: ["federation"],
+	run: async (args, terminal) => {
+		const { values, positionals: given } = parseArguments("firewall", args, options);
+		const [name] = positionals("firewall", given, ["NAME"], 0);
+		const format = formats[oneOf("firewall", "--format", values.format, formatNames)];
+		const publicAddress = values["public-address"];
+		if (publicAddress !== undefined && (isIP(publicAddress) === 0 || name === undefined)) {
+			const wrong =
+				isIP(publicAddress) === 0 ? `takes an address, not ${JSON.stringify(publicAddress)}` : "needs a NAME";
+			throw new UsageError(`--public-address ${wrong}`, "firewall");
+		}
+		return await withCluster(values, async ({ client, namespace }) => {
+			const found = await federationsIn(client, namespace, name);
+			const texts: string[] = [];
+			for (const federation of found) texts.push(format(await rulesOf(client, federation, publicAddress)));
+			await terminal.print(texts.join("\n\n") || `No XmppFederation in namespace ${namespace}.`);
+			return 0;
+		});
+	},
+};
+
+const addressedNodes = z.looseObject({
+	nodes: z.array(
+		z.looseObject({ name: z.string(), publicAddress: z.looseObject({ ip: z.string().optional() }).optional() }),
+	),
+});
+
+async function rulesOf(
+	client: KubernetesClient,
+	{ metadata, spec }: FederationObject,
+	publicAddress: string | undefined,
+): Promise<FirewallRules> {
+	const { namespace = "", name } = metadata;
+	const nodes = addressedNodes.safeParse(spec).data?.nodes ?? [];
+	const publicIps = new Map<string, string>();
+	if (publicAddress !== undefined) publicIps.set(allNodes, publicAddress);
+	const views = new Map<string, PublicServiceView>();
+	const look = async (node: string, serviceName: string) => {
+		const service = await client.get(services, namespace, serviceName);
+		if (service) views.set(node, viewOfService(service));
+	};
+	await look(allNodes, publicServiceName(name));
+	for (const node of nodes) {
+		if (!node.publicAddress) continue;
+		if (node.publicAddress.ip !== undefined) publicIps.set(node.name, node.publicAddress.ip);
+		await look(node.name, nodeServiceName(name, node.name));
+	}
+	const machines = await machinesOf(client, namespace, name);
+	return firewallRules({ namespace, federation: name, services: views, publicIps, machines });
+}
+
+function viewOfService({ metadata, spec, status }: Service): PublicServiceView {
+	const [port] = spec?.ports ?? [];
+	return {
+		name: metadata.name,
+		type: spec?.type ?? "ClusterIP",
+		port: port?.port ?? 0,
+		nodePort: port?.nodePort,
+		ingress: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }) => ip ?? hostname ?? []),
+		sourceRanges: spec?.loadBalancerSourceRanges ?? [],
+	};
+}
+
+/** Undefined where the user may not read pods. */
+async function machinesOf(
+	client: KubernetesClient,
+	namespace: string,
+	federation: string,
+): Promise<readonly string[] | undefined> {
+	const labelSelector = Object.entries(roleSelector(federation, "gateway"))
+		.map(([key, value]) => `${key}=${value}`)
+		.join(",");
+	try {
+		const { items } = await client.list(pods, { namespace, labelSelector });
+		return [...new Set(items.flatMap(({ status }) => status?.hostIP ?? []))].toSorted();
+	} catch (error) {
+		if (error instanceof ApiError && error.status === 403) return undefined;
+		throw error;
+	}
+}

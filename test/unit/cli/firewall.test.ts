@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { asaConfiguration } from "../../../src/cli/firewall-asa.ts";
+import { nftablesConfiguration } from "../../../src/cli/firewall-nftables.ts";
+import {
+	allNodes,
+	type FirewallInputs,
+	firewallRules,
+	type PublicServiceView,
+} from "../../../src/cli/firewall-rules.ts";
+import { firewallTable } from "../../../src/cli/firewall-table.ts";
+
+const service = (changes: Partial<PublicServiceView> = {}): PublicServiceView => ({
+	name: "example-public",
+	type: "LoadBalancer",
+	port: 5269,
+	ingress: ["10.0.0.10"],
+	sourceRanges: [],
+	...changes,
+});
+
+function inputs(changes: Partial<FirewallInputs>): FirewallInputs {
+	return {
+		namespace: "chat",
+		federation: "example",
+		services: new Map([[allNodes, service()]]),
+		publicIps: new Map([[allNodes, "192.0.2.5"]]),
+		machines: ["10.0.1.1", "10.0.1.2"],
+		...changes,
+	};
+}
+
+/** The layouts of the source (R12), and what it does not have. */
+const layouts: Record<string, FirewallInputs> = {
+	"one-address": inputs({}),
+	"one-address-several-ports": inputs({
+		services: new Map([
+			["gw-1", service({ name: "example-public-gw-1" })],
+			["gw-2", service({ name: "example-public-gw-2", ingress: ["10.0.0.11"], port: 25_269 })],
+			["gw-3", service({ name: "example-public-gw-3", ingress: ["10.0.0.12"], port: 35_269 })],
+		]),
+		publicIps: new Map(["gw-1", "gw-2", "gw-3"].map((node) => [node, "192.0.2.5"])),
+	}),
+	"several-addresses": inputs({
+		services: new Map([
+			["gw-1", service({ name: "example-public-gw-1" })],
+			["gw-2", service({ name: "example-public-gw-2", ingress: ["10.0.0.11"] })],
+		]),
+		publicIps: new Map([
+			["gw-1", "192.0.2.5"],
+			["gw-2", "192.0.2.6"],
+		]),
+	}),
+	"not-translated": inputs({
+		services: new Map([
+			[
+				allNodes,
+				service({
+					ingress: ["192.0.2.5", "2001:db8::5"],
+					sourceRanges: ["198.51.100.0/24", "203.0.113.7/32", "2001:db8:1::/48"],
+				}),
+			],
+		]),
+		publicIps: new Map(),
+	}),
+	"node-port": inputs({
+		services: new Map([[allNodes, service({ type: "NodePort", nodePort: 30_269, ingress: [] })]]),
+	}),
+};
+
+describe.each(Object.entries(layouts))("layout %s", (name, given) => {
+	const rules = firewallRules(given);
+	test.each([
+		["asa", asaConfiguration],
+		["nftables", nftablesConfiguration],
+		["table", firewallTable],
+	])("as %s", async (format, write) => {
+		await expect(`${write(rules)}\n`).toMatchFileSnapshot(`golden/firewall/${name}.${format}.txt`);
+	});
+});
+
+describe("notes", () => {
+	test.each<[string, Partial<FirewallInputs>, RegExp]>([
+		["no address yet", { services: new Map([[allNodes, service({ ingress: [] })]]) }, /has no address yet/],
+		[
+			"a name for an address",
+			{ services: new Map([[allNodes, service({ ingress: ["lb.cloud.example"] })]]) },
+			/is reached by the name lb\.cloud\.example/,
+		],
+		[
+			"nothing outside reaches it",
+			{ services: new Map([[allNodes, service({ type: "ClusterIP", ingress: [] })]]) },
+			/nothing outside the cluster reaches it/,
+		],
+		["pods cannot be read", { machines: undefined }, /Pods cannot be read/],
+		["a private address that nothing is said of", { publicIps: new Map() }, /--public-address ADDRESS/],
+	])("%s", (_what, changes, note) => {
+		expect(firewallRules(inputs(changes)).notes.join("\n")).toMatch(note);
+	});
+
+	test("none where all is known", () => {
+		expect(firewallRules(inputs({})).notes).toEqual([]);
+	});
+
+	test("an address inside of another family is not translated to", () => {
+		const services = new Map([[allNodes, service({ ingress: ["fd00::10", "10.0.0.10"] })]]);
+		expect(firewallRules(inputs({ services })).inbound.map(({ inside }) => inside.address)).toEqual(["10.0.0.10"]);
+	});
+});
