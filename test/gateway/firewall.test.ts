@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { run } from "../../deploy/lib/commands.ts";
+import { ensurePackages } from "../../deploy/lib/packages.ts";
+import { nftablesConfiguration } from "../../src/cli/firewall-nftables.ts";
+import { firewallRules } from "../../src/cli/firewall-rules.ts";
+import { waitFor } from "../lib/xmpp/wait.ts";
+import type { Machine } from "./lib/machine.ts";
+import { Network } from "./lib/network.ts";
+
+/**
+ * What `kubectl xmppfed firewall --format nftables` writes, loaded into a machine that forwards, and tried with real
+ * connections: peers on the test's network, and behind it what a load balancer would be.
+ */
+
+const inside = ["10.0.0.10", "10.0.0.11"] as const;
+const publicAddress = "192.0.2.5";
+
+let network: Network;
+let peer: Machine;
+let stranger: Machine;
+let firewall: Machine;
+let cluster: Machine;
+let listening: ChildProcess;
+
+/** Runs a command of this machine's in the network of another. */
+async function inNetworkOf({ init }: Machine, command: readonly string[], input?: string): Promise<string> {
+	const { stdout } = await run(["nsenter", `--target=${init}`, "--net", "--", ...command], { input });
+	return stdout.trim();
+}
+
+/** What answers at an address and port, or nothing where no connection comes about. */
+async function answerAt(from: Machine, address: string, port: number): Promise<string> {
+	const script = `
+		const socket = require("node:net").connect({ host: "${address}", port: ${port} });
+		socket.setTimeout(2000, () => socket.destroy()).setEncoding("utf8");
+		socket.on("data", (text) => { process.stdout.write(text); socket.destroy(); }).on("error", () => {});
+	`;
+	return await inNetworkOf(from, [process.execPath, "-e", script]);
+}
+
+beforeAll(async () => {
+	await ensurePackages(["nftables"]);
+	network = await Network.start();
+	const nobody = network.address(1);
+	peer = await network.machine("peer", 2, nobody);
+	stranger = await network.machine("stranger", 3, nobody);
+	firewall = await network.machine("firewall", 4, nobody);
+	cluster = await network.machine("cluster", 5, nobody);
+	// Another wire between firewall and cluster, which the peers are not on.
+	const wire = ["ip", "link", "add", "inside", "type", "veth", "peer", "name", "wire", "netns", String(cluster.init)];
+	await inNetworkOf(firewall, wire);
+	await firewall.exec(["sh", "-c", "ip address add 10.0.0.1/24 dev inside && ip link set inside up"]);
+	await inNetworkOf(firewall, ["sysctl", "--quiet", "--write", "net.ipv4.ip_forward=1"]);
+	const addresses = inside.map((address) => `ip address add ${address}/24 dev wire`).join(" && ");
+	const back = `ip link set eth0 down && ip link set wire up && ip route add default via 10.0.0.1`;
+	await cluster.exec(["sh", "-c", `${addresses} && ${back}`]);
+	for (const machine of [peer, stranger]) {
+		for (const route of [`${publicAddress}/32`, "10.0.0.0/24"]) {
+			await machine.exec(["ip", "route", "add", route, "via", network.address(4)]);
+		}
+	}
+	const listener = `
+		for (const address of ${JSON.stringify(inside)}) for (const port of [5269, 25269, 22]) require("node:net")
+			.createServer((socket) => socket.end(address + ":" + port)).listen(port, address);
+	`;
+	// The kernel ends it with this process, also by SIGKILL.
+	const command = ["--pdeathsig", "KILL", "--", "nsenter", `--target=${cluster.init}`, "--net", "--"];
+	listening = spawn("setpriv", [...command, process.execPath, "-e", listener], { stdio: "inherit" });
+	await waitFor("the listener", async () => (await answerAt(cluster, inside[0], 22)) !== "");
+});
+
+afterAll(async () => {
+	listening?.kill();
+	await network?.[Symbol.asyncDispose]();
+});
+
+async function load(sourceRanges: readonly string[], publicIp: string | undefined): Promise<void> {
+	const service = { type: "LoadBalancer", sourceRanges };
+	const rules = firewallRules({
+		namespace: "chat",
+		federation: "example",
+		services: new Map([
+			["gw-1", { ...service, name: "example-public-gw-1", port: 5269, ingress: [inside[0]] }],
+			["gw-2", { ...service, name: "example-public-gw-2", port: 25_269, ingress: [inside[1]] }],
+		]),
+		publicIps: new Map(publicIp === undefined ? [] : ["gw-1", "gw-2"].map((node) => [node, publicIp])),
+		machines: ["10.0.0.20"],
+	});
+	await inNetworkOf(firewall, ["nft", "-f", "-"], `${nftablesConfiguration(rules)}\n`);
+}
+
+test("one public address with several ports leads to each node", async () => {
+	await load([], publicAddress);
+	expect(await answerAt(peer, publicAddress, 5269)).toBe("10.0.0.10:5269");
+	expect(await answerAt(peer, publicAddress, 25_269)).toBe("10.0.0.11:25269");
+	expect(await answerAt(peer, publicAddress, 22)).toBe("");
+});
+
+test("only the named sources come in", async () => {
+	await load([`${network.address(2)}/32`], publicAddress);
+	expect(await answerAt(peer, publicAddress, 5269)).toBe("10.0.0.10:5269");
+	expect(await answerAt(stranger, publicAddress, 5269)).toBe("");
+	expect(await answerAt(stranger, inside[0], 5269)).toBe("");
+});
+
+test("what is not the federation's is left to others", async () => {
+	await load([`${network.address(2)}/32`], undefined);
+	expect(await answerAt(stranger, inside[0], 22)).toBe("10.0.0.10:22");
+});
+
+test("loaded again it replaces itself", async () => {
+	await load([], publicAddress);
+	await load([`${network.address(2)}/32`], publicAddress);
+	const table = await inNetworkOf(firewall, ["nft", "list", "table", "inet", "xmppfed_chat_example"]);
+	expect(table.match(/dnat/g)).toHaveLength(2);
+	expect(await answerAt(stranger, publicAddress, 5269)).toBe("");
+});
