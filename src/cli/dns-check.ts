@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { dnsAsker } from "../dns/asker.ts";
 import { isJson, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
@@ -48,7 +49,7 @@ function asker(server: string | undefined) {
 /** What was found, for people. */
 export function checkText(check: DomainCheck, server?: string): string {
 	const { name, domain, hosts, failure } = check;
-	const asked = `$ nslookup -type=SRV ${name}${server === undefined ? "" : ` ${server}`}`;
+	const asked = `$ ${nslookup(name, server)}`;
 	const rows = hosts.map(({ priority, weight, port, host, addresses, failure: why }) => [
 		String(priority ?? "-"),
 		String(weight ?? "-"),
@@ -58,6 +59,13 @@ export function checkText(check: DomainCheck, server?: string): string {
 	]);
 	const list = rows.length === 0 ? [] : [table(["PRIORITY", "WEIGHT", "HOST", "PORT", "ADDRESSES"], rows)];
 	return [asked, ...list, verdict(check, domain, failure)].join("\n");
+}
+
+/** What a person would type. @param server ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT */
+function nslookup(name: string, server: string | undefined): string {
+	const [, address, port] =
+		/^\[?(.*?)\]?(?::(\d+))?$/.exec(isIPv6(server ?? "") ? `[${server}]` : (server ?? "")) ?? [];
+	return ["nslookup", ...(port ? [`-port=${port}`] : []), "-type=SRV", name, ...(address ? [address] : [])].join(" ");
 }
 
 function verdict({ records, hosts, refuses }: DomainCheck, domain: string, failure: string | undefined): string {

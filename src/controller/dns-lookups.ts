@@ -3,9 +3,16 @@ import type { Ask } from "../dns/asker.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import { type DnsAnswer, type DnsAnswers, type DnsQuestion, questionKey } from "../status/dns-published.ts";
 
-/** Milliseconds between two looks at the same records, and while something is not as it was. */
-const interval = 5 * 60_000;
-const impatientInterval = 30_000;
+/** Milliseconds between two looks at the same records, */
+export interface LookupTiming {
+	/** where they are as they should be, */
+	readonly settled: number;
+	/** and where they are not. */
+	readonly open: number;
+}
+
+const usualTiming: LookupTiming = { settled: 5 * 60_000, open: 30_000 };
+/** Milliseconds between two looks at the clock, at most. */
 const pace = 2_000;
 /** Federations looked up at once. */
 const concurrency = 8;
@@ -13,7 +20,7 @@ const concurrency = 8;
 interface Target {
 	questions: readonly DnsQuestion[];
 	answers: DnsAnswers | undefined;
-	patient: boolean;
+	settled: boolean;
 	/** Milliseconds of the monotonic clock. */
 	askedAt: number;
 }
@@ -25,10 +32,16 @@ interface Target {
 export class DnsLookups {
 	readonly #targets = new Map<string, Target>();
 	readonly #ask: Ask | undefined;
+	readonly #timing: LookupTiming;
 	readonly #onChange: (federationKey: string) => void;
 
 	/** @param options.ask undefined: nothing is looked up */
-	constructor(options: { ask: Ask | undefined; onChange: (federationKey: string) => void }) {
+	constructor(options: {
+		ask: Ask | undefined;
+		onChange: (federationKey: string) => void;
+		timing?: LookupTiming | undefined;
+	}) {
+		this.#timing = options.timing ?? usualTiming;
 		this.#ask = options.ask;
 		this.#onChange = options.onChange;
 	}
@@ -42,7 +55,7 @@ export class DnsLookups {
 		if (known && canonicalJson(known.questions) === canonicalJson(questions)) return known.answers;
 		this.release(federationKey);
 		if (questions.length === 0 || !this.#ask) return undefined;
-		const target = { questions, answers: undefined, patient: false, askedAt: 0 };
+		const target = { questions, answers: undefined, settled: false, askedAt: 0 };
 		this.#targets.set(federationKey, target);
 		void this.#look(federationKey, target, this.#ask);
 		return undefined;
@@ -51,7 +64,7 @@ export class DnsLookups {
 	/** States whether the answers are those that should be: then they are asked for less often. */
 	settled(federationKey: string, isSettled: boolean): void {
 		const target = this.#targets.get(federationKey);
-		if (target) target.patient = isSettled;
+		if (target) target.settled = isSettled;
 	}
 
 	release(federationKey: string): void {
@@ -63,14 +76,14 @@ export class DnsLookups {
 		const ask = this.#ask;
 		if (!ask) return;
 		while (!signal.aborted) {
-			const due = [...this.#targets].filter(([, { patient, askedAt }]) => {
-				return performance.now() - askedAt >= (patient ? interval : impatientInterval);
+			const due = [...this.#targets].filter(([, { settled, askedAt }]) => {
+				return performance.now() - askedAt >= this.#timing[settled ? "settled" : "open"];
 			});
 			const worker = async () => {
 				for (let next = due.pop(); next && !signal.aborted; next = due.pop()) await this.#look(...next, ask);
 			};
 			await Promise.all(Array.from({ length: concurrency }, worker));
-			await sleep(pace, undefined, { signal }).catch(() => {});
+			await sleep(Math.min(pace, this.#timing.open), undefined, { signal }).catch(() => {});
 		}
 	}
 

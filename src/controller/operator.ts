@@ -9,7 +9,7 @@ import { WorkQueue } from "../kubernetes/queue.ts";
 import type { ReflectorTiming } from "../kubernetes/reflector.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
 import { type Caches, makeCaches } from "./caches.ts";
-import { DnsLookups } from "./dns-lookups.ts";
+import { DnsLookups, type LookupTiming } from "./dns-lookups.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { makeOwnedKinds } from "./owned-kinds.ts";
@@ -27,6 +27,7 @@ export interface OperatorOptions {
 	readonly namespace: string | undefined;
 	/** Looks up what DNS says. Undefined: nobody does. */
 	readonly askDns?: Ask | undefined;
+	readonly lookupTiming?: LookupTiming;
 	/** Federations reconciled at once. */
 	readonly concurrency: number;
 	readonly onSynced?: () => void;
@@ -51,7 +52,7 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	const caches = makeCaches({ client, log, namespace, onChange, onRefusal, timing });
 	const routerReports = new RouterReports({ log, onChange });
 	const { askDns } = options;
-	const dnsLookups = new DnsLookups({ ask: askDns, onChange });
+	const dnsLookups = new DnsLookups({ ask: askDns, onChange, timing: options.lookupTiming });
 	const reconciler = new FederationReconciler({
 		caches,
 		ownedKinds: makeOwnedKinds(client, caches),

@@ -2,6 +2,7 @@ import { onTestFinished } from "vitest";
 import { xmppFederationResource } from "../../src/api/xmpp-federation.ts";
 import { OperatorMetrics } from "../../src/controller/metrics.ts";
 import { operate } from "../../src/controller/operator.ts";
+import type { Ask } from "../../src/dns/asker.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { EventRecorder } from "../../src/kubernetes/events.ts";
 import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
@@ -68,6 +69,8 @@ export interface OperatorSettings {
 	readonly timing?: Partial<ReflectorTiming>;
 	readonly concurrency?: number;
 	readonly now?: () => Date;
+	/** Looks up what DNS says; absent: nobody does. */
+	readonly askDns?: Ask;
 	/** Throws where the operator may not write; Events are not asked about. */
 	readonly beforeWrite?: () => void;
 }
@@ -101,6 +104,8 @@ export function startOperator(namespace: string, more: Partial<typeof defaults> 
 			concurrency: settings.concurrency ?? 4,
 			...(settings.timing && { timing: settings.timing }),
 			...(settings.now && { now: settings.now }),
+			askDns: settings.askDns,
+			lookupTiming: { settled: 500, open: 500 },
 		},
 		stopping.signal,
 		killed.signal,

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "./free-port.ts";
 
 export interface OperatorProcessOptions {
 	/** What `bundleOperator` of deploy/build.ts made. */
@@ -147,15 +147,4 @@ export class OperatorProcess implements AsyncDisposable {
 	async #metrics(): Promise<string> {
 		return await (await fetch(`${this.#url}/metrics`)).text();
 	}
-}
-
-async function freePort(): Promise<number> {
-	return await new Promise((resolve, reject) => {
-		const server = createServer().once("error", reject);
-		server.listen(0, "127.0.0.1", () => {
-			const address = server.address();
-			const port = address !== null && typeof address === "object" ? address.port : 0;
-			server.close(() => resolve(port));
-		});
-	});
 }

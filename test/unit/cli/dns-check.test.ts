@@ -104,11 +104,14 @@ describe("dns check", () => {
 		expect(isFound(check)).toBe(found);
 	});
 
-	test("the server that was asked stands in the command that a person would type", async () => {
+	test.each([
+		["192.0.2.53", "-type=SRV _xmpp-server._tcp.peer.example 192.0.2.53"],
+		["192.0.2.53:5353", "-port=5353 -type=SRV _xmpp-server._tcp.peer.example 192.0.2.53"],
+		["2001:db8::53", "-type=SRV _xmpp-server._tcp.peer.example 2001:db8::53"],
+		["[2001:db8::53]:5353", "-port=5353 -type=SRV _xmpp-server._tcp.peer.example 2001:db8::53"],
+	])("the server %s stands in the command that a person would type", async (server, command) => {
 		const check = await checkDomain("peer.example", dnsWith({}));
-		expect(checkText(check, "192.0.2.53").split("\n")[0]).toBe(
-			"$ nslookup -type=SRV _xmpp-server._tcp.peer.example 192.0.2.53",
-		);
+		expect(checkText(check, server).split("\n")[0]).toBe(`$ nslookup ${command}`);
 	});
 });
 
