@@ -15,20 +15,25 @@ export interface SceneAddresses {
 	readonly remote: string;
 }
 
+/** A domain with its rooms, and where its server is. */
+export interface PublishedServer {
+	readonly domain: string;
+	readonly roomsDomain: string;
+	/** Name that SRV records point to. */
+	readonly hostname: string;
+	readonly address: string;
+}
+
 /**
- * The server block of the cluster's CoreDNS that plays the public DNS of a scene: SRV records of every domain
+ * The server block of the cluster's CoreDNS that plays the public DNS of servers: SRV records of every domain
  * (RFC 6120 section 3.2.1) and the addresses of their targets; nothing else is at these names. Pure.
  */
-export function sceneBlock(scene: Scene, addresses: SceneAddresses): string {
-	const sides = [
-		{ ...scene.internal, address: addresses.internal },
-		{ ...scene.remote, address: addresses.remote },
-	];
-	const zones = sides.map(({ domain }) => domain);
+export function serversBlock(servers: readonly PublishedServer[]): string {
+	const zones = servers.map(({ domain }) => domain);
 	return [
 		`${zones.map((zone) => `${zone}:53`).join(" ")} {`,
 		"    errors",
-		...sides.flatMap(({ domain, roomsDomain, hostname, address }) => [
+		...servers.flatMap(({ domain, roomsDomain, hostname, address }) => [
 			...[domain, roomsDomain].flatMap((name) =>
 				answer("SRV", `_xmpp-server._tcp.${name}`, `0 0 ${SERVER_PORT} ${hostname}.`),
 			),
@@ -59,17 +64,34 @@ export function withBlock(corefile: string, name: string, block: string | undefi
 /** Publishes the records of a scene, or with no addresses takes them back. True where that was a change. */
 export async function publishRecords(
 	kubectl: Kubectl,
-	scene: Scene,
+	{ internal, remote }: Scene,
 	addresses: SceneAddresses | undefined,
 ): Promise<boolean> {
+	const servers = addresses && [
+		{ ...internal, address: addresses.internal },
+		{ ...remote, address: addresses.remote },
+	];
+	return await publishServers(kubectl, internal.namespace, servers);
+}
+
+/** Publishes the records of servers under a name, or without servers takes them back. True where that was a change. */
+export async function publishServers(
+	kubectl: Kubectl,
+	name: string,
+	servers: readonly PublishedServer[] | undefined,
+): Promise<boolean> {
+	return await editCorefile(kubectl, (before) => withBlock(before, name, servers && serversBlock(servers)));
+}
+
+/** Changes the configuration of the cluster's CoreDNS. True where that was a change. */
+export async function editCorefile(kubectl: Kubectl, edit: (corefile: string) => string): Promise<boolean> {
 	const before = (await kubectl.find<ConfigMap>("configmap", "coredns", "kube-system"))?.data["Corefile"];
 	if (before === undefined) {
 		throw new Error(
 			"the cluster has no ConfigMap kube-system/coredns: its DNS is not the CoreDNS that kubeadm installs",
 		);
 	}
-	const block = addresses && sceneBlock(scene, addresses);
-	const after = withBlock(before, scene.internal.namespace, block);
+	const after = edit(before);
 	if (after === before) return false;
 	await kubectl.patch("configmap", "coredns", "kube-system", { data: { Corefile: after } });
 	// CoreDNS would see it by itself, but only after a minute or two.

@@ -227,6 +227,19 @@ async function clusterAddress(kubectl: Kubectl, namespace: string, service: stri
 	return address;
 }
 
+/** Addresses of the two Services of an XMPP server: for other servers, and for clients outside the cluster. */
+export async function serviceAddresses(
+	kubectl: Kubectl,
+	namespace: string,
+	server: string,
+	signal?: AbortSignal,
+): Promise<{ readonly inCluster: string; readonly outside: string }> {
+	return {
+		inCluster: await clusterAddress(kubectl, namespace, server),
+		outside: await externalAddress(kubectl, namespace, `${server}-clients`, signal),
+	};
+}
+
 async function externalAddress(
 	kubectl: Kubectl,
 	namespace: string,

@@ -1,77 +1,164 @@
-import { expect, test } from "vitest";
-import { type GatewayPod, gatewayPods, nodeOf } from "../../deploy/demo/gateway-status.ts";
-import type { Kubectl } from "../../deploy/demo/kubectl.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ClientAddresses, type Couple, logIn, logOut } from "../../deploy/demo/conversation.ts";
 import { federationReady, type LiveFederation } from "../../deploy/demo/stage.ts";
-import { useNamespace } from "../lib/cluster/environment.ts";
+import { until } from "../../deploy/demo/until.ts";
+import { restartReasons } from "../../src/rollout/reasons.ts";
+import { images, useScene } from "../lib/cluster/environment.ts";
 import { apply, standAlone } from "../lib/cluster/federation.ts";
-import { upstreams } from "../lib/cluster/upstream.ts";
+import { PodLogs } from "../lib/cluster/pod-logs.ts";
+import { runningPods } from "../lib/cluster/pods.ts";
+import { RestartWatch } from "../lib/cluster/restart-watch.ts";
+import { removeSecondPeer, secondScene, startSecondPeer } from "../lib/cluster/second-peer.ts";
+import { type Delivery, Traffic } from "../lib/cluster/traffic.ts";
+import { scaled } from "../lib/scale.ts";
+import { nodes, type RestartCase, restartCases } from "./restart-cases.ts";
 
-const stage = useNamespace("restart");
+/** Messages in a second, each way, with each of two peers: a Prosody and an ejabberd. */
+const RATE = 100;
+/** A federation beside it, which nothing is asked of. */
+const other = "other";
 
-test("a change of one node's settings restarts that node and no other (R17)", async () => {
-	const { kubectl, namespace } = stage;
-	const name = "one-node";
-	const resource = standAlone(namespace, name);
-	await apply(kubectl, resource);
-	await federationReady(kubectl, namespace, name);
-	const before = await uids(kubectl, name);
+const stage = useScene("restart", [...nodes]);
+const remotes = { prosody: stage.scene, ejabberd: secondScene(stage.scene) };
+const peers = ["prosody", "ejabberd"] as const;
+const { namespace } = stage.scene.internal;
 
-	const nodes = resource.spec.nodes.map((node) =>
-		node.name === "gw-2" ? { ...node, resources: { requests: { cpu: "15m" } } } : node,
-	);
-	await apply(kubectl, { ...resource, spec: { ...resource.spec, nodes } });
-	await federationReady(kubectl, namespace, name);
-	const after = await uids(kubectl, name);
-	expect(after.get("gw-1")).toBe(before.get("gw-1"));
-	expect(after.get("gw-2")).not.toBe(before.get("gw-2"));
-	expect(after.get("gw-3")).toBe(before.get("gw-3"));
+let addresses: Record<(typeof peers)[number], ClientAddresses>;
+let watch: RestartWatch;
+let logs: PodLogs;
+const rows: string[] = [];
+
+beforeAll(async () => {
+	const { kubectl, scene } = stage;
+	await apply(kubectl, standAlone(namespace, other));
+	const ejabberd = await startSecondPeer(kubectl, remotes.ejabberd, images().xmppServer, stage.addresses);
+	addresses = { prosody: stage.addresses, ejabberd };
+	logs = new PodLogs(kubectl, namespace);
+	watch = await RestartWatch.start(kubectl, namespace, scene.federation, (pod) => logs.follow(pod));
+	await federationReady(kubectl, namespace, other);
 });
 
-test("a change of every node restarts one node at a time, and each keeps a ready pod", async () => {
-	const { kubectl, namespace } = stage;
-	const name = "every-node";
-	const resource = standAlone(namespace, name);
-	await apply(kubectl, resource);
-	await federationReady(kubectl, namespace, name);
-	const before = await uids(kubectl, name);
+afterAll(async () => {
+	const { kubectl } = stage;
+	await watch?.[Symbol.asyncDispose]();
+	await removeSecondPeer(kubectl, remotes.ejabberd);
+	console.log([...tableHead, ...rows].join("\n"));
+});
 
-	await apply(kubectl, {
-		...resource,
-		spec: { ...resource.spec, upstream: upstreams.other },
+test.for([
+	...scaled(
+		restartCases.filter(({ representative }) => representative),
+		restartCases,
+	),
+])("$reason, $what: restarts $restarts and no other, and no message is lost", async (restartCase) => {
+	const { kubectl, scene } = stage;
+	const { reason, restarts, starts = [], stops = [] } = restartCase;
+	const subject = { kubectl, scene, image: images().gateway };
+	await restartCase.prepare?.(subject);
+	await until("every pod that leaves to be gone", async () => !watch.isLeaving);
+	const others = await runningPods(kubectl, namespace, other);
+	const before = watch.running();
+	const finished = await lastRollout();
+	watch.mark();
+
+	const results = await withTraffic(async (flow) => {
+		await restartCase.change(subject);
+		await until(
+			`the roll-out of ${reason} to be over`,
+			async () => {
+				const { status } = await live();
+				const isOver = JSON.stringify(status?.finishedRollouts?.[0]) !== JSON.stringify(finished);
+				return isOver && !status?.rollout && !watch.isLeaving;
+			},
+			{ timeout: 300_000, explain: async () => JSON.stringify((await live()).status, undefined, "\t") },
+		);
+		await flow();
 	});
-	const restartedAtOnce: string[][] = [];
-	const withoutReadyPod: string[] = [];
-	const watch = new AbortController();
-	const watching = (async () => {
-		while (!watch.signal.aborted) {
-			const live = await kubectl.find<LiveFederation>("xmppfederation", name, namespace);
-			const restarting = (live?.status?.nodes ?? []).filter(({ state }) => state === "Restarting");
-			restartedAtOnce.push(restarting.map((node) => node.name));
-			const ready = new Set((await pods(kubectl, name)).filter(isReady).map(nodeOf));
-			withoutReadyPod.push(...["gw-1", "gw-2", "gw-3"].filter((node) => !ready.has(node)));
-		}
-	})();
-	try {
-		await federationReady(kubectl, namespace, name);
-	} finally {
-		watch.abort();
-		await watching;
+	const after = watch.running();
+
+	const changed = [...after].filter(([node, pods]) => before.has(node) && before.get(node) !== pods);
+	expect(changed.map(([node]) => node).toSorted()).toEqual(restarts.toSorted());
+	expect([...after.keys()].filter((node) => !before.has(node))).toEqual(starts);
+	expect([...before.keys()].filter((node) => !after.has(node))).toEqual(stops);
+	expect([...watch.pods.values()].filter((pod) => pod.restarts > 0)).toEqual([]);
+	expect(await runningPods(kubectl, namespace, other)).toEqual(others);
+
+	expect(watch.untold()).toEqual([]);
+	expect(watch.touched.toSorted()).toEqual([...restarts, ...starts, ...stops].toSorted());
+	expect(watch.down.filter(({ node }) => !stops.includes(node))).toEqual([]);
+	expect(watch.leavingTogether).toEqual([]);
+	const causes = (await lastRollout())?.causes.filter((cause) => cause.reason === reason);
+	expect(causes?.[0]?.rule).toBe(restartReasons[reason].rule);
+
+	rows.push(row(restartCase, results));
+	for (const { delivery } of results) {
+		if (delivery.lost + delivery.returned > 0) console.log(await logs.tail(25));
 	}
-	const after = await uids(kubectl, name);
-	expect([...after].filter(([node, uid]) => before.get(node) === uid)).toEqual([]);
-	expect(new Set(restartedAtOnce.flat())).toEqual(new Set(["gw-1", "gw-2", "gw-3"]));
-	expect(restartedAtOnce.filter((nodes) => nodes.length > 1)).toEqual([]);
-	expect(withoutReadyPod).toEqual([]);
+	expect(results.filter(({ delivery }) => delivery.lost > 0)).toEqual([]);
 });
 
-async function pods(kubectl: Kubectl, federation: string): Promise<readonly GatewayPod[]> {
-	return await gatewayPods(kubectl, stage.namespace, federation);
+async function live(): Promise<LiveFederation> {
+	const { kubectl, scene } = stage;
+	const found = await kubectl.find<LiveFederation>("xmppfederation", scene.federation, namespace);
+	if (!found) throw new Error(`federation ${scene.federation} is gone`);
+	return found;
 }
 
-async function uids(kubectl: Kubectl, federation: string): Promise<ReadonlyMap<string, string | undefined>> {
-	return new Map((await pods(kubectl, federation)).map((pod) => [nodeOf(pod), pod.metadata.uid]));
+async function lastRollout() {
+	return (await live()).status?.finishedRollouts?.[0];
 }
 
-function isReady({ status }: GatewayPod): boolean {
-	return status.conditions?.some(({ type, status: value }) => type === "Ready" && value === "True") === true;
+interface Result {
+	readonly peer: (typeof peers)[number];
+	readonly direction: "out" | "in";
+	readonly delivery: Delivery;
+}
+
+/** Traffic with both peers while `work` is done; `flow` waits until what is sent from then on arrives. */
+async function withTraffic(work: (flow: () => Promise<unknown>) => Promise<void>): Promise<readonly Result[]> {
+	const couples: Couple[] = [];
+	try {
+		for (const peer of peers) couples.push(await logIn(remotes[peer], addresses[peer]));
+		const running = couples.map((couple) => Traffic.start(couple, RATE));
+		const flow = async () => await Promise.all(running.map((traffic) => traffic.flows()));
+		const done = (async () => {
+			await flow();
+			await work(flow);
+		})();
+		await done.catch(() => {});
+		const ends = await Promise.all(running.map((traffic) => traffic.stop()));
+		await done;
+		return peers.flatMap((peer, index): Result[] => {
+			const end = ends[index];
+			if (!end) return [];
+			return [
+				{ peer, direction: "out", delivery: end.outgoing },
+				{ peer, direction: "in", delivery: end.incoming },
+			];
+		});
+	} finally {
+		for (const couple of couples) await logOut(couple);
+	}
+}
+
+const tableHead = [
+	"| Reason | Change | Pods restarted | Peer | Sent | Lost | Returned | Twice | Out of order | Longest gap (ms) |",
+	"|---|---|---|---|---|---|---|---|---|---|",
+];
+
+/** A row of the table that a run ends with: out of the federation and in, for each peer. */
+function row({ reason, what, restarts, starts = [], stops = [] }: RestartCase, results: readonly Result[]): string {
+	const pods = [
+		restarts.join(", ") || "none",
+		...starts.map((node) => `${node} starts`),
+		...stops.map((node) => `${node} stops`),
+	].join("; ");
+	return peers
+		.map((peer) => {
+			const both = results.filter((result) => result.peer === peer).map(({ delivery }) => delivery);
+			const each = (field: keyof Delivery) => both.map((delivery) => delivery[field]).join(" / ");
+			const figures = (["sent", "lost", "returned", "duplicates", "outOfOrder", "longestGap"] as const).map(each);
+			return `| ${[reason, what, pods, `${peer} out / in`, ...figures].join(" | ")} |`;
+		})
+		.join("\n");
 }

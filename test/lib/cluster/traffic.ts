@@ -95,7 +95,7 @@ class Direction {
 	async send(perSecond: number, signal: AbortSignal): Promise<void> {
 		this.#startedAt = performance.now();
 		while (!signal.aborted) {
-			await this.#from.sendMessage(this.#to.jid, `message ${this.sent}`, `${this.#prefix}${this.sent}`);
+			await this.#from.sendMessage(this.#to.fullJid, `message ${this.sent}`, `${this.#prefix}${this.sent}`);
 			this.sent++;
 			const due = this.#startedAt + (this.sent * 1000) / perSecond;
 			await sleep(Math.max(0, due - performance.now()));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sceneBlock, withBlock } from "../../../deploy/demo/cluster-dns.ts";
+import { serversBlock, withBlock } from "../../../deploy/demo/cluster-dns.ts";
 import { demoScene } from "../../../deploy/demo/scene.ts";
 
 const corefile = ".:53 {\n    forward . /etc/resolv.conf\n}\n";
@@ -29,7 +29,10 @@ test("a Corefile that does not end its last line keeps its words", () => {
 });
 
 test("each side has SRV records for its domain and its rooms, and the address of their target", () => {
-	const block = sceneBlock(demoScene, { internal: "192.0.2.1", remote: "192.0.2.2" });
+	const block = serversBlock([
+		{ ...demoScene.internal, address: "192.0.2.1" },
+		{ ...demoScene.remote, address: "192.0.2.2" },
+	]);
 	expect(block.split("\n")[0]).toBe("example.lab:53 remote.lab:53 {");
 	const answers = [...block.matchAll(/template IN (\S+) (\S+) \{\n\s+answer ".* (\S+ \S+ \S+ \S+|\S+)"/g)];
 	expect(answers.map(([, type, name]) => `${type} ${name}`)).toEqual([
