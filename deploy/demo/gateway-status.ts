@@ -12,7 +12,7 @@ export interface Stream {
 	readonly direction: "incoming" | "outgoing";
 	readonly state: "Authenticated" | "Negotiating";
 	readonly tls?: { readonly version: string; readonly cipher: string };
-	readonly authentication?: "SASL EXTERNAL" | "dialback";
+	readonly authentication?: "SASL EXTERNAL" | "dialback in TLS" | "dialback";
 }
 
 export interface Link {

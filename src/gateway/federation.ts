@@ -11,6 +11,7 @@ const domainModules = [
 	"xmppfed_peer_incoming",
 	"xmppfed_peer_outgoing",
 	"xmppfed_peer_security",
+	"xmppfed_peers",
 	"xmppfed_routers",
 	"xmppfed_second_try",
 ];

@@ -57,6 +57,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 			"xmppfed_internal_streams",
 			"xmppfed_relay",
 			"xmppfed_upstream",
+			"xmppfed_peers",
 			"xmppfed_incoming",
 			"xmppfed_outgoing",
 		])}`,

@@ -52,7 +52,7 @@ test("every stream with the peer is encrypted and authenticated", async () => {
 		expect(stream.state).toBe("Authenticated");
 		expect(stream.tls?.version).toBe("TLSv1.3");
 		// Nobody trusts the certificates of the scene.
-		expect(stream.authentication).toBe("dialback");
+		expect(stream.authentication).toBe("dialback in TLS");
 	}
 });
 

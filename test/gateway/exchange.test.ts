@@ -105,7 +105,7 @@ describe.each(kinds)("internal server %s", (internal) => {
 				expect(stream).toMatchObject({
 					state: "Authenticated",
 					tls: { version: "TLSv1.3", cipher: expect.stringMatching(/^TLS_/) },
-					authentication: trusted ? "SASL EXTERNAL" : "dialback",
+					authentication: trusted ? "SASL EXTERNAL" : "dialback in TLS",
 					certificate: { state: trusted ? "Valid" : "Untrusted", notAfter: expect.stringMatching(/^20\d\d-.*Z$/) },
 				});
 			}

@@ -125,7 +125,8 @@ describe("readiness, and what senders see meanwhile", () => {
 				peer: "unknown.lab",
 				local: local.domain,
 				direction: "outgoing",
-				reason: expect.any(String),
+				cause: "NameNotFound",
+				detail: "_xmpp-server._tcp.unknown.lab does not exist, and unknown.lab has no address",
 			}),
 		]);
 	});

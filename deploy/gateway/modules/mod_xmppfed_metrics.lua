@@ -3,7 +3,8 @@
 -- Nothing here costs anything per stanza: other modules count what they do, and the rest is looked up when it is asked
 -- for. Prosody's own statistics measure every event and every label that a peer makes up, and are off.
 --
--- Labels have fixed sets of values; no peer, domain or address is one.
+-- Labels have fixed sets of values, but for `peer`: the names of as many peers as mod_xmppfed_peer_counts bounds, or
+-- "other".
 --
 -- Options: xmppfed_role, xmppfed_node
 
@@ -17,48 +18,15 @@ local node = module:get_option_string("xmppfed_node");
 local backlog = module:depends("xmppfed_backlog");
 local incoming = module:depends("xmppfed_incoming");
 local outgoing = module:depends("xmppfed_outgoing");
+local peers = module:depends("xmppfed_peers");
 local status = module:depends("xmppfed_status");
+local peer_counts = role == "federation" and module:depends("xmppfed_peer_counts");
 local page_size = 4096; -- bytes, of /proc/self/statm on x64 and arm64 as Debian builds its kernels
 
--- FAILURES AND BYTES OF STREAMS THAT ARE GONE -------------------------------------------------------------------------
+-- FAILURES, AND BYTES OF STREAMS THAT ARE GONE ------------------------------------------------------------------------
 
--- What a reason is told by: the first that is in it. The order matters.
-local reasons = {
-	{ "timeout", "timeout" };
-	{ "timed out", "timeout" };
-	{ "unable to resolve", "dns" };
-	{ "lookup", "dns" };
-	{ "NXDOMAIN", "dns" };
-	{ "SRV", "dns" };
-	{ "service explicitly unavailable", "dns" };
-	{ "refused", "connect" };
-	{ "unreachable", "connect" };
-	{ "no route", "connect" };
-	{ "certificate", "tls" };
-	{ "encrypted", "tls" };
-	{ "tls", "tls" };
-	{ "ssl", "tls" };
-	{ "dialback", "authentication" };
-	{ "not%-authorized", "authentication" };
-	{ "authentication", "authentication" };
-	{ "too many", "limit" };
-	{ "too big", "limit" };
-	{ "constraint", "limit" };
-	{ "Too much", "limit" };
-	{ "policy", "policy" };
-	{ "shutdown", "shutdown" };
-	{ "closed", "closed" };
-};
-
-local failures = { incoming = {}, outgoing = {} }; -- direction -> reason -> count
+local failures = { incoming = {}, outgoing = {} }; -- direction -> cause -> count
 local gone = { received = 0, sent = 0 }; -- bytes
-
-local function reason_of(text)
-	for _, reason in ipairs(reasons) do
-		if text:find(reason[1]) then return reason[2]; end
-	end
-	return "other";
-end
 
 -- Bytes of a connection, inside TLS where it has TLS; what was before STARTTLS is not in them
 local function bytes_of(conn)
@@ -69,14 +37,13 @@ local function bytes_of(conn)
 end
 
 module:hook("s2s-destroyed", function (event)
-	local session, reason = event.session, event.reason;
-	local received, sent = bytes_of(session.conn);
+	local received, sent = bytes_of(event.session.conn);
 	gone.received, gone.sent = gone.received + received, gone.sent + sent;
-	if not reason then return; end -- a stream that was closed in order has none
-	local counts = failures[session.direction];
-	if not counts then return; end
-	local name = reason_of(type(reason) == "table" and (reason.text or reason.condition) or tostring(reason));
-	counts[name] = (counts[name] or 0) + 1;
+end);
+
+module:hook("xmppfed-stream-failed", function (failure)
+	local counts = failures[failure.direction];
+	counts[failure.cause] = (counts[failure.cause] or 0) + 1;
 end);
 
 -- TEXT ----------------------------------------------------------------------------------------------------------------
@@ -159,21 +126,14 @@ end
 local function streams()
 	local counts = { incoming = { Negotiating = 0, Authenticated = 0 }, outgoing = { Negotiating = 0, Authenticated = 0 } };
 	local received, sent, queued = gone.received, gone.sent, 0;
-	local function see(session)
+	peers.each(function (session)
 		local direction = counts[session.direction];
-		if not direction then return; end
 		local state = (session.type == "s2sin" or session.type == "s2sout") and "Authenticated" or "Negotiating";
 		direction[state] = direction[state] + 1;
 		local r, s = bytes_of(session.conn);
 		received, sent = received + r, sent + s;
 		queued = queued + (session.sendq and session.sendq:count() or 0);
-	end
-	for session in pairs(prosody.incoming_s2s) do see(session); end
-	for _, host in pairs(prosody.hosts) do
-		for _, session in pairs(rawget(host, "s2sout") or {}) do
-			if session.direction == "outgoing" then see(session); end
-		end
-	end
+	end);
 	return counts, received, sent, queued;
 end
 
@@ -182,6 +142,30 @@ local function resident_bytes()
 	local pages = file and file:read("*a"):match("^%d+ (%d+)");
 	if file then file:close(); end
 	return pages and math.tointeger(tonumber(pages)) * page_size;
+end
+
+local function tell_peers(lines)
+	local report = peer_counts.report();
+	local streams = family(lines, "xmppfed_peer_streams", "gauge", "Authenticated streams, by peer, direction and how the servers identified each other.");
+	for peer, told in sorted(report) do
+		for direction, counts in sorted(told.streams) do
+			for authentication, count in sorted(counts) do streams:add(count, "peer", peer, "direction", direction, "authentication", authentication); end
+		end
+	end
+	local stanzas = family(lines, "xmppfed_peer_stanzas", "counter", "Stanzas from a peer (incoming) and to it (outgoing).");
+	for peer, told in sorted(report) do
+		for direction, count in sorted(told.stanzas) do stanzas:add(count, "peer", peer, "direction", direction); end
+	end
+	local failed = family(lines, "xmppfed_peer_failures", "counter", "Streams that failed, by peer, direction and cause.");
+	for peer, told in sorted(report) do
+		for direction, causes in sorted(told.failures) do
+			for cause, count in sorted(causes) do failed:add(count, "peer", peer, "direction", direction, "cause", cause); end
+		end
+	end
+	local expiry = family(lines, "xmppfed_peer_certificate_not_after_timestamp_seconds", "gauge", "When the certificate of a peer expires.", "seconds");
+	for peer, told in sorted(report) do
+		if told.not_after then expiry:add(told.not_after, "peer", peer); end
+	end
 end
 
 local function render()
@@ -199,9 +183,9 @@ local function render()
 	f = family(lines, "xmppfed_stream_bytes", "counter", "Bytes of XMPP streams, inside TLS where it is used.", "bytes");
 	f:add(received, "direction", "received");
 	f:add(sent, "direction", "sent");
-	f = family(lines, "xmppfed_stream_failures", "counter", "Streams that failed, by direction and reason.");
-	for direction, reasons in sorted(failures) do
-		for reason, count in sorted(reasons) do f:add(count, "direction", direction, "reason", reason); end
+	f = family(lines, "xmppfed_stream_failures", "counter", "Streams that failed, by direction and cause.");
+	for direction, causes in sorted(failures) do
+		for cause, count in sorted(causes) do f:add(count, "direction", direction, "cause", cause); end
 	end
 	f = family(lines, "xmppfed_connections_refused", "counter", "Incoming connections that were refused because there were too many.");
 	f:add(incoming.refused);
@@ -226,6 +210,8 @@ local function render()
 	f:add(waiting.buffered, "for", "connection");
 	family(lines, "xmppfed_backlog_limit_bytes", "gauge", "Bytes that may wait in all.", "bytes"):add(waiting.limit);
 	family(lines, "xmppfed_partial_stanza_bytes", "gauge", "Bytes of stanzas that have begun to come in and not ended.", "bytes"):add(incoming.report().partial);
+
+	if peer_counts then tell_peers(lines); end
 
 	if role == "router" then
 		local domains = modulemanager.get_module("*", "xmppfed_any_domain").report();

@@ -33,9 +33,11 @@ local outgoing, opening = 0, 0;
 sent = { message = 0, presence = 0, iq = 0 }; -- stanzas, for the metrics
 refused = {}; -- condition -> stanzas, for the metrics
 
-local function count(name)
+local function count(session, name)
 	local before = sent[name];
-	if before then sent[name] = before + 1; end
+	if not before then return; end
+	sent[name] = before + 1;
+	session.xmppfed_stanzas = (session.xmppfed_stanzas or 0) + 1; -- mod_xmppfed_peers
 end
 
 local function refuse(stanza, kind, condition, text)
@@ -87,7 +89,7 @@ local function consume(queue, session)
 		for entry in queue.pop, queue do
 			local problem = too_long(session, #entry.text);
 			if not problem then
-				count(entry.name);
+				count(session, entry.name);
 				return entry.text;
 			end
 			if entry.head then refuse(entry.head, "modify", "policy-violation", problem); end
@@ -165,7 +167,7 @@ local function route(event)
 		if problem then
 			refuse(stanza, "modify", "policy-violation", problem);
 		elseif session.xmppfed_outlet:send(text, stanza) then
-			count(stanza.name);
+			count(session, stanza.name);
 		else
 			refuse(stanza, "wait", "resource-constraint", ("Too much waits to be sent to %s"):format(event.to_host));
 		end

@@ -57,9 +57,9 @@ module:hook("s2s-stream-features", function (event)
 end, -100); -- after all that offer something
 
 -- The stream is good for another domain: it stays, and this one is refused
-local function refuse_domain(session, domain, attr, why)
+local function refuse_domain(session, domain, attr, cause, why)
 	session.log("warn", "Refused %s on the stream of %s at %s: %s", domain, session.from_host, session.ip, why);
-	prosody.events.fire_event("xmppfed-peer-refused", { peer = domain, ["local"] = attr.to, direction = "incoming", reason = why });
+	prosody.events.fire_event("xmppfed-peer-refused", { peer = domain, ["local"] = attr.to, direction = "incoming", cause = cause, reason = why });
 	session.sends2s(st.stanza("db:result", { from = attr.to, to = attr.from, type = "error" })
 		:tag("error", { type = "cancel" })
 			:tag("policy-violation", { xmlns = xmlns_errors }):up()
@@ -75,7 +75,7 @@ module:hook("stanza/jabber:server:dialback:result", function (event)
 	local why = security.objection(session, domain, "dialback")
 		or session.xmppfed_unnamed and security.objection(session, domain, "dialback", settings.of(nil));
 	if not why then return nil; end
-	if session.type == "s2sin" then refuse_domain(session, domain, attr, why); else security.refuse(session, why); end
+	if session.type == "s2sin" then refuse_domain(session, domain, attr, "PolicyRefused", why); else security.refuse(session, why); end
 	return true;
 end, 100); -- before mod_xmppfed_incoming (50) and mod_dialback (0)
 
@@ -105,7 +105,7 @@ module:hook_global("s2s-destroyed", function (event)
 		if not state or state.authed then
 			-- it has ended, or it has been answered
 		elseif session.type == "s2sin" then
-			refuse_domain(session, domain, attr, why);
+			refuse_domain(session, domain, attr, "DialbackNotVerified", why);
 		else
 			security.refuse(session, why, "remote-connection-failed");
 		end

@@ -187,7 +187,8 @@ local function refuse(event, condition, text)
 end
 
 local function to_router(event)
-	local stanza = event.stanza;
+	local session, stanza = event.origin, event.stanza;
+	session.xmppfed_stanzas = (session.xmppfed_stanzas or 0) + 1; -- mod_xmppfed_peers
 	local candidate = chooser:choose(jid_host(stanza.attr.from));
 	if not candidate then
 		refuse(event, "remote-server-timeout", next(linked) and "The internal server cannot be reached" or "No router is connected");

@@ -2,7 +2,7 @@
 --
 --   GET /live    200 {"live":true}
 --   GET /ready   200 or 503 {"ready":…,"role":…,"node":…,"reasons":[{"reason":…,"message":…}]}
---   GET /status  200, see `status` below
+--   GET /status  200, see `status` below; with ?peer=DOMAIN streams and failures of that peer alone
 --
 -- Ready: the port is open, the process is not stopping, and until it has been so once there has been a link for each
 -- local domain. A router is ready without a link where the links name has no address: no node is Enabled then
@@ -16,6 +16,7 @@ module:depends("http"); -- first, so that its port is open when it is told of wh
 
 local array = require "prosody.util.array";
 local datetime = require "prosody.util.datetime".datetime;
+local http = require "prosody.util.http";
 local json = require "prosody.util.json";
 local portmanager = require "prosody.core.portmanager";
 local load_certificate = require "ssl".loadcertificate;
@@ -26,110 +27,10 @@ local node = module:get_option_string("xmppfed_node");
 local certificate_file = module:get_option_string("xmppfed_certificate");
 local drain = module:depends("xmppfed_drain");
 local settings = module:depends("xmppfed_settings");
+local peers = module:depends("xmppfed_peers");
+local tls_of = peers.tls_of;
+local certificates = module:require "xmppfed_certificate";
 local probe = role == "router" and module:depends("xmppfed_upstream_probe");
-
-local max_failures = 1000; -- peers whose last failure is remembered
-local max_reason = 256; -- bytes of why; a peer can say it in as many as it likes
-
-local months = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 };
-
--- "May  1 00:00:00 2030 GMT" (OpenSSL) as RFC 3339
-local function not_after(certificate)
-	local month, day, time, year = certificate:notafter():match("^(%a+)%s+(%d+) (%d+:%d+:%d+) (%d+) GMT$");
-	return month and ("%04d-%02d-%02dT%sZ"):format(year, months[month], day, time) or nil;
-end
-
--- STREAMS ------------------------------------------------------------------------------------------------------------
-
-local failures, failure_order = {}, {}; -- peer -> last failure; peers, the one that failed first comes first
-
-local function remember_failure(peer, failure)
-	if not failures[peer] then
-		if #failure_order >= max_failures then failures[table.remove(failure_order, 1)] = nil; end
-		table.insert(failure_order, peer);
-	end
-	failures[peer] = failure;
-end
-
-local function peer_of(session)
-	if session.direction == "outgoing" then return session.to_host, session.from_host; end
-	return session.from_host, session.to_host;
-end
-
-local function on_established(event)
-	event.session.xmppfed_since = os.time();
-end
-module:hook("s2sin-established", on_established);
-module:hook("s2sout-established", on_established);
-
-local function on_failure(peer, local_domain, direction, reason)
-	reason = tostring(reason);
-	-- No character is cut in two
-	if #reason > max_reason then reason = reason:sub(1, max_reason):gsub("[\xC0-\xFF]?[\x80-\xBF]*$", "").."…"; end
-	remember_failure(peer, {
-		peer = peer;
-		["local"] = local_domain;
-		direction = direction;
-		at = datetime();
-		reason = reason;
-	});
-end
-
-module:hook("s2s-destroyed", function (event)
-	local peer, local_domain = peer_of(event.session);
-	local reason = event.reason;
-	if not peer or not reason then return; end -- a stream that was closed in order has no reason
-	if type(reason) == "table" then reason = reason.text or reason.condition; end
-	on_failure(peer, local_domain, event.session.direction, reason);
-end);
-
--- One of several peers on a stream that stays
-module:hook("xmppfed-peer-refused", function (event)
-	on_failure(event.peer, event["local"], event.direction, event.reason);
-end);
-
-local function tls_of(conn)
-	local tls = conn and conn:ssl() and conn:ssl_info();
-	return tls and { version = tls.protocol; cipher = tls.cipher } or nil;
-end
-
-local function certificate_state(session)
-	local chain, identity = session.cert_chain_status, session.cert_identity_status;
-	if not session.secure or not chain then return nil; end
-	local certificate = session.conn:ssl_peercertificate();
-	return {
-		state = chain ~= "valid" and "Untrusted" or identity ~= "valid" and "WrongName" or "Valid";
-		notAfter = certificate and not_after(certificate) or nil;
-	};
-end
-
-local function stream(session)
-	local peer, local_domain = peer_of(session);
-	local authenticated = session.type == "s2sin" or session.type == "s2sout";
-	return {
-		peer = peer;
-		["local"] = local_domain;
-		direction = session.direction;
-		state = authenticated and "Authenticated" or "Negotiating";
-		address = session.ip;
-		tls = session.secure and tls_of(session.conn) or nil;
-		authentication = authenticated and (session.external_auth == "succeeded" and "SASL EXTERNAL" or "dialback") or nil;
-		certificate = certificate_state(session);
-		since = session.xmppfed_since and datetime(session.xmppfed_since) or nil;
-		queued = session.sendq and session.sendq:count() or 0;
-	};
-end
-
-local function streams()
-	local list = array {};
-	for session in pairs(prosody.incoming_s2s) do list:push(stream(session)); end
-	for _, host in pairs(prosody.hosts) do
-		for _, session in pairs(rawget(host, "s2sout") or {}) do
-			if session.direction == "outgoing" then list:push(stream(session)); end
-		end
-	end
-	return list;
-end
 
 -- LINKS --------------------------------------------------------------------------------------------------------------
 
@@ -252,13 +153,13 @@ local function own_certificate()
 	if file then file:close(); end
 	local certificate = pem and load_certificate(pem);
 	if not certificate then return { file = certificate_file; failure = err or "it is not a certificate in PEM form" }; end
-	return { file = certificate_file; notAfter = not_after(certificate) };
+	return { file = certificate_file; notAfter = certificates.rfc3339(certificate:notafter()) };
 end
 
 -- The certificate of new links; federation connection manager: who got no link, and why
 local function link_security()
 	local report = modulemanager.get_module("*", role == "router" and "xmppfed_links" or "xmppfed_link_port").report();
-	local certificate = { notAfter = report.tls.certificate and not_after(report.tls.certificate); failure = report.tls.failure };
+	local certificate = { notAfter = report.tls.certificate and certificates.rfc3339(report.tls.certificate:notafter()); failure = report.tls.failure };
 	local refused = report.refused and array();
 	for _, last in ipairs(report.refused or {}) do
 		refused:push({ address = last.address; at = last.at; reason = last.reason; count = last.count });
@@ -266,19 +167,18 @@ local function link_security()
 	return certificate, refused;
 end
 
-local function status()
+-- peer: a domain whose streams and failures alone are told; nil for all
+local function status(peer)
 	local ready, links = readiness();
 	ready.started = datetime(prosody.start_time);
 	ready.version = "Prosody "..prosody.version;
 	ready.certificate = own_certificate();
 	ready.settings = settings.report();
-	ready.streams = streams();
+	ready.streams, ready.failures = peers.report(peer);
 	ready.links = links;
 	ready.linkCertificate, ready.refusedLinks = link_security();
 	ready.upstreams = probe and array(probe.report()) or nil;
 	ready.remoteDomains = role == "router" and modulemanager.get_module("*", "xmppfed_any_domain").report() or nil;
-	ready.failures = array {};
-	for _, peer in ipairs(failure_order) do ready.failures:push(failures[peer]); end
 	return ready;
 end
 
@@ -297,6 +197,9 @@ module:provides("http", {
 			local body = readiness();
 			return answer(event.response, body.ready and 200 or 503, body);
 		end;
-		["GET /status"] = function (event) return answer(event.response, 200, status()); end;
+		["GET /status"] = function (event)
+			local query = http.formdecode(event.request.url.query or "");
+			return answer(event.response, 200, status(type(query) == "table" and query.peer or nil));
+		end;
 	};
 });

@@ -13,6 +13,8 @@ export interface Pem {
 }
 
 export interface CertificateOptions {
+	/** Two days ago where absent. */
+	readonly notBefore?: Date;
 	/** In 30 days where absent. */
 	readonly notAfter?: Date;
 	readonly usages?: readonly x509.ExtendedKeyUsageType[];
@@ -55,12 +57,16 @@ export class Authority {
 
 /** A certificate that nobody trusts. */
 export async function selfSigned(domains: readonly string[]): Promise<Pem> {
-	return await makeCertificate(domains);
+	return await makeCertificate(domains, {});
 }
 
 async function makeCertificate(
 	domains: readonly string[],
-	{ notAfter = new Date(Date.now() + 30 * 86_400_000), usages = bothUsages }: CertificateOptions = {},
+	{
+		notBefore = new Date(Date.now() - 2 * 86_400_000),
+		notAfter = new Date(Date.now() + 30 * 86_400_000),
+		usages = bothUsages,
+	}: CertificateOptions = {},
 	signer?: { readonly issuer: string; readonly signingKey: webcrypto.CryptoKey },
 ): Promise<Pem> {
 	const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
@@ -68,7 +74,7 @@ async function makeCertificate(
 	const certificate = await x509.X509CertificateGenerator.create({
 		subject,
 		issuer: signer?.issuer ?? subject,
-		notBefore: new Date(Date.now() - 2 * 86_400_000),
+		notBefore,
 		notAfter,
 		publicKey: keys.publicKey,
 		signingKey: signer?.signingKey ?? keys.privateKey,

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { FailureCause } from "../../../src/gateway/failure-causes.ts";
 import { federationConfiguration } from "../../../src/gateway/federation.ts";
 import {
 	configurationDirectory,
@@ -46,9 +47,18 @@ export interface Stream {
 	readonly state: "Authenticated" | "Negotiating";
 	readonly address?: string;
 	readonly tls?: { readonly version: string; readonly cipher: string };
-	readonly authentication?: "SASL EXTERNAL" | "dialback";
-	readonly certificate?: { readonly state: "Valid" | "WrongName" | "Untrusted"; readonly notAfter?: string };
+	readonly authentication?: "SASL EXTERNAL" | "dialback in TLS" | "dialback";
+	readonly certificate?: {
+		readonly state: "Valid" | "WrongName" | "Untrusted" | "Expired" | "NotYetValid";
+		readonly detail?: string;
+		readonly issuer?: string;
+		readonly names?: readonly string[];
+		readonly moreNames?: number;
+		readonly notBefore?: string;
+		readonly notAfter?: string;
+	};
 	readonly since?: string;
+	readonly stanzas: number;
 	readonly queued: number;
 }
 
@@ -91,9 +101,11 @@ export interface Status extends Readiness {
 	}[];
 	readonly failures: readonly {
 		readonly peer: string;
-		readonly direction: string;
+		readonly local?: string;
+		readonly direction: "incoming" | "outgoing";
 		readonly at: string;
-		readonly reason: string;
+		readonly cause: FailureCause;
+		readonly detail?: string;
 	}[];
 }
 
@@ -189,8 +201,9 @@ export class GatewayNode {
 		return { ...((await response.json()) as Readiness), code: response.status };
 	}
 
-	async status(role: Role): Promise<Status> {
-		const response = await this.get(role, "/status");
+	/** `query`: nothing, or from the `?` on. */
+	async status(role: Role, query = ""): Promise<Status> {
+		const response = await this.get(role, `/status${query}`);
 		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the modules answer is what is tested
 		return (await response.json()) as Status;
 	}

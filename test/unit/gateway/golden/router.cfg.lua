@@ -64,4 +64,4 @@ VirtualHost "placeholder.invalid"
 
 -- Every remote domain, see mod_xmppfed_any_domain
 Component "remote-domain.invalid" "xmppfed_template"
-	modules_enabled = { "xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream", "xmppfed_incoming", "xmppfed_outgoing" }
+	modules_enabled = { "xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream", "xmppfed_peers", "xmppfed_incoming", "xmppfed_outgoing" }
