@@ -21,8 +21,8 @@ const baseImports: Plugin = {
 };
 
 /**
- * Leaves out the generated half of client-node (API calls, models), which nothing here uses: its configuration and login
- * alone stay (docs/decisions/0003-own-reflector.md).
+ * Leaves out the generated half of client-node (API calls, models) and what it makes connections with, which nothing here
+ * uses: its configuration and login alone stay (docs/decisions/0003-own-reflector.md).
  */
 const clientNode: Plugin = {
 	name: "client-node-configuration",
@@ -31,8 +31,19 @@ const clientNode: Plugin = {
 		bundling.onResolve({ filter: /^@kubernetes\/client-node$/ }, ({ importer }) =>
 			importer.startsWith(join(root, "src/")) ? { path: join(dist, "config.js") } : undefined,
 		);
-		bundling.onResolve({ filter: /\/gen\/index\.js$/ }, ({ importer }) =>
-			importer.startsWith(dist) ? { path: join(root, "src/kubernetes/generated-client-imports.ts") } : undefined,
+		bundling.onResolve({ filter: /^(undici|socks|socks-proxy-agent)$|\/gen\/index\.js$/ }, ({ importer }) =>
+			importer.startsWith(dist) ? { path: join(root, "src/kubernetes/client-node-imports.ts") } : undefined,
+		);
+	},
+};
+
+/** Leaves out zod's messages in other languages, which are a quarter of a megabyte. */
+const zodMessages: Plugin = {
+	name: "zod-messages",
+	setup(bundling) {
+		const zod = join(root, "node_modules/zod/v4");
+		bundling.onResolve({ filter: /\/locales\/index\.js$/ }, ({ importer }) =>
+			importer.startsWith(zod) ? { path: join(zod, "locales/en.js") } : undefined,
 		);
 	},
 };
@@ -53,7 +64,7 @@ export async function bundleOperator(outfile: string, { minify = true } = {}): P
 		minify,
 		metafile: true,
 		logLevel: "warning",
-		plugins: [baseImports, clientNode],
+		plugins: [baseImports, clientNode, zodMessages],
 		// CommonJS packages inside the bundle call require() for Node's own modules.
 		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 	});
@@ -119,7 +130,7 @@ export async function buildKubectlPlugin(): Promise<number> {
 		format: "iife",
 		minify: true,
 		logLevel: "warning",
-		plugins: [clientNode],
+		plugins: [clientNode, zodMessages],
 		banner: { js: pluginStart },
 	});
 	const [file] = result.outputFiles;

@@ -1,7 +1,8 @@
+import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { Agent, request } from "undici";
 import { z } from "zod";
+import { readText, sendRequest } from "../kubernetes/http-request.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { LinkView } from "../rollout/links.ts";
 
@@ -44,7 +45,8 @@ interface Target {
  */
 export class RouterReports {
 	readonly #targets = new Map<string, Map<string, Target>>();
-	readonly #agent = new Agent({ connect: { timeout }, headersTimeout: timeout, bodyTimeout: timeout, pipelining: 0 });
+	/** Without connections that stay: there are as many routers as pods. */
+	readonly #agent = new Agent();
 	/** Federations whose plan waits for links: their routers are asked more often. */
 	readonly #hurried = new Set<string>();
 	readonly #onChange: (federationKey: string) => void;
@@ -102,7 +104,7 @@ export class RouterReports {
 				await sleep(impatientInterval, undefined, { signal }).catch(() => {});
 			}
 		} finally {
-			await this.#agent.destroy();
+			this.#agent.destroy();
 		}
 	}
 
@@ -130,8 +132,9 @@ export class RouterReports {
 	async #fetch(url: string): Promise<RouterReport | undefined> {
 		try {
 			// The time-out is for the whole answer: a pod that sends it byte by byte must not hold up the others.
-			const response = await request(url, { dispatcher: this.#agent, signal: AbortSignal.timeout(timeout) });
-			const { upstreams, links } = routerStatus.parse(JSON.parse(await readText(response.body)));
+			const silence = { before: timeout, during: timeout };
+			const response = await sendRequest(url, { agent: this.#agent, signal: AbortSignal.timeout(timeout), silence });
+			const { upstreams, links } = routerStatus.parse(JSON.parse(await readText(response, longestAnswer)));
 			if (upstreams.length === 0) return undefined;
 			const failed = upstreams.find(({ reachable }) => !reachable);
 			return { reachable: !failed, error: failed?.failure, links: linkViews(links) };
@@ -153,15 +156,3 @@ function linkViews(links: z.infer<typeof routerStatus>["links"]): readonly LinkV
 
 /** A status with the streams of some thousand peers. */
 const longestAnswer = 4 * 1024 * 1024;
-
-/** @throws where the answer is longer than any router's */
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
-	const chunks: Buffer[] = [];
-	let length = 0;
-	for await (const chunk of body) {
-		length += chunk.length;
-		if (length > longestAnswer) throw new Error(`the answer is longer than ${longestAnswer} bytes`);
-		chunks.push(chunk);
-	}
-	return Buffer.concat(chunks).toString("utf8");
-}

@@ -1,11 +1,11 @@
+import type { IncomingMessage } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import type { KubeConfig } from "@kubernetes/client-node";
-import { type Dispatcher, request } from "undici";
 import { pause } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import { ApiError, ApiUnreachableError, type Call, type Verb } from "./errors.ts";
+import { readText } from "./http-request.ts";
 import { type KubernetesObject, type Observed, type Resource, resourcePath } from "./object.ts";
-import { SendGuard } from "./send-guard.ts";
 
 /** Owner of the fields that this project sets (server-side apply). */
 export const fieldManager = "xmppfed";
@@ -279,25 +279,25 @@ export class KubernetesClient {
 			resourceVersion,
 			timeoutSeconds,
 		};
-		const deadline = withDeadline(signal, timeoutSeconds * 1000 + watchGrace);
-		let response: Dispatcher.ResponseData | undefined;
+		const deadline = this.#deadline(signal, timeoutSeconds * 1000 + watchGrace);
+		let response: IncomingMessage | undefined;
 		try {
 			response = await this.#request(call, {
 				method: "GET",
 				path: resourcePath(resource, namespace),
 				query,
 				signal: deadline.signal,
-				bodyTimeout: idleTimeout,
+				idleTimeout,
 			});
 			if (response.statusCode !== 200) throw await refusal(call, response);
 			options.onOpen?.();
-			for await (const line of lines(response.body)) yield watchEvent(call, resource, line);
+			for await (const line of lines(response)) yield watchEvent(call, resource, line);
 		} catch (error) {
 			signal?.throwIfAborted();
 			throw error instanceof ApiError ? error : unreachable(call, error);
 		} finally {
 			deadline.clear();
-			response?.body.on("error", () => {}).destroy();
+			response?.destroy();
 		}
 	}
 
@@ -308,11 +308,11 @@ export class KubernetesClient {
 
 	/** Sends a request, again where the server asks for it, and gives the JSON of the answer. */
 	async #call(call: Call, send: Send, options: CallOptions): Promise<unknown> {
-		const deadline = withDeadline(options.signal, options.timeout ?? defaultTimeout);
+		const deadline = this.#deadline(options.signal, options.timeout ?? defaultTimeout);
 		try {
 			for (let repetition = 0; ; repetition++) {
 				const response = await this.#request(call, { ...send, signal: deadline.signal });
-				if (response.statusCode < 300) return await json(call, response);
+				if ((response.statusCode ?? 0) < 300) return await json(call, response);
 				const error = await refusal(call, response);
 				const wait = retryAfter(error);
 				if (wait === undefined || repetition >= maxRepetitions) throw error;
@@ -326,36 +326,82 @@ export class KubernetesClient {
 		}
 	}
 
-	async #request(call: Call, send: Send & { signal: AbortSignal; bodyTimeout?: number }) {
-		const beforeWrite = ["get", "list", "watch"].includes(call.verb) ? undefined : this.#options.beforeWrite;
-		beforeWrite?.();
-		const { headers, calls, watches } = await this.#connection.authenticate();
-		const guard = beforeWrite && new SendGuard(calls, beforeWrite);
+	async #request(call: Call, send: Send & { signal: AbortSignal; idleTimeout?: number }): Promise<IncomingMessage> {
+		const { beforeWrite, userAgent = "xmpp-federation-operator", onRequest } = this.#options;
+		const guard = ["get", "list", "watch"].includes(call.verb) ? undefined : new WriteGuard(beforeWrite);
+		guard?.check();
+		const query = Object.entries(send.query ?? {}).flatMap(([name, value]): [string, string][] =>
+			value === undefined ? [] : [[name, String(value)]],
+		);
 		const started = performance.now();
 		let status = 0;
 		try {
-			const response = await request(`${this.#connection.server}${send.path}`, {
-				dispatcher: call.verb === "watch" ? watches : (guard?.dispatcher ?? calls),
+			const response = await this.#connection.send({
+				isWatch: call.verb === "watch",
 				method: send.method,
+				path: query.length === 0 ? send.path : `${send.path}?${new URLSearchParams(query)}`,
 				headers: {
-					...headers,
 					accept: "application/json",
-					"user-agent": this.#options.userAgent ?? "xmpp-federation-operator",
-					...(send.body === undefined ? {} : { "content-type": send.contentType ?? "application/json" }),
+					"user-agent": userAgent,
+					...(send.body && { "content-type": send.contentType ?? "application/json" }),
 				},
-				query: Object.fromEntries(Object.entries(send.query ?? {}).filter(([, value]) => value !== undefined)),
-				body: send.body === undefined ? null : JSON.stringify(send.body),
+				body: send.body && JSON.stringify(send.body),
 				signal: send.signal,
-				headersTimeout: defaultTimeout,
-				bodyTimeout: send.bodyTimeout ?? defaultTimeout,
+				silence: { before: defaultTimeout, during: send.idleTimeout ?? defaultTimeout },
+				beforeSend: guard && (() => guard.check()),
 			});
-			status = response.statusCode;
+			status = response.statusCode ?? 0;
 			return response;
 		} catch (error) {
 			throw guard?.refusal ?? unreachable(call, error);
 		} finally {
 			const seconds = (performance.now() - started) / 1000;
-			this.#options.onRequest?.({ verb: call.verb, resource: call.resource, status, seconds });
+			onRequest?.({ verb: call.verb, resource: call.resource, status, seconds });
+		}
+	}
+
+	/**
+	 * A signal that is aborted after `ms`, with `signal` and when the connections are closed; clear() must be called. Not
+	 * AbortSignal.any: what that makes of a signal that lives as long as the process is not freed after each call (1.2 kB in
+	 * Node 24).
+	 */
+	#deadline(signal: AbortSignal | undefined, ms: number): { signal: AbortSignal; clear: () => void } {
+		const controller = new AbortController();
+		const timer = setTimeout(
+			() => controller.abort(new DOMException(`no answer within ${ms / 1000} s`, "TimeoutError")),
+			ms,
+		);
+		const followed = [this.#connection.closing, ...(signal ? [signal] : [])].map((source) => {
+			const follow = () => controller.abort(source.reason);
+			if (source.aborted) follow();
+			else source.addEventListener("abort", follow, { once: true });
+			return () => source.removeEventListener("abort", follow);
+		});
+		return {
+			signal: controller.signal,
+			clear: () => {
+				clearTimeout(timer);
+				for (const leave of followed) leave();
+			},
+		};
+	}
+}
+
+/** Asks whether a write may go, and keeps the refusal: what comes of it is no failure of the connection. */
+class WriteGuard {
+	refusal: unknown;
+	readonly #beforeWrite: (() => void) | undefined;
+
+	constructor(beforeWrite: (() => void) | undefined) {
+		this.#beforeWrite = beforeWrite;
+	}
+
+	check(): void {
+		try {
+			this.#beforeWrite?.();
+		} catch (error) {
+			this.refusal = error;
+			throw error;
 		}
 	}
 }
@@ -391,28 +437,28 @@ function isMissingObject(error: unknown): boolean {
 }
 
 /** Headers may come and the rest not: that is no answer, either. */
-async function read(call: Call, response: Dispatcher.ResponseData): Promise<string> {
+async function read(call: Call, response: IncomingMessage): Promise<string> {
 	try {
-		return await response.body.text();
+		return await readText(response);
 	} catch (error) {
 		throw unreachable(call, error);
 	}
 }
 
-async function json(call: Call, response: Dispatcher.ResponseData): Promise<unknown> {
+async function json(call: Call, response: IncomingMessage): Promise<unknown> {
 	const body = parseJson(await read(call, response));
 	if (body === undefined) throw new ApiUnreachableError(call, new Error("what answered sent no JSON"));
 	return body;
 }
 
-async function refusal(call: Call, response: Dispatcher.ResponseData): Promise<ApiError> {
+async function refusal(call: Call, response: IncomingMessage): Promise<ApiError> {
 	const text = await read(call, response);
 	const body = parseJson(text);
 	const seconds = Number(response.headers["retry-after"]);
 	// What the server could not read it may quote, and that may be a Secret's data.
 	const unsafe = response.statusCode === 400 && call.resource === "secrets";
 	const shown = unsafe ? { reason: "BadRequest", message: "the Secret was not understood" } : (body ?? text);
-	return new ApiError(call, response.statusCode, shown, seconds > 0 ? seconds : undefined);
+	return new ApiError(call, response.statusCode ?? 0, shown, seconds > 0 ? seconds : undefined);
 }
 
 /** ms to wait before the same request is sent again; undefined where that makes no sense. */
@@ -425,28 +471,6 @@ function retryAfter(error: ApiError): number | undefined {
 
 function unreachable(call: Call, error: unknown): ApiUnreachableError {
 	return error instanceof ApiUnreachableError ? error : new ApiUnreachableError(call, error);
-}
-
-/**
- * A signal that follows `signal` and is also aborted after `ms`; clear() must be called. Not AbortSignal.any: what that
- * makes of a signal that lives as long as the process is not freed after each call (1.2 kB in Node 24).
- */
-function withDeadline(signal: AbortSignal | undefined, ms: number): { signal: AbortSignal; clear: () => void } {
-	const controller = new AbortController();
-	const follow = () => controller.abort(signal?.reason);
-	const timer = setTimeout(
-		() => controller.abort(new DOMException(`no answer within ${ms / 1000} s`, "TimeoutError")),
-		ms,
-	);
-	if (signal?.aborted) follow();
-	else signal?.addEventListener("abort", follow, { once: true });
-	return {
-		signal: controller.signal,
-		clear: () => {
-			clearTimeout(timer);
-			signal?.removeEventListener("abort", follow);
-		},
-	};
 }
 
 function watchEvent<T extends KubernetesObject>(call: Call, resource: Resource<T>, line: string): WatchEvent<T> {

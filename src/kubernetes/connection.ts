@@ -1,6 +1,9 @@
-import type { RequestOptions } from "node:https";
+import http, { type IncomingMessage } from "node:http";
+import https, { type RequestOptions } from "node:https";
+import { createSecureContext } from "node:tls";
 import { KubeConfig } from "@kubernetes/client-node";
-import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import { HttpProxyAgent, HttpsProxyAgent } from "hpagent";
+import { type HttpRequest, sendRequest } from "./http-request.ts";
 import { useTokenFile } from "./token-files.ts";
 
 /** Connections that all calls but watches share, unless told otherwise. */
@@ -8,7 +11,8 @@ export const maxCallConnections = 4;
 
 /** Idle connections are kept this long (ms): below the 90 s after which the API server closes them. */
 const keepAliveTimeout = 60_000;
-const connectTimeout = 10_000;
+/** The first probe of an idle connection (ms): load balancers forget connections after a minute. */
+const keepAliveDelay = 30_000;
 
 /**
  * Client configuration from a kubeconfig file, $KUBECONFIG, ~/.kube/config or the service account of the pod, the first
@@ -50,9 +54,17 @@ function defaultKubeConfig(): KubeConfig {
 	return merged;
 }
 
-interface Dispatchers {
-	readonly calls: Dispatcher;
-	readonly watches: Dispatcher;
+interface Agents {
+	readonly calls: http.Agent;
+	readonly watches: http.Agent;
+}
+
+/** A request to the API server: {@link HttpRequest} without what the connection knows by itself. */
+export interface ApiRequest extends Omit<HttpRequest, "agent" | "onConnection"> {
+	/** From the root of the API on. */
+	readonly path: string;
+	/** Gets a connection of its own. */
+	readonly isWatch: boolean;
 }
 
 /**
@@ -64,7 +76,8 @@ export class Connection {
 	readonly server: string;
 	readonly #config: KubeConfig;
 	readonly #callConnections: number;
-	#current: { readonly tls: readonly unknown[]; readonly dispatchers: Dispatchers } | undefined;
+	readonly #closing = new AbortController();
+	#current: { readonly tls: readonly unknown[]; readonly agents: Agents } | undefined;
 	#open = 0;
 	#opened = 0;
 
@@ -73,6 +86,9 @@ export class Connection {
 		this.#callConnections = callConnections;
 		const cluster = config.getCurrentCluster();
 		if (!cluster) throw new Error("the Kubernetes configuration has no current cluster: set a current context");
+		if (cluster.proxyUrl?.startsWith("socks")) {
+			throw new Error("the kubeconfig names a SOCKS proxy, which is not supported: use an http or https proxy-url");
+		}
 		this.server = cluster.server.replace(/\/+$/, "");
 		this.#config = config;
 	}
@@ -82,11 +98,31 @@ export class Connection {
 		return { open: this.#open, opened: this.#opened };
 	}
 
+	/** Aborted by {@link close}: what is under way must end then. */
+	get closing(): AbortSignal {
+		return this.#closing.signal;
+	}
+
+	/** Sends one request, authenticated, and gives the answer once its headers are here. */
+	async send(request: ApiRequest): Promise<IncomingMessage> {
+		const { headers, calls, watches } = await this.authenticate();
+		return await sendRequest(`${this.server}${request.path}`, {
+			...request,
+			headers: { ...headers, ...request.headers },
+			agent: request.isWatch ? watches : calls,
+			onConnection: (connection) => {
+				this.#open++;
+				this.#opened++;
+				connection.once("close", () => this.#open--);
+			},
+		});
+	}
+
 	/**
-	 * Headers that authenticate one request and the connections to send it on. Asked for each time, because tokens are
+	 * Headers that authenticate one request and the agents to send it by. Asked for each time, because tokens are
 	 * renewed; a renewed client certificate or CA makes new connections.
 	 */
-	async authenticate(): Promise<Dispatchers & { readonly headers: Record<string, string> }> {
+	async authenticate(): Promise<Agents & { readonly headers: Record<string, string> }> {
 		const options: RequestOptions = {};
 		await this.#config.applyToHTTPSOptions(options);
 		const headers: Record<string, string> = {};
@@ -95,53 +131,40 @@ export class Connection {
 			if (value !== undefined) headers[name.toLowerCase()] = String(value).trim();
 		}
 		if (options.auth) headers["authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;
-		return { ...this.#dispatchers(options), headers };
+		return { ...this.#agents(options), headers };
 	}
 
 	/** Ends all connections; what is under way fails. */
 	async close(): Promise<void> {
-		const dispatchers = this.#current?.dispatchers;
+		this.#closing.abort(new Error("the connections were closed"));
+		for (const agent of Object.values(this.#current?.agents ?? {})) agent.destroy();
 		this.#current = undefined;
-		if (dispatchers) await Promise.all([dispatchers.calls.destroy(), dispatchers.watches.destroy()]);
 	}
 
-	#dispatchers(options: RequestOptions): Dispatchers {
+	#agents(options: RequestOptions): Agents {
 		const tls = [options.ca, options.cert, options.key, options.rejectUnauthorized, options.servername];
-		if (this.#current && sameTls(this.#current.tls, tls)) return this.#current.dispatchers;
-		const old = this.#current?.dispatchers;
-		const dispatchers = {
-			calls: this.#dispatcher(options, this.#callConnections),
-			watches: this.#dispatcher(options, null),
+		if (this.#current && sameTls(this.#current.tls, tls)) return this.#current.agents;
+		// What is under way goes on by the old ones; their connections end when they have been idle for a while.
+		const agents = {
+			calls: this.#agent(options, this.#callConnections),
+			watches: this.#agent(options, Number.POSITIVE_INFINITY),
 		};
-		this.#current = { tls, dispatchers };
-		// Not awaited: closing waits for what is under way on the old connections.
-		if (old) for (const dispatcher of [old.calls, old.watches]) dispatcher.close().catch(() => {});
-		return dispatchers;
+		this.#current = { tls, agents };
+		return agents;
 	}
 
-	#dispatcher(options: RequestOptions, connections: number | null): Dispatcher {
+	#agent({ ca, cert, key, rejectUnauthorized, servername }: RequestOptions, maxSockets: number): http.Agent {
+		const common = { keepAlive: true, keepAliveMsecs: keepAliveDelay, maxSockets, timeout: keepAliveTimeout };
 		const tls = {
-			...(options.ca !== undefined && { ca: options.ca }),
-			...(options.cert !== undefined && { cert: options.cert }),
-			...(options.key !== undefined && { key: options.key }),
-			...(options.rejectUnauthorized !== undefined && { rejectUnauthorized: options.rejectUnauthorized }),
-			...(options.servername !== undefined && { servername: options.servername }),
+			// Made once: a certificate store for each connection would take time and memory.
+			secureContext: createSecureContext({ ca, cert, key }),
+			...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
+			...(servername !== undefined && { servername }),
 		};
-		const common = { connections, allowH2: false, connectTimeout, keepAliveTimeout };
-		const connect = { keepAlive: true, keepAliveInitialDelay: 30_000, timeout: connectTimeout };
+		const isSecure = this.server.startsWith("https:");
 		const proxy = this.#config.getCurrentCluster()?.proxyUrl;
-		if (proxy?.startsWith("socks")) {
-			throw new Error("the kubeconfig names a SOCKS proxy, which is not supported: use an http or https proxy-url");
-		}
-		const dispatcher = proxy
-			? new ProxyAgent({ ...common, uri: proxy, requestTls: tls, connect })
-			: new Agent({ ...common, connect: { ...tls, ...connect } });
-		dispatcher.on("connect", () => {
-			this.#open++;
-			this.#opened++;
-		});
-		dispatcher.on("disconnect", () => this.#open--);
-		return dispatcher;
+		if (!proxy) return isSecure ? new https.Agent({ ...common, ...tls }) : new http.Agent(common);
+		return isSecure ? new HttpsProxyAgent({ ...common, ...tls, proxy }) : new HttpProxyAgent({ ...common, proxy });
 	}
 }
 

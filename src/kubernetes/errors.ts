@@ -108,7 +108,7 @@ function parseStatus(body: unknown): { reason: string; message: string; details:
 	return { reason, message, details: details ? (status.details as StatusDetails) : {} };
 }
 
-/** undici and AggregateError hide the useful text ("connect ECONNREFUSED 127.0.0.1:6443") in causes. */
+/** AbortError and AggregateError hide the useful text ("connect ECONNREFUSED 127.0.0.1:6443") in causes. */
 function rootMessage(error: unknown): string {
 	if (error instanceof AggregateError && error.errors.length > 0) return rootMessage(error.errors[0]);
 	if (!(error instanceof Error)) return String(error);

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
-import { request } from "undici";
 import { inject, onTestFinished } from "vitest";
 import { type ClientOptions, KubernetesClient, type RequestRecord } from "../../src/kubernetes/client.ts";
 import { Connection, loadKubeConfig } from "../../src/kubernetes/connection.ts";
+import { readText } from "../../src/kubernetes/http-request.ts";
 import { type KubernetesObject, type Resource, resourcePath } from "../../src/kubernetes/object.ts";
 import { namespaces } from "../../src/kubernetes/resources.ts";
 
@@ -46,11 +46,11 @@ export async function rawObject(
 ): Promise<string> {
 	const connection = new Connection(loadKubeConfig({ kubeconfig }));
 	try {
-		const { headers, calls } = await connection.authenticate();
-		const url = `${connection.server}${resourcePath(resource, namespace, name)}`;
-		const response = await request(url, { dispatcher: calls, headers });
-		const text = await response.body.text();
-		if (response.statusCode !== 200) throw new Error(`${url}: ${response.statusCode} ${text}`);
+		const path = resourcePath(resource, namespace, name);
+		const silence = { before: 10_000, during: 10_000 };
+		const response = await connection.send({ path, isWatch: false, signal: connection.closing, silence });
+		const text = await readText(response);
+		if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode} ${text}`);
 		return text;
 	} finally {
 		await connection.close();
