@@ -1,15 +1,5 @@
-import "reflect-metadata";
-import {
-	BasicConstraintsExtension,
-	ExtendedKeyUsage,
-	ExtendedKeyUsageExtension,
-	KeyUsageFlags,
-	KeyUsagesExtension,
-	SubjectAlternativeNameExtension,
-	X509CertificateGenerator,
-} from "@peculiar/x509";
 import { selfSignedSubject } from "../model/certificate.ts";
-import { inBase64, makePair, type PemPair, signingAlgorithm, validity } from "./certificate-pair.ts";
+import { inBase64, makePair, type PemPair } from "./certificate-pair.ts";
 
 /** Nobody verifies it, so nothing is won by renewing it: 10 years. */
 const validDays = 3650;
@@ -21,19 +11,6 @@ const validDays = 3650;
  * @returns PEM in base64, as `Secret.data` takes it
  */
 export async function makeSelfSignedCertificate(domains: readonly string[], now: Date): Promise<PemPair> {
-	const pair = await makePair((keys) =>
-		X509CertificateGenerator.createSelfSigned({
-			name: selfSignedSubject,
-			...validity(now, validDays),
-			signingAlgorithm,
-			keys,
-			extensions: [
-				new BasicConstraintsExtension(false, undefined, true),
-				new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-				new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-				new SubjectAlternativeNameExtension(domains.map((value) => ({ type: "dns", value }))),
-			],
-		}),
-	);
-	return inBase64(pair);
+	const content = { subject: selfSignedSubject, days: validDays, isAuthority: false, names: domains };
+	return inBase64(await makePair(content, now));
 }
