@@ -177,7 +177,7 @@ test("a connection that has gone silent is given up, and what was missed is told
 
 	proxy.freeze();
 	await write(admin, namespace, "b", "1");
-	await eventually(() => JSON.stringify(records).includes("Body Timeout"), "the silence to be noticed");
+	await eventually(() => JSON.stringify(records).includes("nothing came for 1.5 s"), "the silence to be noticed");
 	expect(changes).toEqual(["a ->1"]);
 	proxy.thaw();
 	await eventually(() => changes.length === 2, "the missed change", 60_000);
