@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { type FederationPolicy, federationPolicy, federationPolicyStatus } from "./federation-policy.ts";
 import { type XmppFederation, type XmppFederationStatus, xmppFederation } from "./xmpp-federation.ts";
 import { xmppFederationStatus } from "./xmpp-federation-status.ts";
@@ -38,13 +38,17 @@ function parseResource<Resource extends object, Status>(
 	if (!parsed.success) {
 		return { ok: false, errors: parsed.error.issues.map(({ path, message }) => ({ field: fieldPath(path), message })) };
 	}
-	const status = z.looseObject({ status: statusSchema }).safeParse(given);
-	return { ok: true, value: status.success ? { ...parsed.data, status: status.data.status } : parsed.data };
+	const status = statusSchema.safeParse(statusIn(given));
+	return { ok: true, value: status.success ? { ...parsed.data, status: status.data } : parsed.data };
 }
 
 /** The status that a resource has, as far as it is one of this version. */
 export function statusOf(object: object): XmppFederationStatus | undefined {
-	return xmppFederationStatus.safeParse("status" in object ? object.status : undefined).data;
+	return xmppFederationStatus.safeParse(statusIn(object)).data;
+}
+
+function statusIn(object: unknown): unknown {
+	return typeof object === "object" && object !== null && "status" in object ? object.status : undefined;
 }
 
 /** The API server takes a field that is null as absent. */

@@ -15,6 +15,7 @@ import {
 } from "../kubernetes/resources.ts";
 import type { Problem } from "../model/problem.ts";
 import { federationLabel, managedSelector } from "../objects/labels.ts";
+import { configMapEssentials, podEssentials } from "./essentials.ts";
 
 export interface CacheOptions {
 	readonly client: KubernetesClient;
@@ -37,12 +38,14 @@ export function makeCaches({ client, log, namespace, onChange, onRefusal, timing
 	const owned = <T extends KubernetesObject>(
 		resource: Resource<T>,
 		keyOf: (object: Observed<T>) => string | undefined = ownerKey,
+		keep: (object: Observed<T>) => Observed<T> = (object) => object,
 	) =>
 		new Reflector<T>({
 			...common,
 			resource,
 			labelSelector: managedSelector,
 			index: keyOf,
+			keep,
 			onChange: (previous, current) => {
 				for (const key of new Set([previous, current].map((object) => object && keyOf(object)))) if (key) onChange(key);
 			},
@@ -57,13 +60,13 @@ export function makeCaches({ client, log, namespace, onChange, onRefusal, timing
 			},
 		}),
 		services: owned(services),
-		configMaps: owned(configMaps),
+		configMaps: owned(configMaps, ownerKey, configMapEssentials),
 		secrets: owned(secrets),
 		deployments: owned(deployments),
 		disruptionBudgets: owned(podDisruptionBudgets),
 		networkPolicies: owned(networkPolicies),
 		// Pods belong to ReplicaSets; the label leads to their federation.
-		pods: owned(pods, labelledKey),
+		pods: owned(pods, labelledKey, podEssentials),
 	};
 }
 

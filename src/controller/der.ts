@@ -39,7 +39,7 @@ export function objectIdentifier(text: string): Buffer {
 
 /** To the second. UTCTime up to 2049, GeneralizedTime from then on, as RFC 5280 (4.1.2.5) has it. */
 export function time(at: Date): Buffer {
-	const text = `${at.toISOString().replaceAll(/[-:T]|\.\d+/g, "")}`;
+	const text = at.toISOString().replaceAll(/[-:T]|\.\d+/g, "");
 	return at.getUTCFullYear() < 2050 ? der(0x17, Buffer.from(text.slice(2))) : der(0x18, Buffer.from(text));
 }
 

@@ -35,7 +35,7 @@ export function needsApply<T extends KubernetesObject>(
 	lastApplied: LastApplied | undefined,
 ): ApplyReason | undefined {
 	if (!live) return "Missing";
-	const wanted = digest(desired);
+	const wanted = digestOf(desired);
 	if (live.metadata.annotations?.[appliedAnnotation] !== wanted) return "Changed";
 	if (lastApplied?.uid !== live.metadata.uid || lastApplied.desired !== wanted) {
 		return isSubset(desired, live) ? undefined : "Drifted";
@@ -46,15 +46,26 @@ export function needsApply<T extends KubernetesObject>(
 
 /** `desired` with the annotation that {@link needsApply} looks for. */
 export function withAppliedAnnotation<T extends KubernetesObject>(desired: T): T {
-	const annotations = { ...desired.metadata.annotations, [appliedAnnotation]: digest(desired) };
+	const annotations = { ...desired.metadata.annotations, [appliedAnnotation]: digestOf(desired) };
 	return { ...desired, metadata: { ...desired.metadata, annotations } };
 }
 
 /** To be kept after an apply of `desired` that returned `live`. */
 export function rememberApplied<T extends KubernetesObject>(desired: T, live: Observed<T>): LastApplied {
 	const { uid, resourceVersion } = live.metadata;
-	return { uid, resourceVersion, desired: digest(desired), result: digest(projection(desired, live)) };
+	return { uid, resourceVersion, desired: digestOf(desired), result: digest(projection(desired, live)) };
 }
+
+/** That of what is wanted is asked for at every look and every write, and an object that is wanted does not change. */
+function digestOf(desired: KubernetesObject): string {
+	const known = digests.get(desired);
+	if (known !== undefined) return known;
+	const found = digest(desired);
+	digests.set(desired, found);
+	return found;
+}
+
+const digests = new WeakMap<KubernetesObject, string>();
 
 function digest(value: unknown): string {
 	return createHash("sha256")

@@ -16,6 +16,8 @@ export interface ReflectorOptions<T extends KubernetesObject> {
 	readonly fieldSelector?: string;
 	/** Value that {@link Store.byIndex} finds an object by; undefined keeps it out of the index. */
 	readonly index?: (object: Observed<T>) => string | undefined;
+	/** What the store keeps of an object; all of it if absent. */
+	readonly keep?: (object: Observed<T>) => Observed<T>;
 	/** Called for each change, in order. What it throws is logged. */
 	readonly onChange?: ChangeHandler<T>;
 	/** Called when {@link Reflector.refusal} begins or ends. */
@@ -85,7 +87,7 @@ export class Reflector<T extends KubernetesObject> {
 		this.synced.catch(() => {});
 		this.answered = this.#answered.promise;
 		this.answered.catch(() => {});
-		this.store = new Store<T>((previous, current) => this.#tell(previous, current), options.index);
+		this.store = new Store<T>((previous, current) => this.#tell(previous, current), options.index, options.keep);
 	}
 
 	/** Whether the store has held a whole list. */

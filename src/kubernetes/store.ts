@@ -15,6 +15,7 @@ export type ChangeHandler<T extends KubernetesObject> = (
 export class Store<T extends KubernetesObject> {
 	readonly #objects = new Map<string, Observed<T>>();
 	readonly #index: ((object: Observed<T>) => string | undefined) | undefined;
+	readonly #keep: (object: Observed<T>) => Observed<T>;
 	readonly #keysByIndex = new Map<string, Set<string>>();
 	readonly #onChange: ChangeHandler<T>;
 	/** What was last told of objects of which something newer was remembered; undefined: nothing. */
@@ -22,9 +23,15 @@ export class Store<T extends KubernetesObject> {
 	/** Newest version that the watch or a list has brought. */
 	#seen = "0";
 
-	constructor(onChange: ChangeHandler<T>, index?: (object: Observed<T>) => string | undefined) {
+	/** @param keep what is held of an object: its key, uid and version at the least */
+	constructor(
+		onChange: ChangeHandler<T>,
+		index?: (object: Observed<T>) => string | undefined,
+		keep: (object: Observed<T>) => Observed<T> = (object) => object,
+	) {
 		this.#onChange = onChange;
 		this.#index = index;
+		this.#keep = keep;
 	}
 
 	get size(): number {
@@ -60,7 +67,7 @@ export class Store<T extends KubernetesObject> {
 		// One that is not here and not newer than what was seen has been deleted since.
 		if (!isNewer(object.metadata.resourceVersion, known?.metadata.resourceVersion ?? this.#seen)) return;
 		const told = this.#told.has(key) ? this.#told.get(key) : known;
-		this.#put(object);
+		this.#put(this.#keep(object));
 		this.#told.set(key, told);
 	}
 
@@ -71,8 +78,11 @@ export class Store<T extends KubernetesObject> {
 		const known = this.#objects.get(key);
 		if (known && isNewer(known.metadata.resourceVersion, object.metadata.resourceVersion)) return;
 		const previous = this.#told.has(key) ? this.#told.get(key) : known;
-		this.#put(object);
-		this.#tell(previous, object);
+		// What was remembered stays the same object: what was found out about it holds.
+		const same = known?.metadata.resourceVersion === object.metadata.resourceVersion;
+		const current = same && known ? known : this.#keep(object);
+		this.#put(current);
+		this.#tell(previous, current);
 	}
 
 	/** An event of the watch: the object as it was deleted. */

@@ -8,8 +8,15 @@ import type { NodeIntent } from "./intent.ts";
  * webhook or a newer operator adds to the Deployment.
  */
 export function nodeRevision(node: NodeIntent): string {
-	return shortHash(canonicalJson(node));
+	const known = revisions.get(node);
+	if (known !== undefined) return known;
+	const revision = shortHash(canonicalJson(node));
+	revisions.set(node, revision);
+	return revision;
 }
+
+/** One reconcile asks for that of each node a dozen times, and intents do not change. */
+const revisions = new WeakMap<NodeIntent, string>();
 
 /** @returns 10 hexadecimal digits (40 bits) */
 export function shortHash(text: string): string {

@@ -11,7 +11,7 @@ import { nodeSelectorLabels, objectLabels } from "./labels.ts";
 import { metadata } from "./metadata.ts";
 
 /** Key of the intent itself: what the node runs can be compared field by field with what it should run. */
-const intentKey = "intent.json";
+export const intentKey = "intent.json";
 
 /** The intent that a node's ConfigMap records; undefined where it has none, or none that is JSON. */
 export function recordedIntent(configMap: { readonly data?: Readonly<Record<string, string>> } | undefined): unknown {

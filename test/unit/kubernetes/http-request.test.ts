@@ -23,10 +23,10 @@ async function server(answer: RequestListener) {
 }
 
 test("requests follow each other on one connection, with their bodies, whatever becomes of those before", async () => {
-	const send = await server(async (request, response) => {
-		if (request.url === "/slow") await sleep(200);
+	const send = await server((request, response) => {
 		response.writeHead(request.url === "/refused" ? 403 : 200);
-		response.end(`${request.method} ${await readText(request)}`);
+		const answer = (text: string) => response.end(`${request.method} ${text}`);
+		void sleep(request.url === "/slow" ? 200 : 0).then(async () => answer(await readText(request)));
 	});
 	let connections = 0;
 	const onConnection = () => connections++;
