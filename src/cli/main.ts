@@ -6,13 +6,19 @@ import { explain } from "./failure.ts";
 import { firewall } from "./firewall.ts";
 import { pause } from "./pause.ts";
 import { plan } from "./plan.ts";
+import { policyTest } from "./policy-test.ts";
 import { restart } from "./restart.ts";
 import { resume } from "./resume.ts";
 import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
 const dns: CommandGroup = { name: "dns", summary: "records to publish, and look-ups", commands: [dnsShow, dnsCheck] };
-const commands: Commands = [plan, status, restart, pause, resume, dns, firewall];
+const policy: CommandGroup = {
+	name: "policy",
+	summary: "whom a federation exchanges messages with",
+	commands: [policyTest],
+};
+const commands: Commands = [plan, status, restart, pause, resume, dns, firewall, policy];
 
 const help = `Shows XMPP federations and steers their restarts.
 

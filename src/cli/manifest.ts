@@ -1,14 +1,16 @@
 import { type DocumentOptions, parseAllDocuments, type SchemaOptions, type Tags } from "yaml";
 import { z } from "zod";
+import { federationPolicyResource } from "../api/federation-policy.ts";
 import { apiVersion, group } from "../api/group.ts";
 import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { Failure } from "./failure.ts";
+import type { ListObject, PolicyFiles } from "./policies.ts";
 
-/** XmppFederations of a file as somebody wrote them, and what else is in it. */
-export interface Manifest {
+/** Objects of a file as somebody wrote them. */
+export interface Manifest extends PolicyFiles {
 	readonly federations: readonly KubernetesObject[];
-	/** `Kind/name`. */
+	/** What else is in it, ConfigMaps as well: `Kind/name`. */
 	readonly others: readonly string[];
 }
 
@@ -37,17 +39,23 @@ const list = z.looseObject({ items: z.array(z.unknown()) });
  */
 export function readManifest(text: string, file: string): Manifest {
 	const federations: KubernetesObject[] = [];
+	const policies: KubernetesObject[] = [];
+	const configMaps: ListObject[] = [];
 	const others: string[] = [];
 	for (const [index, value] of documents(text, file).entries()) {
 		for (const object of items(value, `${file}, document ${index + 1}`)) {
-			if (object.kind === xmppFederationResource.kind && object.apiVersion.split("/")[0] === group) {
-				federations.push(federation(object, file));
+			const isOurs = object.apiVersion.split("/")[0] === group;
+			if (isOurs && object.kind === xmppFederationResource.kind) {
+				federations.push(ours(object, file));
+			} else if (isOurs && object.kind === federationPolicyResource.kind) {
+				policies.push(ours(object, file));
 			} else {
+				if (object.apiVersion === "v1" && object.kind === "ConfigMap") configMaps.push(configMap(object, file));
 				others.push(`${object.kind}/${object.metadata?.name ?? "?"}`);
 			}
 		}
 	}
-	return { federations, others };
+	return { federations, policies, configMaps, others };
 }
 
 function documents(text: string, file: string): readonly unknown[] {
@@ -78,12 +86,32 @@ function items(value: unknown, where: string): readonly z.infer<typeof anyObject
 	return members.success ? members.data.items.flatMap((item) => items(item, where)) : [];
 }
 
-function federation(object: z.infer<typeof anyObject>, file: string): KubernetesObject {
-	const { name } = object.metadata ?? {};
-	if (name === undefined) throw new Failure(`${file}: an XmppFederation has no metadata.name`);
+function ours(object: z.infer<typeof anyObject>, file: string): KubernetesObject {
+	const { kind, metadata: { name } = {} } = object;
+	if (name === undefined)
+		throw new Failure(`${file}: ${kind === "XmppFederation" ? "an" : "a"} ${kind} has no metadata.name`);
 	if (object.apiVersion !== apiVersion) {
-		throw new Failure(`${file}: XmppFederation ${name} is of ${object.apiVersion}; this program knows ${apiVersion}`);
+		throw new Failure(`${file}: ${kind} ${name} is of ${object.apiVersion}; this program knows ${apiVersion}`);
 	}
 	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- looked at above; the API server looks at the rest
 	return object as unknown as KubernetesObject;
+}
+
+const lists = z.looseObject({
+	data: z.record(z.string(), z.string()).exactOptional(),
+	binaryData: z.record(z.string(), z.string()).exactOptional(),
+});
+
+function configMap(object: z.infer<typeof anyObject>, file: string): ListObject {
+	const { name = "?", namespace } = object.metadata ?? {};
+	const parsed = lists.safeParse(object);
+	if (!parsed.success) throw new Failure(`${file}: data of ConfigMap ${name} must be texts`);
+	const { data, binaryData } = parsed.data;
+	return {
+		apiVersion: "v1",
+		kind: "ConfigMap",
+		metadata: { name, ...(namespace !== undefined && { namespace }) },
+		...(data && { data }),
+		...(binaryData && { binaryData }),
+	};
 }

@@ -1,9 +1,11 @@
 import { z } from "zod";
-import { parseXmppFederation, statusOf } from "../api/parse.ts";
+import { type Parsed, parseFederationPolicy, parseXmppFederation, statusOf } from "../api/parse.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import { chosenImage } from "../model/chosen-image.ts";
+import { denyAll, recordedPolicy } from "../model/policy/in-force.ts";
+import { describeProblems } from "../model/problem.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
-import { runningNodes } from "./applied-nodes.ts";
+import { type RunningNode, runningNodes } from "./applied-nodes.ts";
 import { connectionHelp, connectionOptions, isJson, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { type ClusterAccess, withCluster } from "./connect.ts";
@@ -13,7 +15,15 @@ import { viewOf } from "./federation-view.ts";
 import { federations } from "./federations.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { planText } from "./plan-text.ts";
-import { type RestartPlan, restartPlan, restartsAnything } from "./restart-plan.ts";
+import {
+	federationOf,
+	noFiles,
+	type PolicyFiles,
+	type PolicyObject,
+	policyInForce,
+	type ReadPolicy,
+} from "./policies.ts";
+import { type PolicyInput, type RestartPlan, restartPlan, restartsAnything } from "./restart-plan.ts";
 import type { Terminal } from "./terminal.ts";
 
 const options = {
@@ -59,19 +69,30 @@ async function planAll(
 	json: boolean,
 	terminal: Terminal,
 ): Promise<number> {
-	const ignored = manifests.flatMap(({ others }) => others);
-	const objects = manifests.flatMap((manifest) => manifest.federations);
-	if (ignored.length > 0) terminal.note(`note: only XmppFederations are looked at, not ${ignored.join(", ")}`);
-	if (objects.length === 0) terminal.note("note: there is no XmppFederation to plan for");
+	const files = {
+		policies: manifests.flatMap(({ policies }) => policies),
+		configMaps: manifests.flatMap(({ configMaps }) => configMaps),
+	};
+	const lists = new Set(files.policies.flatMap(listsOf).map((list) => `ConfigMap/${list}`));
+	const ignored = manifests.flatMap(({ others }) => others).filter((object) => !lists.has(object));
+	const targets = targetsOf(
+		manifests.flatMap(({ federations: given }) => given),
+		files.policies,
+		access,
+	);
+	if (ignored.length > 0) {
+		terminal.note(`note: only XmppFederations and FederationPolicies are looked at, not ${ignored.join(", ")}`);
+	}
+	if (targets.length === 0) terminal.note("note: there is no XmppFederation to plan for");
 	const plans: RestartPlan[] = [];
 	let failed = false;
-	for (const object of objects) {
+	for (const target of targets) {
 		try {
-			const planned = await planOne(object, access, terminal);
+			const planned = await planOne(target, files, access, terminal);
 			if (!json) await terminal.print(`${plans.length > 0 ? "\n" : ""}${planText(planned, terminal.paint)}`);
 			plans.push(planned);
 		} catch (error) {
-			terminal.note(`error: XmppFederation ${object.metadata.name}: ${explain(error)}`);
+			terminal.note(`error: XmppFederation ${target.name}: ${explain(error)}`);
 			failed = true;
 		}
 	}
@@ -80,23 +101,57 @@ async function planAll(
 	return failed ? 1 : restarts ? 2 : 0;
 }
 
-async function planOne(file: KubernetesObject, access: ClusterAccess, terminal: Terminal): Promise<RestartPlan> {
-	const { client } = access;
-	const namespace = namespaceOf(file, access);
-	const { name } = file.metadata;
+/** A federation whose nodes a file may change. */
+interface Target {
+	readonly namespace: string;
+	readonly name: string;
+	/** Absent where the file has a policy of it only. */
+	readonly file?: KubernetesObject;
+}
+
+function targetsOf(
+	given: readonly KubernetesObject[],
+	policies: readonly PolicyObject[],
+	access: ClusterAccess,
+): readonly Target[] {
+	const targets = new Map<string, Target>();
+	for (const object of policies) {
+		const [namespace, name] = [namespaceOf(object, access), federationOf(object)];
+		if (name === undefined) refuseInvalid(parseFederationPolicy(object));
+		targets.set(`${namespace}/${name}`, { namespace, name });
+	}
+	for (const file of given) {
+		const namespace = namespaceOf(file, access);
+		targets.set(`${namespace}/${file.metadata.name}`, { namespace, name: file.metadata.name, file });
+	}
+	return [...targets.values()];
+}
+
+async function planOne(
+	{ namespace, name, file }: Target,
+	files: PolicyFiles,
+	{ client }: ClusterAccess,
+	terminal: Terminal,
+): Promise<RestartPlan> {
 	const live = await client.get(federations, namespace, name, { managedFields: true });
-	const proposal = await propose(client, { ...file, metadata: { ...file.metadata, namespace } }, live);
-	if (proposal.unchecked) {
+	if (!file && !live) throw new Failure("there is none; the policy in the file waits for it");
+	const proposal = file && (await propose(client, { ...file, metadata: { ...file.metadata, namespace } }, live));
+	if (proposal?.unchecked) {
 		terminal.note(
 			`note: you may not write XmppFederations in namespace ${namespace}, so the API server was not asked whether it takes ${name}`,
 		);
 	}
+	const proposed = proposal?.object ?? live;
+	const running = live ? await runningNodes(client, live) : [];
+	const policy = async (from: PolicyFiles) =>
+		policyInput(await policyInForce(client, namespace, name, from), running, terminal);
 	const status = live && viewOf(live).status;
 	return restartPlan({
 		// One that was accepted by an older API and cannot be read any more runs on unchanged: nothing to compare with.
 		live: live && read(live),
-		proposed: read(proposal.object) ?? refuse(proposal.object),
-		running: live ? await runningNodes(client, live) : [],
+		proposed: (proposed && read(proposed)) ?? refuseInvalid(parseXmppFederation(proposed)),
+		running,
+		policies: { live: await policy(noFiles), proposed: await policy(files) },
 		notReady: new Set(status?.nodes.filter(({ ready }) => !ready).map((node) => node.name)),
 		current: new Set(status?.nodes.filter(({ state }) => state === "Current").map((node) => node.name)),
 		// As far as status is of this version
@@ -128,9 +183,30 @@ function read(object: KubernetesObject): StoredFederation | undefined {
 	return { ...parsed.value, metadata: { ...parsed.value.metadata, namespace, uid, generation } };
 }
 
+/** What a policy comes to; of one that is broken, what the nodes run. */
+function policyInput(
+	policy: ReadPolicy | undefined,
+	running: readonly RunningNode[],
+	terminal: Terminal,
+): PolicyInput | undefined {
+	if (!policy) return undefined;
+	const { name, compilation } = policy;
+	if (compilation.ok) return { name, effective: compilation.policy };
+	terminal.note(
+		`note: FederationPolicy ${name} cannot be used, so what the nodes enforce stays: ${describeProblems(compilation.problems)}`,
+	);
+	const last = recordedPolicy(running[0]?.applied);
+	if (!last.known) return { name, effective: denyAll };
+	return { name, effective: last.policy && { intent: last.policy, lists: [] } };
+}
+
+function listsOf(policy: PolicyObject): readonly string[] {
+	const parsed = parseFederationPolicy(policy);
+	return parsed.ok ? (parsed.value.spec.exceptionsFrom ?? []).map(({ configMapRef }) => configMapRef.name) : [];
+}
+
 /** What the API server took, or was not asked about. */
-function refuse(object: KubernetesObject): never {
-	const parsed = parseXmppFederation(object);
+function refuseInvalid(parsed: Parsed<unknown>): never {
 	const errors = parsed.ok ? [] : parsed.errors;
 	throw new Failure(`it is not valid:\n${errors.map(({ field, message }) => `  ${field}: ${message}`).join("\n")}`);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { canonicalJson } from "../model/canonical-json.ts";
-import { intentOf, localDomains } from "../model/federation.ts";
+import { type IntentInputs, intentOf, localDomains } from "../model/federation.ts";
 import type { SecretDigests } from "../model/intent.ts";
 import { linksServiceName, serviceHost } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
@@ -54,6 +54,8 @@ export interface PossibleCause {
 	readonly nodes: readonly string[];
 }
 
+export type PolicyInput = NonNullable<IntentInputs["policy"]>;
+
 export interface PlanSituation {
 	/** As it is now; undefined where it is not there yet. */
 	readonly live: StoredFederation | undefined;
@@ -66,6 +68,8 @@ export interface PlanSituation {
 	readonly earlier: readonly RecordedCause[];
 	/** Nodes that run all that the resource asks for, as status has it. */
 	readonly current: ReadonlySet<string>;
+	/** The policy in force now, and the one that would be; what is absent is no policy. */
+	readonly policies?: { readonly live: PolicyInput | undefined; readonly proposed: PolicyInput | undefined };
 	/** `status.effective.image` where the operator chose it. */
 	readonly chosenImage: string | undefined;
 	readonly now: Date;
@@ -78,11 +82,13 @@ export function restartsAnything({ steps, possible }: RestartPlan): boolean {
 
 /** By the functions that the operator itself uses, on what may be read without any Secret. */
 export function restartPlan(situation: PlanSituation): RestartPlan {
-	const { live, proposed, running, notReady, earlier } = situation;
+	const { live, proposed, running, notReady, earlier, policies } = situation;
 	const known = digestsInUse(situation);
-	const { intent, remarks } = modelled(proposed, situation, changedDigests(live, proposed, known));
+	const { intent, remarks } = modelled(proposed, situation, changedDigests(live, proposed, known), policies?.proposed);
 	const { orders } = intent;
-	const due = new Set(live ? causes(modelled(live, situation, known).intent, running, earlier).map(keyOf) : []);
+	const due = new Set(
+		live ? causes(modelled(live, situation, known, policies?.live).intent, running, earlier).map(keyOf) : [],
+	);
 	const found = causes(intent, running, earlier);
 	const desired = intent.nodes.map((node) => ({
 		name: node.name,
@@ -135,7 +141,12 @@ function inOrder(desired: Desired, observed: readonly ObservedNode[]) {
 	}
 }
 
-function modelled(federation: StoredFederation, situation: PlanSituation, digests: SecretDigests) {
+function modelled(
+	federation: StoredFederation,
+	situation: PlanSituation,
+	digests: SecretDigests,
+	policy: PolicyInput | undefined,
+) {
 	const { running, chosenImage, now } = situation;
 	const restarts = running.flatMap(({ name, restartedAt }): [string, string][] =>
 		restartedAt === undefined ? [] : [[name, restartedAt]],
@@ -147,6 +158,7 @@ function modelled(federation: StoredFederation, situation: PlanSituation, digest
 			clusterDomain: clusterDomain(federation, running),
 		},
 		chosenImage,
+		policy,
 		carriedOutRestarts: new Map(restarts),
 	};
 	return intentOf(federation, inputs, digests, now);

@@ -1,4 +1,6 @@
 import type { Logger } from "pino";
+import { z } from "zod";
+import { federationPolicyResource } from "../api/federation-policy.ts";
 import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { describeRefusal } from "../kubernetes/errors.ts";
@@ -30,26 +32,33 @@ export interface CacheOptions {
 }
 
 /**
- * What the operator knows without asking: all XmppFederations, and of other kinds only what carries our label, so that
- * memory does not grow with what belongs to others. Every owned object is found by the key of its federation.
+ * What the operator knows without asking: all XmppFederations and FederationPolicies, and of other kinds only what carries
+ * our label, so that memory does not grow with what belongs to others. Every object is found by the key of its federation.
  */
 export function makeCaches({ client, log, namespace, onChange, onRefusal, timing }: CacheOptions) {
 	const common = { client, log, onRefusal, ...(namespace !== undefined && { namespace }), ...(timing && { timing }) };
-	const owned = <T extends KubernetesObject>(
+	/** Found by the key of their federation. */
+	const indexed = <T extends KubernetesObject>(
 		resource: Resource<T>,
-		keyOf: (object: Observed<T>) => string | undefined = ownerKey,
+		keyOf: (object: Observed<T>) => string | undefined,
+		labelSelector?: string,
 		keep: (object: Observed<T>) => Observed<T> = (object) => object,
 	) =>
 		new Reflector<T>({
 			...common,
 			resource,
-			labelSelector: managedSelector,
+			...(labelSelector !== undefined && { labelSelector }),
 			index: keyOf,
 			keep,
 			onChange: (previous, current) => {
 				for (const key of new Set([previous, current].map((object) => object && keyOf(object)))) if (key) onChange(key);
 			},
 		});
+	const owned = <T extends KubernetesObject>(
+		resource: Resource<T>,
+		keyOf: (object: Observed<T>) => string | undefined = ownerKey,
+		keep?: (object: Observed<T>) => Observed<T>,
+	) => indexed(resource, keyOf, managedSelector, keep);
 	return {
 		federations: new Reflector<KubernetesObject>({
 			...common,
@@ -59,6 +68,7 @@ export function makeCaches({ client, log, namespace, onChange, onRefusal, timing
 				if (changed) onChange(objectKey(changed.metadata.namespace, changed.metadata.name));
 			},
 		}),
+		policies: indexed<KubernetesObject>(federationPolicyResource, referredKey),
 		services: owned(services),
 		configMaps: owned(configMaps, ownerKey, configMapEssentials),
 		secrets: owned(secrets),
@@ -100,4 +110,14 @@ function ownerKey(object: KubernetesObject): string | undefined {
 function labelledKey({ metadata }: KubernetesObject): string | undefined {
 	const name = metadata.labels?.[federationLabel];
 	return name === undefined ? undefined : objectKey(metadata.namespace, name);
+}
+
+const withFederationRef = z.looseObject({
+	spec: z.looseObject({ federationRef: z.looseObject({ name: z.string() }) }),
+});
+
+/** Key of the XmppFederation that a resource of another kind is for. */
+function referredKey(object: KubernetesObject): string | undefined {
+	const parsed = withFederationRef.safeParse(object);
+	return parsed.success ? objectKey(object.metadata.namespace, parsed.data.spec.federationRef.name) : undefined;
 }

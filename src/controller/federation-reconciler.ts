@@ -5,10 +5,12 @@ import type { XmppFederation } from "../api/xmpp-federation.ts";
 import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
 import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/object.ts";
+import type { Secret } from "../kubernetes/resources.ts";
 import { modelFederation } from "../model/federation.ts";
 import type { NodeSecrets, OperatorDefaults } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeObjectName } from "../model/names.ts";
+import { recordedPolicy } from "../model/policy/in-force.ts";
 import type { Problem } from "../model/problem.ts";
 import { nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
@@ -22,26 +24,31 @@ import { type Plan, plan, type Step } from "../rollout/plan.ts";
 import { dnsPublished, dnsQuestions } from "../status/dns-published.ts";
 import { dnsRecords } from "../status/dns-records.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
+import { policyNodes } from "../status/policy-nodes.ts";
 import { type Caches, refusedCaches } from "./caches.ts";
 import type { DnsLookups } from "./dns-lookups.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
 import type { OperatorMetrics } from "./metrics.ts";
+import type { NamedWatches } from "./named-watches.ts";
 import { observe, observeServices } from "./observe.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
+import type { NodeRecord, Policies, PolicyInForce } from "./policies.ts";
+import type { PolicyStatusWriter } from "./policy-status-writer.ts";
 import type { RouterReports } from "./router-reports.ts";
-import type { SecretWatches } from "./secret-watches.ts";
 import type { StatusWriter } from "./status-writer.ts";
 import { removeUnused } from "./unused-objects.ts";
 
 export interface ReconcilerParts {
 	readonly caches: Caches;
 	readonly ownedKinds: OwnedKinds;
-	readonly secretWatches: SecretWatches;
+	readonly secretWatches: NamedWatches<Secret>;
 	readonly routerReports: RouterReports;
 	readonly dnsLookups: DnsLookups;
 	readonly statusWriter: StatusWriter;
+	readonly policies: Policies;
+	readonly policyStatusWriter: PolicyStatusWriter;
 	readonly events: EventRecorder;
 	readonly metrics: OperatorMetrics;
 	readonly defaults: OperatorDefaults;
@@ -54,7 +61,7 @@ type Facts = Partial<
 		FederationObservation,
 		"intent" | "certificate" | "dialback" | "imageFrom" | "problems" | "warnings" | "remarks" | "obstacles" | "acting"
 	>
-> & { readonly drifted?: ReadonlySet<string> };
+> & { readonly drifted?: ReadonlySet<string>; readonly policy?: PolicyInForce | undefined };
 
 /** Milliseconds until a federation is looked at again. */
 const again = {
@@ -93,13 +100,15 @@ export class FederationReconciler {
 	 * @returns milliseconds until it should be looked at again; undefined where there is no such federation
 	 */
 	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<number | undefined> {
-		const { caches, secretWatches, routerReports, dnsLookups } = this.#parts;
+		const { caches, secretWatches, policies, routerReports, dnsLookups } = this.#parts;
 		// Without the CRD, or the right to see it, there is nothing to act on and nowhere to say so: the log does.
 		if (caches.federations.refusal) return again.afterObstacle;
 		const object = caches.federations.store.get(key);
 		if (!object || object.metadata.deletionTimestamp) {
 			// Owner references remove what we made, with the operator running or not.
 			secretWatches.release(key);
+			policies.release(key);
+			await this.#parts.policyStatusWriter.writeNotFound(key, log, signal);
 			routerReports.release(key);
 			dnsLookups.release(key);
 			this.#parts.metrics.release(key);
@@ -154,6 +163,9 @@ export class FederationReconciler {
 	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {
 		const seen = observation(this.#parts, key, object, facts);
 		await this.#parts.statusWriter.write(object, seen, log, signal);
+		if (facts.policy && !seen.acting) {
+			await this.#parts.policyStatusWriter.write(key, facts.policy, policyNodes(seen), log, signal);
+		}
 		const [held] = seen.plan.steps.length > 0 ? [] : seen.plan.waiting;
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
@@ -204,8 +216,10 @@ class FederationRun {
 		const linked = await ensureLinkCertificates(this.#federation.metadata, this.#parts, writer, this.#log);
 		if (!inputs || !linked) return await save({ obstacles: writer.obstacles });
 		const internalAddresses = observeServices(this.#key, caches).internal?.ingress;
-		const model = modelFederation(this.#federation, { ...inputs, defaults, internalAddresses }, now());
-		if (!model.ok) return await save({ problems: model.problems, certificate: model.certificate });
+		const policy = await this.#parts.policies.inForce(this.#key, () => this.#records());
+		const named = policy && { name: policy.object.metadata.name, effective: policy.effective };
+		const model = modelFederation(this.#federation, { ...inputs, defaults, internalAddresses, policy: named }, now());
+		if (!model.ok) return await save({ problems: model.problems, certificate: model.certificate, policy });
 
 		const { intent, secrets } = model;
 		const { security, image } = this.#federation.spec;
@@ -214,7 +228,8 @@ class FederationRun {
 			intent,
 			drifted,
 			warnings: model.warnings,
-			remarks: model.remarks,
+			remarks: [...model.remarks, ...policyRemarks(policy)],
+			policy,
 			certificate: {
 				...model.certificate,
 				source: security?.certificate ? ("Given" as const) : ("SelfSigned" as const),
@@ -256,6 +271,19 @@ class FederationRun {
 		const name = objectKey(intent.namespace, nodeObjectName(intent.name, node.name));
 		const deployment = this.#parts.caches.deployments.store.get(name);
 		return deployment?.metadata.annotations?.[revisionAnnotation] === nodeRevision(node);
+	}
+
+	/** What the nodes were last given. */
+	#records(): readonly NodeRecord[] {
+		const { deployments, configMaps } = this.#parts.caches;
+		return deployments.store.byIndex(this.#key).map(({ metadata: { namespace, name, annotations } }) => {
+			const record = objectKey(namespace, revisionedName(name, annotations?.[revisionAnnotation] ?? ""));
+			const configMap = configMaps.store.get(record);
+			return {
+				recorded: recordedPolicy(recordedIntent(configMap)),
+				writtenAt: configMap?.metadata.creationTimestamp ?? "",
+			};
+		});
 	}
 
 	async #writeShared({ configMaps, mutable }: SharedObjects): Promise<void> {
@@ -357,6 +385,14 @@ function observation(
 		problems: facts.problems ?? [],
 		obstacles: facts.obstacles ?? [],
 	};
+}
+
+/** What is wrong with the policy takes from the service as well. */
+function policyRemarks(policy: PolicyInForce | undefined): readonly Problem[] {
+	return (policy?.problems ?? []).map((problem) => ({
+		...problem,
+		field: `${policy?.object.kind} ${policy?.object.metadata.name} ${problem.field}`,
+	}));
 }
 
 /** The intent that a node's Deployment was made from, as that revision's ConfigMap has it. */

@@ -13,12 +13,12 @@ import { nodeLabel } from "../objects/labels.ts";
 import type { Caches } from "./caches.ts";
 import type { FederationWriter } from "./federation-writer.ts";
 import { makeGeneratedValues } from "./generated-values.ts";
-import type { SecretWatches } from "./secret-watches.ts";
+import type { NamedWatches } from "./named-watches.ts";
 import { makeSelfSignedCertificate } from "./self-signed-certificate.ts";
 
 interface Sources {
 	readonly caches: Caches;
-	readonly secretWatches: SecretWatches;
+	readonly secretWatches: NamedWatches<Secret>;
 	readonly now: () => Date;
 }
 

@@ -7,14 +7,17 @@ import type { EventRecorder } from "../kubernetes/events.ts";
 import { keyOf } from "../kubernetes/object.ts";
 import { WorkQueue } from "../kubernetes/queue.ts";
 import type { ReflectorTiming } from "../kubernetes/reflector.ts";
+import { configMaps, secrets } from "../kubernetes/resources.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
 import { type Caches, makeCaches } from "./caches.ts";
 import { DnsLookups, type LookupTiming } from "./dns-lookups.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
 import type { OperatorMetrics } from "./metrics.ts";
+import { NamedWatches } from "./named-watches.ts";
 import { makeOwnedKinds } from "./owned-kinds.ts";
+import { Policies } from "./policies.ts";
+import { PolicyStatusWriter } from "./policy-status-writer.ts";
 import { RouterReports } from "./router-reports.ts";
-import { SecretWatches } from "./secret-watches.ts";
 import { StatusWriter } from "./status-writer.ts";
 
 export interface OperatorOptions {
@@ -53,14 +56,19 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	const routerReports = new RouterReports({ log, onChange });
 	const { askDns } = options;
 	const dnsLookups = new DnsLookups({ ask: askDns, onChange, timing: options.lookupTiming });
+	const listWatches = new NamedWatches({ resource: configMaps, client, log, signal, onChange, timing });
+	const policies = new Policies(caches, listWatches);
+	const policyTarget = { client, store: caches.policies.store, events };
 	const reconciler = new FederationReconciler({
 		caches,
 		ownedKinds: makeOwnedKinds(client, caches),
-		secretWatches: new SecretWatches({ client, log, signal, onChange, timing }),
+		secretWatches: new NamedWatches({ resource: secrets, client, log, signal, onChange, timing }),
 		routerReports,
 		dnsLookups,
 		events,
 		statusWriter: new StatusWriter({ client, store: caches.federations.store, events, metrics, now }),
+		policies,
+		policyStatusWriter: new PolicyStatusWriter(policies, policyTarget, now),
 		metrics,
 		defaults,
 		now,

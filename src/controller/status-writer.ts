@@ -2,15 +2,14 @@ import type { Logger } from "pino";
 import { statusOf } from "../api/parse.ts";
 import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
-import { ApiError } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
 import type { KubernetesObject, Observed } from "../kubernetes/object.ts";
 import type { Store } from "../kubernetes/store.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
 import { federationStatus } from "../status/federation-status.ts";
-import { transitions } from "../status/transitions.ts";
 import type { OperatorMetrics } from "./metrics.ts";
+import { writeStatus } from "./write-status.ts";
 
 export interface StatusWriterParts {
 	readonly metrics: Pick<OperatorMetrics, "rolloutFinished">;
@@ -33,28 +32,11 @@ export class StatusWriter {
 		// Not the caller's object: an earlier write of the same reconcile may have changed it.
 		const previous = statusOf(store.get(`${object.metadata.namespace}/${object.metadata.name}`) ?? object) ?? {};
 		const status = federationStatus(observation, previous, now());
-		if (canonicalJson(status) === canonicalJson(previous)) return;
-		const { apiVersion, kind, metadata } = object;
-		const { name, namespace, uid } = metadata;
-		// With the uid, a resource that was deleted and made again does not get the status of the one before.
-		const identity = { name, ...(namespace !== undefined && { namespace }), uid };
-		const update = { apiVersion, kind, metadata: identity, status };
-		try {
-			store.remember(
-				await client.apply(xmppFederationResource, update, { force: true, subresource: "status", signal }),
-			);
-		} catch (error) {
-			// It was deleted, and the watch has not told yet: there is nobody to tell. Without its CRD there is no reason.
-			if (error instanceof ApiError && error.reason === "NotFound") return;
-			throw error;
-		}
+		const target = { client, resource: xmppFederationResource, store, events };
+		if (!(await writeStatus(target, object, status, previous, log, signal))) return;
 		const [finished] = status.finishedRollouts ?? [];
 		if (finished && canonicalJson(finished) !== canonicalJson(previous.finishedRollouts?.[0])) {
 			metrics.rolloutFinished((Date.parse(finished.finishedAt) - Date.parse(finished.startedAt)) / 1000);
-		}
-		for (const { type, reason, note } of transitions(previous.conditions ?? [], status.conditions)) {
-			log[type === "Warning" ? "warn" : "info"]({ reason }, note);
-			events.record({ regarding: object, type, reason, action: "Reconcile", note });
 		}
 	}
 }

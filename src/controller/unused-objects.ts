@@ -4,6 +4,7 @@ import {
 	generatedSecretName,
 	linkAuthoritySecretName,
 	linkCertificateSecretName,
+	policyListName,
 	selfSignedSecretName,
 } from "../model/names.ts";
 import type { SharedObjects } from "../objects/federation-objects.ts";
@@ -65,7 +66,16 @@ function filesInUse(key: string, intent: FederationIntent, caches: Caches): Read
 		...caches.pods.store.byIndex(key).map(({ spec }) => spec),
 	];
 	const referred = specs.flatMap((spec) =>
-		(spec?.volumes ?? []).flatMap(({ configMap, secret }) => configMap?.name ?? secret?.secretName ?? []),
+		(spec?.volumes ?? []).flatMap(({ configMap, secret, projected }) => [
+			configMap?.name,
+			secret?.secretName,
+			...(projected?.sources ?? []).map((source) => source.configMap?.name),
+		]),
 	);
-	return new Set([...intent.nodes.map(nodeConfigurationName), ...referred]);
+	const lists = intent.nodes.flatMap(({ policy }) => policy?.lists ?? []);
+	return new Set([
+		...intent.nodes.map(nodeConfigurationName),
+		...lists.map((digest) => policyListName(intent.name, digest)),
+		...referred.filter((name) => name !== undefined),
+	]);
 }

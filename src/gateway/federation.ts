@@ -12,6 +12,7 @@ const domainModules = [
 	"xmppfed_peer_outgoing",
 	"xmppfed_peer_security",
 	"xmppfed_peers",
+	"xmppfed_policy",
 	"xmppfed_routers",
 	"xmppfed_second_try",
 ];

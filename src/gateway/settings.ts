@@ -3,6 +3,7 @@ import { canonicalJson } from "../model/canonical-json.ts";
 import type { NodeIntent, PeerSecurityIntent } from "../model/intent.ts";
 import { defaultSecurity } from "../model/peer-security.ts";
 import { xmppDomain } from "./domain.ts";
+import { policyListFiles, policySetting } from "./policy.ts";
 
 /**
  * Settings that the processes of a node take over while they run (deploy/gateway/modules/mod_xmppfed_settings.lua): files
@@ -18,15 +19,16 @@ export function settingsFiles(node: NodeIntent): SettingsFiles {
 	const files = Object.fromEntries(
 		Object.entries(settings(node)).map(([name, value]) => [`${name}.json`, `${canonicalJson(value)}\n`]),
 	);
-	return { ...files, [revisionFile]: `${settingsRevision(files)}\n` };
+	return { ...files, [revisionFile]: `${settingsRevision(files, policyListFiles(node))}\n` };
 }
 
 /**
  * Each setting by its name, in small letters, digits and hyphens. One that has its default is left out: a value here is
  * written as JSON and handed to those modules that watch its name.
  */
-function settings({ security, peers }: NodeIntent): Readonly<Record<string, unknown>> {
+function settings({ policy, security, peers }: NodeIntent): Readonly<Record<string, unknown>> {
 	return {
+		...(policy && { policy: policySetting(policy) }),
 		...((security ?? peers) !== undefined && { security: securitySetting(security, peers) }),
 	};
 }
@@ -43,11 +45,17 @@ function securitySetting(security: PeerSecurityIntent | undefined, peers: NodeIn
 /**
  * The first 10 hexadecimal digits of the SHA-256 of what `sha256sum` says of the files in the order of their names. The
  * processes find out the same from the files that they have.
+ *
+ * @param digests SHA-256 (hexadecimal) of files that are not among `files`, by their names
  */
-export function settingsRevision(files: SettingsFiles): string {
-	const sums = Object.keys(files)
+export function settingsRevision(files: SettingsFiles, digests: Readonly<Record<string, string>> = {}): string {
+	const all: Readonly<Record<string, string>> = {
+		...Object.fromEntries(Object.entries(files).map(([name, text]) => [name, sha256(text)])),
+		...digests,
+	};
+	const sums = Object.keys(all)
 		.toSorted()
-		.map((name) => `${sha256(files[name] ?? "")}  ${name}\n`);
+		.map((name) => `${all[name]}  ${name}\n`);
 	return sha256(sums.join("")).slice(0, 10);
 }
 

@@ -42,6 +42,13 @@ export interface PolicyIntent {
 	readonly lists: readonly string[];
 }
 
+/** One text of exceptions. */
+export interface PolicyList {
+	/** SHA-256 of the text, hexadecimal. */
+	readonly digest: string;
+	readonly text: string;
+}
+
 /** Keyed digests (HMAC-SHA256, hexadecimal) of the contents of the Secrets that a node's pod carries a copy of. */
 export interface SecretDigests {
 	readonly certificate: string;
@@ -174,8 +181,8 @@ export interface FederationIntent {
 	/** Names of the nodes whose upstream is their own, not the federation's: to name the right field where it changes. */
 	readonly ownUpstreams: readonly string[];
 	readonly orders: RolloutOrders;
-	/** Texts of the lists that the nodes' policy names, in their order. */
-	readonly policyLists: readonly string[];
+	/** The lists that the nodes' policy names, as far as their texts are known. */
+	readonly policyLists: readonly PolicyList[];
 	/** Name of the FederationPolicy in force. Absent: there is none. */
 	readonly policyName?: string;
 	readonly service: ServiceIntent;

@@ -24,6 +24,8 @@ export const generatedSecretName = (federation: string) => objectName(federation
 /** One for each set of domains: a certificate cannot get names later. */
 export const selfSignedSecretName = (federation: string, domains: readonly string[]) =>
 	objectName(federation, "self-signed", ...domains);
+/** A list of exceptions of the federation's policy. @param digest SHA-256 of its text */
+export const policyListName = (federation: string, digest: string) => objectName(federation, "policy", digest);
 /** The authority of a federation's links; no pod has it. */
 export const linkAuthoritySecretName = (federation: string) => objectName(federation, "link-authority");
 /** The certificate of both ends of the links, and the authorities that they trust; every gateway pod mounts it. */

@@ -7,6 +7,7 @@ import { networkPolicies } from "./network-policies.ts";
 import { nodeConfiguration } from "./node-configuration.ts";
 import { nodeDeployment } from "./node-deployment.ts";
 import { nodeSecret } from "./node-secret.ts";
+import { policyLists } from "./policy-lists.ts";
 import { nodeService, publicService } from "./public-service.ts";
 import { resolverObjects } from "./resolver.ts";
 
@@ -16,7 +17,7 @@ import { resolverObjects } from "./resolver.ts";
 export function sharedObjects(federation: FederationIntent) {
 	const resolver = federation.resolver && resolverObjects(federation, federation.resolver);
 	return {
-		configMaps: resolver ? [resolver.configuration] : [],
+		configMaps: [...policyLists(federation), ...(resolver ? [resolver.configuration] : [])],
 		mutable: [
 			publicService(federation),
 			...federation.nodeAddresses.map((address) => nodeService(federation, address)),

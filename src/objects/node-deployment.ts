@@ -8,9 +8,10 @@ import {
 	podLayout,
 	settingsKey,
 } from "../gateway/layout.ts";
+import { policyListFiles } from "../gateway/policy.ts";
 import { settingsFiles } from "../gateway/settings.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
-import { linkCertificateSecretName, nodeObjectName } from "../model/names.ts";
+import { linkCertificateSecretName, nodeObjectName, policyListName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
 import { restartAnnotation, revisionAnnotation } from "./annotations.ts";
 import { portNames } from "./gateway-ports.ts";
@@ -19,6 +20,7 @@ import { metadata } from "./metadata.ts";
 import { nodeConfigurationName, revisionedLabels } from "./node-configuration.ts";
 import { nodeSecretName } from "./node-secret.ts";
 import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod-security.ts";
+import { policyListKey } from "./policy-lists.ts";
 
 /**
  * Memory limit of each process where `spec.nodes[].resources` says nothing. What the process can hold at once, by the
@@ -141,13 +143,7 @@ function volumes(node: NodeIntent) {
 		{ name: "configuration", configMap: { name: nodeConfigurationName(node), items: files(...configuration) } },
 		secret("credentials", [credentialNames.dialback, credentialNames.link]),
 		secret("certificate", ["tls.crt", "tls.key"]),
-		{
-			name: "settings",
-			configMap: {
-				name: nodeConfigurationName(node),
-				items: Object.keys(settingsFiles(node)).map((file) => ({ key: settingsKey(file), path: file })),
-			},
-		},
+		settingsVolume(node),
 		// Not of the revision: it is renewed while the pod runs.
 		{
 			name: "link-certificate",
@@ -156,6 +152,17 @@ function volumes(node: NodeIntent) {
 		{ name: "data", emptyDir: { sizeLimit: "64Mi" } },
 		{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
 	];
+}
+
+function settingsVolume(node: NodeIntent) {
+	const items = Object.keys(settingsFiles(node)).map((file) => ({ key: settingsKey(file), path: file }));
+	const own = { name: nodeConfigurationName(node), items };
+	const lists = Object.entries(policyListFiles(node)).map(([file, digest]) => ({
+		name: policyListName(node.federationName, digest),
+		items: [{ key: policyListKey, path: file }],
+	}));
+	if (lists.length === 0) return { name: "settings", configMap: own };
+	return { name: "settings", projected: { sources: [own, ...lists].map((configMap) => ({ configMap })) } };
 }
 
 /** Nodes keep apart where they can, so that one Kubernetes node takes one of them along. */

@@ -1,4 +1,5 @@
 import type { Condition } from "../api/conditions.ts";
+import { defaults as fieldDefaults } from "../api/defaults.ts";
 import { defaultSecurity } from "../model/peer-security.ts";
 import { type Progress, progress } from "../rollout/progress.ts";
 import { accepted } from "./accepted.ts";
@@ -49,6 +50,7 @@ export function federationStatus(observation: FederationObservation, previous: P
 		}),
 		readyNodes: `${nodes.filter((node) => node.ready).length}/${nodes.length}`,
 		enabledNodes: nodes.filter((node) => node.federation === "Enabled").length,
+		...(intent && { policy: policyText(intent) }),
 		nodes,
 		...progressOf(observation, previous, now),
 		dnsRecords: dnsRecords(observation),
@@ -58,6 +60,13 @@ export function federationStatus(observation: FederationObservation, previous: P
 			? { effective: effective(observation, intent) }
 			: previous.effective && { effective: previous.effective }),
 	};
+}
+
+/** For the column: `partners (Deny, Audit)`; `Allow` or `Deny` where there is no FederationPolicy. */
+function policyText({ policyName, nodes: [node] }: NonNullable<FederationObservation["intent"]>): string {
+	const { default: verdict, enforcement } = node?.policy ?? { default: fieldDefaults.defaultPolicy };
+	if (policyName === undefined) return verdict;
+	return `${policyName} (${[verdict, ...(enforcement === "Audit" ? [enforcement] : [])].join(", ")})`;
 }
 
 function progressOf({ intent, causes, plan, acting, nodes }: FederationObservation, previous: Progress, now: Date) {

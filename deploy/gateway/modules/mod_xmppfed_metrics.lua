@@ -200,6 +200,15 @@ local function render()
 		for condition, count in sorted(conditions) do f:add(count, "direction", direction, "condition", condition); end
 	end
 
+	if role == "federation" then
+		local policy = modulemanager.get_module("*", "xmppfed_policy");
+		f = family(lines, "xmppfed_policy_decisions", "counter", "Stanzas by what the policy says of them; WouldDeny: let through by Audit. Without a policy none is counted.");
+		for direction, counts in sorted(policy.decisions) do
+			for decision, count in sorted(counts) do f:add(count, "direction", direction, "decision", decision); end
+		end
+		family(lines, "xmppfed_policy_refused_streams", "counter", "Streams of peers that were refused or closed by the policy."):add(policy.refused_streams);
+	end
+
 	f = family(lines, "xmppfed_links", "gauge", "Links by state.");
 	for state, count in sorted(link_states(links)) do f:add(count, "state", state); end
 

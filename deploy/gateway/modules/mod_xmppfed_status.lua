@@ -30,6 +30,7 @@ local settings = module:depends("xmppfed_settings");
 local peers = module:depends("xmppfed_peers");
 local tls_of = peers.tls_of;
 local certificates = module:require "xmppfed_certificate";
+local policy = role == "federation" and module:depends("xmppfed_policy");
 local probe = role == "router" and module:depends("xmppfed_upstream_probe");
 
 -- LINKS --------------------------------------------------------------------------------------------------------------
@@ -178,6 +179,7 @@ local function status(peer)
 	ready.links = links;
 	ready.linkCertificate, ready.refusedLinks = link_security();
 	ready.upstreams = probe and array(probe.report()) or nil;
+	ready.policy = policy and policy.report();
 	ready.remoteDomains = role == "router" and modulemanager.get_module("*", "xmppfed_any_domain").report() or nil;
 	return ready;
 end

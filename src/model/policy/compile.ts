@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { defaults } from "../../api/defaults.ts";
 import { type FederationPolicySpec, mostPolicyDomains } from "../../api/federation-policy.ts";
 import { canonicalJson } from "../canonical-json.ts";
-import type { PolicyIntent } from "../intent.ts";
+import type { PolicyIntent, PolicyList } from "../intent.ts";
 import type { Problem } from "../problem.ts";
 import { readPattern } from "./domain.ts";
 import { directionsNamed, writeLists } from "./lists.ts";
@@ -12,8 +12,8 @@ import type { Exception, PolicyRules } from "./rules.ts";
 export interface CompiledPolicy {
 	readonly rules: PolicyRules;
 	readonly intent: PolicyIntent;
-	/** Texts of `intent.lists`, in their order. */
-	readonly lists: readonly string[];
+	/** Texts of `intent.lists`. */
+	readonly lists: readonly PolicyList[];
 }
 
 export type Compilation =
@@ -78,15 +78,19 @@ export function compilePolicy(spec: FederationPolicySpec, configMaps: ReadonlyMa
 
 /** The policy with these rules. */
 export function policyOf(rules: PolicyRules, enforcement: PolicyIntent["enforcement"] = "Enforce"): CompiledPolicy {
-	const lists = writeLists(rules.exceptions);
-	const digests = lists.map((text) => createHash("sha256").update(text).digest("hex"));
+	const lists = writeLists(rules.exceptions).map((text) => ({ digest: sha256(text), text }));
+	const digests = lists.map(({ digest }) => digest);
 	const intent = { default: rules.default, enforcement, exceptions: rules.exceptions.size, lists: digests };
 	return { rules, intent, lists };
 }
 
 /** Names what gateways enforce: 10 hexadecimal digits. Each reports what it enforces by this name. */
 export function policyDigest(policy: PolicyIntent): string {
-	return createHash("sha256").update(canonicalJson(policy)).digest("hex").slice(0, 10);
+	return sha256(canonicalJson(policy)).slice(0, 10);
+}
+
+function sha256(text: string): string {
+	return createHash("sha256").update(text).digest("hex");
 }
 
 interface BadLine {

@@ -1,12 +1,11 @@
 import { z } from "zod";
-import type { FederationPolicy } from "../../api/federation-policy.ts";
 import type { PolicyIntent } from "../intent.ts";
 import { type CompiledPolicy, policyOf } from "./compile.ts";
 
 /** Of the policies of one federation the one that is in force first: the oldest, then the first by name. */
-export function inOrder<Policy extends Pick<FederationPolicy, "metadata">>(
-	policies: readonly Policy[],
-): readonly Policy[] {
+export function inOrder<
+	Policy extends { readonly metadata: { readonly name: string; readonly creationTimestamp?: string } },
+>(policies: readonly Policy[]): readonly Policy[] {
 	const key = ({ metadata }: Policy) => `${metadata.creationTimestamp ?? ""} ${metadata.name}`;
 	return policies.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 }

@@ -89,6 +89,23 @@ export interface Status extends Readiness {
 		readonly reason: string;
 		readonly count: number;
 	}[];
+	/** Of a federation connection manager that has one. */
+	readonly policy?: {
+		readonly digest?: string;
+		readonly default: "Allow" | "Deny";
+		readonly enforcement: "Enforce" | "Audit";
+		readonly exceptions: number;
+		readonly since: string;
+		readonly reading?: string;
+		readonly failure?: string;
+		readonly wouldDeny: readonly {
+			readonly peer: string;
+			readonly incoming: number;
+			readonly outgoing: number;
+			readonly since: string;
+			readonly last: string;
+		}[];
+	};
 	/** Of a router. */
 	readonly remoteDomains?: { readonly inUse: number; readonly limit: number };
 	/** Of a router. */

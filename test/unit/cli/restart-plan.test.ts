@@ -4,6 +4,7 @@ import type { RunningNode } from "../../../src/cli/applied-nodes.ts";
 import { planText } from "../../../src/cli/plan-text.ts";
 import { type PlanSituation, restartPlan, restartsAnything } from "../../../src/cli/restart-plan.ts";
 import { plain } from "../../../src/cli/terminal.ts";
+import { policyOf } from "../../../src/model/policy/compile.ts";
 import { nodeRevision } from "../../../src/model/revision.ts";
 import type { StoredFederation } from "../../../src/model/stored-federation.ts";
 import { givenSecrets, modelled, now, sample } from "../fixtures/federation.ts";
@@ -44,10 +45,20 @@ const annotated = (federation: StoredFederation, annotations: Record<string, str
 	metadata: { ...federation.metadata, annotations },
 });
 
+const partners = policyOf({
+	default: "Deny",
+	exceptions: new Map([["partner.example", { directions: new Set(["Incoming"] as const), source: "spec.exceptions" }]]),
+});
+
 /** File name, what is planned, whether anything restarts. */
 const cases: readonly (readonly [string, () => PlanSituation, boolean])[] = [
 	["nothing", () => situation(nothing), false],
 	["upstream", () => situation((spec) => void (spec.upstream.port = 5300)), true],
+	[
+		"policy",
+		() => situation(nothing, { policies: { live: undefined, proposed: { name: "partners", effective: partners } } }),
+		true,
+	],
 	["toggle", () => situation((spec) => void (node(spec, 2).federation = "Enabled")), true],
 	["remove", () => situation((spec) => void spec.nodes.splice(2, 1)), true],
 	["add", () => situation((spec) => void spec.nodes.push({ name: "in-2" })), false],

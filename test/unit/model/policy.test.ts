@@ -124,7 +124,7 @@ describe("a policy", () => {
 		const policy = compiled(spec({ exceptionsFrom: from("a") }), {
 			a: { data: { "1.txt": "# all\r\n\r\nx.example\r\n*.Y.example # why\n", "2.txt": "x.example" } },
 		});
-		expect(policy.lists).toEqual(["B *.y.example\nB x.example\n"]);
+		expect(policy.lists.map(({ text }) => text)).toEqual(["B *.y.example\nB x.example\n"]);
 		expect(policy.intent).toMatchObject({ default: "Allow", enforcement: "Enforce", exceptions: 2 });
 	});
 
@@ -139,7 +139,7 @@ describe("a policy", () => {
 			}),
 			{ a: { data: { a: "x.example\ny.example\nz.example" } }, b: { data: { b: "y.example" } } },
 		);
-		expect(policy.lists).toEqual(["O x.example\nB y.example\nI z.example\n"]);
+		expect(policy.lists.map(({ text }) => text)).toEqual(["O x.example\nB y.example\nI z.example\n"]);
 	});
 
 	test("says the same for the same, and another thing for another", () => {

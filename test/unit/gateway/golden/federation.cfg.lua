@@ -65,6 +65,6 @@ VirtualHost "placeholder.invalid"
 
 -- The local domains
 Component "example.lab" "component"
-	modules_enabled = { "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_routers", "xmppfed_second_try" }
+	modules_enabled = { "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_routers", "xmppfed_second_try" }
 Component "conference.example.lab" "component"
-	modules_enabled = { "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_routers", "xmppfed_second_try" }
+	modules_enabled = { "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_routers", "xmppfed_second_try" }

@@ -1,26 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { KubernetesClient } from "../kubernetes/client.ts";
-import { type Observed, objectKey } from "../kubernetes/object.ts";
+import { type KubernetesObject, type Observed, objectKey, type Resource } from "../kubernetes/object.ts";
 import { Reflector, type ReflectorTiming } from "../kubernetes/reflector.ts";
-import { type Secret, secrets } from "../kubernetes/resources.ts";
 
-/** Milliseconds to wait for the first answer about a Secret. */
+/** Milliseconds to wait for the first answer about an object. */
 const readTimeout = 5_000;
 
-interface Watch {
-	readonly reflector: Reflector<Secret>;
+interface Watch<T extends KubernetesObject> {
+	readonly reflector: Reflector<T>;
 	readonly stop: AbortController;
-	/** Keys of the federations that refer to the Secret. */
+	/** Keys of the federations that refer to the object. */
 	readonly users: Set<string>;
 }
 
 /**
- * Watches the Secrets that users name, each by its name alone: nothing else of a namespace is ever read. A watch ends
- * with the last federation that refers to its Secret.
+ * Watches the objects of one kind that users name, Secrets or ConfigMaps, each by its name alone: nothing else of a
+ * namespace is ever read. A watch ends with the last federation that refers to its object.
  */
-export class SecretWatches {
-	readonly #watches = new Map<string, Watch>();
+export class NamedWatches<T extends KubernetesObject> {
+	readonly #watches = new Map<string, Watch<T>>();
+	readonly #resource: Resource<T>;
 	readonly #client: KubernetesClient;
 	readonly #log: Logger;
 	readonly #onChange: (federationKey: string) => void;
@@ -29,12 +29,14 @@ export class SecretWatches {
 
 	/** @param options.signal ends every watch */
 	constructor(options: {
+		resource: Resource<T>;
 		client: KubernetesClient;
 		log: Logger;
 		signal: AbortSignal;
 		onChange: (federationKey: string) => void;
 		timing?: Partial<ReflectorTiming> | undefined;
 	}) {
+		this.#resource = options.resource;
 		this.#timing = options.timing;
 		this.#signal = options.signal;
 		options.signal.addEventListener("abort", () => this.#watches.forEach(({ stop }) => stop.abort()), { once: true });
@@ -43,21 +45,21 @@ export class SecretWatches {
 		this.#onChange = options.onChange;
 	}
 
-	/** States which Secrets a federation refers to, and gives those that exist, by name. Waits for new watches. */
+	/** States which objects a federation refers to, and gives those that exist, by name. Waits for new watches. */
 	async use(
 		federationKey: string,
 		namespace: string,
 		names: readonly string[],
-	): Promise<ReadonlyMap<string, Observed<Secret>>> {
+	): Promise<ReadonlyMap<string, Observed<T>>> {
 		const wanted = new Set(names.map((name) => objectKey(namespace, name)));
 		for (const name of names) this.#watch(namespace, name).users.add(federationKey);
 		for (const key of this.#watches.keys()) if (!wanted.has(key)) this.#leave(key, federationKey);
 
-		const found = new Map<string, Observed<Secret>>();
+		const found = new Map<string, Observed<T>>();
 		for (const name of names) {
 			const key = objectKey(namespace, name);
-			const secret = (await this.#synced(key))?.store.get(key);
-			if (secret) found.set(name, secret);
+			const object = (await this.#synced(key))?.store.get(key);
+			if (object) found.set(name, object);
 		}
 		return found;
 	}
@@ -67,27 +69,28 @@ export class SecretWatches {
 		for (const key of this.#watches.keys()) this.#leave(key, federationKey);
 	}
 
-	/** @throws where the Secret cannot be read: ApiError where that is refused, as without the right to */
-	async #synced(key: string): Promise<Reflector<Secret> | undefined> {
+	/** @throws where the object cannot be read: ApiError where that is refused, as without the right to */
+	async #synced(key: string): Promise<Reflector<T> | undefined> {
 		const reflector = this.#watches.get(key)?.reflector;
 		if (!reflector || reflector.isSynced) return reflector;
 		await Promise.race([reflector.answered, sleep(readTimeout, undefined, { ref: false })]);
 		if (reflector.refusal) throw reflector.refusal;
-		if (!reflector.isSynced) throw new Error(`Secret ${key} could not be read within ${readTimeout / 1000} s`);
+		if (!reflector.isSynced)
+			throw new Error(`${this.#resource.kind} ${key} could not be read within ${readTimeout / 1000} s`);
 		return reflector;
 	}
 
-	#watch(namespace: string, name: string): Watch {
+	#watch(namespace: string, name: string): Watch<T> {
 		const key = objectKey(namespace, name);
 		const existing = this.#watches.get(key);
 		if (existing) return existing;
 		const stop = new AbortController();
 		if (this.#signal.aborted) stop.abort();
 		const users = new Set<string>();
-		const reflector = new Reflector<Secret>({
+		const reflector = new Reflector<T>({
 			client: this.#client,
 			log: this.#log,
-			resource: secrets,
+			resource: this.#resource,
 			namespace,
 			fieldSelector: `metadata.name=${name}`,
 			onChange: () => users.forEach((user) => this.#onChange(user)),

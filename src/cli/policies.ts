@@ -1,0 +1,83 @@
+import { type FederationPolicySpec, federationPolicyResource } from "../api/federation-policy.ts";
+import { parseFederationPolicy } from "../api/parse.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import type { KubernetesObject, Resource } from "../kubernetes/object.ts";
+import { configMaps } from "../kubernetes/resources.ts";
+import { type Compilation, compilePolicy, type ListSource } from "../model/policy/compile.ts";
+import { inOrder } from "../model/policy/in-force.ts";
+import { Failure } from "./failure.ts";
+
+/** A FederationPolicy of the cluster or of a file. */
+export type PolicyObject = KubernetesObject;
+/** A ConfigMap as somebody wrote it. */
+export type ListObject = KubernetesObject & ListSource;
+
+/** Policies and lists of files, which take the place of those of the same name in the cluster. */
+export interface PolicyFiles {
+	readonly policies: readonly PolicyObject[];
+	readonly configMaps: readonly ListObject[];
+}
+
+export const noFiles: PolicyFiles = { policies: [], configMaps: [] };
+
+/** A policy and what it comes to. */
+export interface ReadPolicy {
+	readonly name: string;
+	readonly spec: FederationPolicySpec;
+	readonly compilation: Compilation;
+}
+
+const policies: Resource = federationPolicyResource;
+
+/** The policy of a federation that is in force, or would be with these files; undefined where it has none. */
+export async function policyInForce(
+	client: KubernetesClient,
+	namespace: string,
+	federation: string,
+	files: PolicyFiles = noFiles,
+): Promise<ReadPolicy | undefined> {
+	const { items } = await client.list(policies, { namespace });
+	const replaced = new Map(files.policies.map((object) => [object.metadata.name, object]));
+	const known = items.map((object) => {
+		const file = replaced.get(object.metadata.name);
+		replaced.delete(object.metadata.name);
+		// An apply changes what it says, not its age.
+		const { creationTimestamp } = object.metadata;
+		return file ? { ...file, metadata: { ...file.metadata, creationTimestamp } } : object;
+	});
+	const added = [...replaced.values()].map((object) => ({
+		...object,
+		metadata: { ...object.metadata, creationTimestamp: "9999" },
+	}));
+	const [first] = inOrder([...known, ...added].filter((object) => federationOf(object) === federation));
+	return first && (await readPolicy(client, namespace, first, files.configMaps));
+}
+
+/** What a policy comes to. @param files ConfigMaps that count before those of the cluster */
+export async function readPolicy(
+	client: KubernetesClient,
+	namespace: string,
+	object: PolicyObject,
+	files: readonly ListObject[],
+): Promise<ReadPolicy> {
+	const { name } = object.metadata;
+	const parsed = parseFederationPolicy(object);
+	if (!parsed.ok) {
+		const lines = parsed.errors.map(({ field, message }) => `  ${field}: ${message}`);
+		throw new Failure(`FederationPolicy ${name} is not valid:\n${lines.join("\n")}`);
+	}
+	const { spec } = parsed.value;
+	const lists = new Map<string, ListSource>();
+	for (const { configMapRef } of spec.exceptionsFrom ?? []) {
+		const file = files.find(({ metadata }) => metadata.name === configMapRef.name);
+		const found = file ?? (await client.get(configMaps, namespace, configMapRef.name));
+		if (found) lists.set(configMapRef.name, found);
+	}
+	return { name, spec, compilation: compilePolicy(spec, lists) };
+}
+
+/** The name of the XmppFederation that a policy is for; undefined where it is not valid. */
+export function federationOf(object: PolicyObject): string | undefined {
+	const parsed = parseFederationPolicy(object);
+	return parsed.ok ? parsed.value.spec.federationRef.name : undefined;
+}

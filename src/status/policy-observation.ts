@@ -1,0 +1,28 @@
+import type { EffectivePolicy } from "../model/policy/in-force.ts";
+import type { Problem } from "../model/problem.ts";
+
+/** Everything that the status of a FederationPolicy is made from. */
+export interface PolicyObservation {
+	readonly generation: number;
+	/** Name of the XmppFederation that it is for. */
+	readonly federation: string;
+	readonly standing:
+		| { readonly kind: "FederationNotFound" }
+		/** Another one of the federation is older. */
+		| { readonly kind: "Conflicted"; readonly inForce: string }
+		| ({ readonly kind: "InForce" } & PolicyInForce);
+}
+
+export interface PolicyInForce {
+	/** What is wrong with it; what holds then is the last good one, or of a new federation that all is denied. */
+	readonly problems: readonly Problem[];
+	readonly effective: EffectivePolicy;
+	/** The nodes that the federation should have; undefined where that is not known, as it is not accepted. */
+	readonly nodes: readonly PolicyNode[] | undefined;
+}
+
+export interface PolicyNode {
+	readonly name: string;
+	/** Unknown: it should enforce the policy, and its federation connection manager could not be asked. */
+	readonly state: "Enforcing" | "Pending" | "Unknown";
+}
