@@ -64,14 +64,8 @@ async function accepted(client: KubernetesClient, namespace: string, name: strin
 }
 
 async function bothGiven(client: KubernetesClient, namespace: string, expected: unknown): Promise<void> {
-	try {
-		await eventually(async () => {
-			expect(await given(client, namespace)).toEqual({ "gw-1": expected, "gw-2": expected });
-			return true;
-		}, "the policy on both nodes");
-	} catch {
-		expect(await given(client, namespace)).toEqual({ "gw-1": expected, "gw-2": expected });
-	}
+	const look = async () => await given(client, namespace);
+	await expect.poll(look, { timeout: 20_000 }).toEqual({ "gw-1": expected, "gw-2": expected });
 }
 
 const denyAll = { default: "Deny", enforcement: "Enforce", exceptions: 0, lists: [] };
