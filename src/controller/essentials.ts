@@ -24,7 +24,9 @@ export function podEssentials({ apiVersion, kind, metadata, spec, status }: Obse
 		},
 		spec: {
 			containers: [],
-			volumes: (spec?.volumes ?? []).filter(({ configMap, secret }) => configMap !== undefined || secret !== undefined),
+			volumes: (spec?.volumes ?? []).filter(
+				({ configMap, secret, projected }) => (configMap ?? secret ?? projected) !== undefined,
+			),
 		},
 		status: {
 			...(phase !== undefined && { phase }),
