@@ -88,8 +88,11 @@ describe("a policy", () => {
 			metadata.name.startsWith("example-policy-"),
 		);
 		expect(list.map(({ data }) => data?.["list"]?.split("\n").length)).toEqual([2_001]);
-		const inCause = (await client.get(federations, namespace, "example"))?.status?.finishedRollouts?.[0]?.causes[0];
-		expect(inCause).toMatchObject({ rule: "R17", reason: "PolicyChanged", nodes: ["gw-1", "gw-2"] });
+		const cause = await eventually(async () => {
+			const { finishedRollouts } = (await client.get(federations, namespace, "example"))?.status ?? {};
+			return finishedRollouts?.[0]?.causes[0];
+		}, "the roll-out to be over");
+		expect(cause).toMatchObject({ rule: "R17", reason: "PolicyChanged", nodes: ["gw-1", "gw-2"] });
 
 		// Deleted: what holds without one, and nothing of it stays.
 		await client.delete(policies, namespace, "partners");
@@ -178,7 +181,7 @@ describe("a policy", () => {
 		await client.create(policies, policy(namespace, "partners", lists));
 		await client.create(federations, federation(namespace, "example"));
 		startOperator(namespace);
-		expect(await accepted(client, namespace, "partners", "False ConfigMapNotFound")).toContain("everything is denied");
+		expect(await accepted(client, namespace, "partners", "False ConfigMapNotFound")).toContain("Everything is denied");
 		await bothGiven(client, namespace, denyAll);
 		// Also after the operator, and the nodes, have been there for a while.
 		expect(await told(client, namespace, "partners", "Programmed")).toContain("False NotAccepted");
