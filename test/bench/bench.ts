@@ -6,6 +6,7 @@ type Main = (args: readonly string[], signal: AbortSignal) => Promise<void>;
 const benches: Readonly<Record<string, () => Promise<{ readonly main: Main }>>> = {
 	gateway: async () => await import("./gateway/gateway.ts"),
 	operator: async () => await import("./operator/operator.ts"),
+	policy: async () => await import("./policy/policy.ts"),
 };
 
 async function main(signal: AbortSignal): Promise<number> {

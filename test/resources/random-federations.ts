@@ -152,7 +152,7 @@ function objectOf(
 		name,
 		value: valueOf(property, name),
 		// One in 200 lacks what is required.
-		present: fc.nat(199).map((roll) => (required.includes(name) ? roll > 0 : roll < 80)),
+		present: fc.nat(199).map((roll) => (required.includes(name) ? roll > 0 : roll < 60)),
 	}));
 	return fc
 		.tuple(...always.map(({ name, value, present }) => fc.tuple(fc.constant(name), value, present)))
