@@ -4,11 +4,15 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { customResourceDefinition, type Kind } from "../src/api/crd.ts";
 import { federationPolicyKind } from "../src/api/federation-policy.ts";
+import { peersDocument } from "../src/api/peers-document.ts";
 import { referenceSection } from "../src/api/reference.ts";
 import { xmppFederationKind } from "../src/api/xmpp-federation.ts";
 import { restartsDocument } from "../src/rollout/restarts-document.ts";
 
-/** Files that are made from the zod schemas of `src/api` and the restart table: `npm run generate` writes them, a unit test compares them. */
+/**
+ * Files that are made from the zod schemas of `src/api`, the table of platforms and the restart table: `npm run generate`
+ * writes them, a unit test compares them.
+ */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -20,6 +24,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 		...kinds.map((kind): [string, string] => [`crds/${kind.plural}.${kind.group}.yaml`, definitionFile(kind)]),
 		["docs/reference.md", referenceFile()],
 		["docs/restarts.md", restartsDocument()],
+		["docs/peers.md", peersDocument()],
 	]);
 }
 

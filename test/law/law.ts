@@ -24,7 +24,7 @@ export const outcomes = {
 	plain: "dialback, without TLS",
 	tls: "dialback inside TLS",
 	EXTERNAL: "SASL EXTERNAL inside TLS",
-	"-TLS": "refused: TLS is required",
+	"-TLS": "refused: TLS is needed, and there is none",
 	"-SASL": "refused: SASL EXTERNAL is needed, and there is none",
 	"-cert": "refused: a certificate that verifies is required",
 } as const;
@@ -53,15 +53,15 @@ NoTLS        -              -         Enabled    plain   plain     plain     pla
 
 TLSOptional  Opportunistic  Offered   Enabled    plain   plain     EXTERNAL  tls       tls
 TLSOptional  Opportunistic  Disabled  Enabled    plain   plain     tls       tls       tls
-TLSOptional  Opportunistic  Required  Enabled    -SASL   -SASL     EXTERNAL  -SASL     -SASL
-TLSOptional  Opportunistic  Offered   Disabled   -SASL   -SASL     EXTERNAL  -SASL     -SASL
-TLSOptional  Opportunistic  Required  Disabled   -SASL   -SASL     EXTERNAL  -SASL     -SASL
+TLSOptional  Opportunistic  Required  Enabled    -SASL   -TLS      EXTERNAL  -SASL     -SASL
+TLSOptional  Opportunistic  Offered   Disabled   -SASL   -TLS      EXTERNAL  -SASL     -SASL
+TLSOptional  Opportunistic  Required  Disabled   -SASL   -TLS      EXTERNAL  -SASL     -SASL
 
 TLSOptional  Strict         Offered   Enabled    plain   plain     EXTERNAL  tls       -cert
 TLSOptional  Strict         Disabled  Enabled    plain   plain     tls       tls       -cert
-TLSOptional  Strict         Required  Enabled    -SASL   -SASL     EXTERNAL  -SASL     -cert
-TLSOptional  Strict         Offered   Disabled   -SASL   -SASL     EXTERNAL  -SASL     -cert
-TLSOptional  Strict         Required  Disabled   -SASL   -SASL     EXTERNAL  -SASL     -cert
+TLSOptional  Strict         Required  Enabled    -SASL   -TLS      EXTERNAL  -SASL     -cert
+TLSOptional  Strict         Offered   Disabled   -SASL   -TLS      EXTERNAL  -SASL     -cert
+TLSOptional  Strict         Required  Disabled   -SASL   -TLS      EXTERNAL  -SASL     -cert
 
 TLSRequired  Opportunistic  Offered   Enabled    -TLS    -TLS      EXTERNAL  tls       tls
 TLSRequired  Opportunistic  Disabled  Enabled    -TLS    -TLS      tls       tls       tls

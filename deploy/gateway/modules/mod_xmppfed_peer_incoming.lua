@@ -56,7 +56,7 @@ module:hook("s2s-stream-features", function (event)
 	end
 end, -100); -- after all that offer something
 
--- The stream is good for another domain: it stays, and this one is refused
+-- The stream may be good for others: it stays, and this one is refused
 local function refuse_domain(session, domain, attr, cause, why)
 	session.log("warn", "Refused %s on the stream of %s at %s: %s", domain, session.from_host, session.ip, why);
 	prosody.events.fire_event("xmppfed-peer-refused", { peer = domain, ["local"] = attr.to, direction = "incoming", cause = cause, reason = why });
@@ -72,10 +72,15 @@ module:hook("stanza/jabber:server:dialback:result", function (event)
 	local domain = attr.from and nameprep(attr.from);
 	if not domain then return nil; end -- mod_dialback says so
 	if not session.from_host then session.xmppfed_unnamed = true; end -- mod_dialback names it next
-	local why = security.objection(session, domain, "dialback")
-		or session.xmppfed_unnamed and security.objection(session, domain, "dialback", settings.of(nil));
+	local opened_as = not session.xmppfed_unnamed and session.from_host or nil;
+	local why = security.objection(session, domain, "dialback");
+	if why and (session.type == "s2sin" or domain ~= opened_as) then
+		refuse_domain(session, domain, attr, "PolicyRefused", why);
+		return true;
+	end
+	why = why or session.xmppfed_unnamed and security.objection(session, domain, "dialback", settings.of(nil));
 	if not why then return nil; end
-	if session.type == "s2sin" then refuse_domain(session, domain, attr, "PolicyRefused", why); else security.refuse(session, why); end
+	security.refuse(session, why);
 	return true;
 end, 100); -- before mod_xmppfed_incoming (50) and mod_dialback (0)
 
@@ -104,7 +109,7 @@ module:hook_global("s2s-destroyed", function (event)
 		local state = session.hosts and session.hosts[domain];
 		if not state or state.authed then
 			-- it has ended, or it has been answered
-		elseif session.type == "s2sin" then
+		elseif session.type == "s2sin" or session.xmppfed_unnamed or domain ~= session.from_host then
 			refuse_domain(session, domain, attr, "DialbackNotVerified", why);
 		else
 			security.refuse(session, why, "remote-connection-failed");

@@ -12,10 +12,14 @@ module:set_global();
 local certificate_problem = module:require "xmppfed_peer_certificate".problem;
 local settings = module:depends("xmppfed_peer_settings");
 
+local function unreadable()
+	return ("the security settings cannot be read: %s"):format(settings.unreadable);
+end
+
 -- Why a peer must not be identified by this mechanism ("EXTERNAL" or "dialback") on this stream; nil: it may.
 -- `demands` are those of the peer, unless others are given.
 function objection(session, domain, mechanism, demands)
-	if settings.unreadable then return ("the security settings cannot be read: %s"):format(settings.unreadable); end
+	if settings.unreadable then return unreadable(); end
 	demands = demands or settings.of(domain);
 	local use = demands.saslExternal and demands.saslExternal[session.direction];
 	if demands.mode == "TLSRequired" and not session.secure then return "TLS is required"; end
@@ -50,7 +54,7 @@ end
 
 module:hook("s2s-check-certificate", function (event)
 	local session, domain = event.session, event.host;
-	if settings.of(domain).peerCertificates ~= "Strict" then return nil; end
+	if settings.of(domain).peerCertificates ~= "Strict" or settings.unreadable then return nil; end
 	local problem = certificate_problem(session, domain);
 	if not problem then return nil; end
 	refuse(session, ("a certificate that verifies is required, and %s %s"):format(domain or "the peer", problem), "not-authorized");

@@ -33,6 +33,13 @@ export class PlayedDomain implements Disposable {
 		return /\btype=['"]error['"]/.test(tag) ? "error" : "message";
 	}
 
+	/** What the error that came back for a message says. */
+	errorText(id: string): string {
+		const { received } = this.#stream;
+		const start = received.search(new RegExp(`<message\\b[^>]*\\bid=['"]${id}['"]`));
+		return /<error\b.*?<\/error>/.exec(received.slice(start))?.[0] ?? "";
+	}
+
 	[Symbol.dispose](): void {
 		this.#stream[Symbol.dispose]();
 	}

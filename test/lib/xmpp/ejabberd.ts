@@ -38,21 +38,28 @@ function configuration(options: ServerOptions) {
 	};
 }
 
-/**
- * Not by ejabberdctl: it wants Erlang's port mapper and a host name that resolves, and takes a second for each user.
- */
 function startScript(options: ServerOptions): string {
 	const users = options.users.map(
 		({ name, password }) =>
 			`ejabberd_auth:try_register(${binary(name)}, ${binary(options.domain)}, ${binary(password)})`,
 	);
+	return runEjabberd(options.dataDirectory, users);
+}
+
+/**
+ * A shell script that runs ejabberd, with a file ejabberd.yml in the directory that is its only argument, and evaluates
+ * Erlang expressions when it has started.
+ *
+ * Not by ejabberdctl: it wants Erlang's port mapper and a host name that resolves, and takes a second for each user.
+ */
+export function runEjabberd(dataDirectory: string, expressions: readonly string[] = []): string {
 	return [
 		"set -eu",
 		'export EJABBERD_CONFIG_PATH="$1/ejabberd.yml"',
-		`export EJABBERD_LOG_PATH=${options.dataDirectory}/ejabberd.log`,
+		`export EJABBERD_LOG_PATH=${dataDirectory}/ejabberd.log`,
 		"export ERL_LIBS=$(echo /usr/lib/*-linux-gnu) ERL_CRASH_DUMP_BYTES=0",
-		`export HOME=${options.dataDirectory}`,
-		`exec erl -noinput -mnesia dir '"${options.dataDirectory}/database"' -s ejabberd -eval '${[...users, "ok."].join(", ")}'`,
+		`export HOME=${dataDirectory}`,
+		`exec erl -noinput -mnesia dir '"${dataDirectory}/database"' -s ejabberd -eval '${[...expressions, "ok."].join(", ")}'`,
 		"",
 	].join("\n");
 }

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { settingsFiles, settingsRevision } from "../../../src/gateway/settings.ts";
+import type { NodeIntent } from "../../../src/model/intent.ts";
+import { defaultSecurity } from "../../../src/model/peer-security.ts";
 import { node } from "./node.ts";
 
 describe("settings of a node", () => {
@@ -14,6 +16,19 @@ describe("settings of a node", () => {
 			",
 			}
 		`);
+	});
+
+	test("have security where it is not the default, with domains as they stand in XMPP addresses", () => {
+		const security = defaultSecurity({});
+		const peers = { "xn--bcher-kva.example": security, "*.xn--mnchen-3ya.lab": security };
+		const parse = (more: Partial<NodeIntent>): unknown =>
+			JSON.parse(settingsFiles({ ...node, ...more })["security.json"] ?? "null");
+		expect(parse({})).toBeNull();
+		expect(parse({ security })).toEqual({ default: security, peers: {} });
+		expect(parse({ peers })).toEqual({
+			default: security,
+			peers: { "b\u00fccher.example": security, "*.m\u00fcnchen.lab": security },
+		});
 	});
 
 	test("have a revision that sha256sum finds out as well", () => {

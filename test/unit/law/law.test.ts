@@ -1,11 +1,19 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { root } from "../../../deploy/generate.ts";
 import { parseXmppFederation } from "../../../src/api/parse.ts";
 import { everySetting, everySituation, isRefusal, type LawRow, law, outcomeOf, rowOf } from "../../law/law.ts";
+import { lawTable } from "../../law/law-table.ts";
 import { withPeer, withSecurity } from "../../resources/builders.ts";
 
 const nameOf = ({ mode, certificates, sasl, dialback }: LawRow) => `${mode} ${certificates} ${sasl} ${dialback}`;
 
 describe("the law", () => {
+	test("stands in docs/security.md", () => {
+		expect(readFileSync(join(root, "docs/security.md"), "utf8")).toContain(lawTable());
+	});
+
 	test("has one row for every setting that can be made, and no other", () => {
 		const wanted = everySetting.flatMap((settings) =>
 			(["incoming", "outgoing"] as const).map((direction) => nameOf(rowOf(settings, direction))),

@@ -187,6 +187,24 @@ describe("what is refused", () => {
 	});
 });
 
+test("settings of a peer that make nothing that can work are refused, doubtful ones are told", () => {
+	const peers = [{ domain: "peer.example", security: { mode: "NoTLS" as const } }];
+	const model = (dialback: "Enabled" | "Disabled") =>
+		modelFederation(
+			sample("smallest", (spec) => Object.assign(spec, { security: { dialback: { mode: dialback } }, peers })),
+			inputs,
+			now,
+		);
+	expect(model("Disabled")).toMatchObject({
+		ok: false,
+		problems: [{ reason: "InvalidSpec", field: "spec.peers[peer.example].security" }],
+	});
+	expect(model("Enabled")).toMatchObject({ ok: true, warnings: [] });
+	expect(modelled(sample("full"), givenSecrets).warnings.map(({ field }) => field)).toEqual([
+		"spec.peers[webex.example].platform",
+	]);
+});
+
 test("a certificate that the gateway cannot use is told apart from other problems", () => {
 	const data = { "tls.crt": certificate, "tls.key": otherKey };
 	const model = modelFederation(sample("full"), { ...inputs, ...givenSecrets, certificate: { data } }, now);

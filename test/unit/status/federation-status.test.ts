@@ -78,6 +78,7 @@ const well = {
 	DNSPublished: "True Published",
 };
 const problem = { reason: "SecretNotFound" as const, field: "spec.security", message: "Secret is missing." };
+const limited = { reason: "PlatformLimited" as const, field: "spec.peers[a.example].platform", message: "No rooms." };
 const obstacle = { reason: "ObjectConflict" as const, field: "", message: "Service x belongs to nobody." };
 
 test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
@@ -93,6 +94,7 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 			DNSPublished: "Unknown NotAccepted",
 		},
 	],
+	["a peer is limited", { warnings: [limited] }, { Accepted: "True AcceptedWithWarnings" }],
 	["a name is taken", { obstacles: [obstacle] }, { Ready: "False ObjectConflict", Degraded: "True ObjectConflict" }],
 	[
 		"nothing exists yet",
