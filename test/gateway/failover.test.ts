@@ -174,8 +174,9 @@ describe("a node goes while messages cross", () => {
 			const node = stopped === "router" ? await internalServersRouter() : await busyNode();
 			const program = node.program(stopped);
 			const still = world.nodes.flatMap(({ programs }) => programs[others] ?? []);
-			const out = new Traffic(inside, outside, 200);
-			const into = new Traffic(outside, inside, 200);
+			// What comes meanwhile comes at once afterwards: at this rate less than may wait for one stream (1 MiB).
+			const out = new Traffic(inside, outside, rate);
+			const into = new Traffic(outside, inside, rate);
 			await sleep(1_000);
 			for (const other of still) other.kill("SIGSTOP");
 			program.kill("SIGTERM");
