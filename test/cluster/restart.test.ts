@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ClientAddresses, type Couple, logIn, logOut } from "../../deploy/demo/conversation.ts";
+import { INTERNAL_SERVER, REMOTE_SERVER } from "../../deploy/demo/scene.ts";
 import { federationReady, type LiveFederation } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
 import { restartReasons } from "../../src/rollout/reasons.ts";
@@ -50,7 +51,9 @@ test.for([
 		restartCases.filter(({ representative }) => representative),
 		restartCases,
 	),
-])("$reason, $what: restarts $restarts and no other, and no message is lost", async (restartCase) => {
+])("$reason, $what: restarts $restarts and no other, and no message is lost", async (restartCase, { onTestFailed }) => {
+	const started = new Date();
+	onTestFailed(async () => console.log(await explanation(started)));
 	const { kubectl, scene } = stage;
 	const { reason, restarts, starts = [], stops = [] } = restartCase;
 	const subject = { kubectl, scene, image: images().gateway };
@@ -61,7 +64,7 @@ test.for([
 	const finished = await lastRollout();
 	watch.mark();
 
-	const results = await withTraffic(async (flow) => {
+	const { results, failure } = await withTraffic(async (flow) => {
 		await restartCase.change(subject);
 		await until(
 			`the roll-out of ${reason} to be over`,
@@ -74,6 +77,8 @@ test.for([
 		);
 		await flow();
 	});
+	rows.push(row(restartCase, results));
+	if (failure !== undefined) throw failure;
 	const after = watch.running();
 
 	const changed = [...after].filter(([node, pods]) => before.has(node) && before.get(node) !== pods);
@@ -90,12 +95,24 @@ test.for([
 	const causes = (await lastRollout())?.causes.filter((cause) => cause.reason === reason);
 	expect(causes?.[0]?.rule).toBe(restartReasons[reason].rule);
 
-	rows.push(row(restartCase, results));
-	for (const { delivery } of results) {
-		if (delivery.lost + delivery.returned > 0) console.log(await logs.tail(25));
-	}
 	expect(results.filter(({ delivery }) => delivery.lost > 0)).toEqual([]);
 });
+
+/** What gateways and servers have written last: what was lost on the way is told by whoever lost it. */
+async function explanation(since: Date): Promise<string> {
+	const servers = [
+		{ name: INTERNAL_SERVER, where: namespace },
+		{ name: REMOTE_SERVER, where: remotes.prosody.remote.namespace },
+		{ name: "ejabberd", where: remotes.ejabberd.remote.namespace },
+	];
+	const said = await Promise.all(
+		servers.map(async ({ name, where }) => {
+			const command = ["logs", `deployment/${name}`, "-n", where, `--since-time=${since.toISOString()}`, "--tail=120"];
+			return `${where}/${name}:\n${await stage.kubectl.run(command)}`;
+		}),
+	);
+	return [await logs.tail(40), ...said].join("\n");
+}
 
 async function live(): Promise<LiveFederation> {
 	const { kubectl, scene } = stage;
@@ -114,21 +131,24 @@ interface Result {
 	readonly delivery: Delivery;
 }
 
-/** Traffic with both peers while `work` is done; `flow` waits until what is sent from then on arrives. */
-async function withTraffic(work: (flow: () => Promise<unknown>) => Promise<void>): Promise<readonly Result[]> {
+/**
+ * Traffic with both peers while `work` is done; `flow` waits until what is sent from then on arrives.
+ *
+ * @returns what became of the messages, also where the work failed: `failure`
+ */
+async function withTraffic(
+	work: (flow: () => Promise<unknown>) => Promise<void>,
+): Promise<{ readonly results: readonly Result[]; readonly failure: unknown }> {
 	const couples: Couple[] = [];
 	try {
 		for (const peer of peers) couples.push(await logIn(remotes[peer], addresses[peer]));
 		const running = couples.map((couple) => Traffic.start(couple, RATE));
 		const flow = async () => await Promise.all(running.map((traffic) => traffic.flows()));
-		const done = (async () => {
-			await flow();
-			await work(flow);
-		})();
-		await done.catch(() => {});
+		const failure = await flow()
+			.then(async () => await work(flow))
+			.catch((error: unknown) => error);
 		const ends = await Promise.all(running.map((traffic) => traffic.stop()));
-		await done;
-		return peers.flatMap((peer, index): Result[] => {
+		const results = peers.flatMap((peer, index): Result[] => {
 			const end = ends[index];
 			if (!end) return [];
 			return [
@@ -136,6 +156,7 @@ async function withTraffic(work: (flow: () => Promise<unknown>) => Promise<void>
 				{ peer, direction: "in", delivery: end.incoming },
 			];
 		});
+		return { results, failure };
 	} finally {
 		for (const couple of couples) await logOut(couple);
 	}
