@@ -4,7 +4,6 @@ import type { Account, User } from "../../test/lib/xmpp/account.ts";
 import { XmppClient } from "../../test/lib/xmpp/client.ts";
 import type { Scene } from "./scene.ts";
 import { until } from "./until.ts";
-import { CLIENT_PORT } from "./xmpp-server.ts";
 
 /** Users of a scene: one on each side. The password guards nothing: it stands here. */
 export const internalUser: User = { name: "alice", password: "demo-password" };
@@ -12,8 +11,13 @@ export const remoteUser: User = { name: "bob", password: "demo-password" };
 
 /** Where clients reach the two servers. */
 export interface ClientAddresses {
-	readonly internal: string;
-	readonly remote: string;
+	readonly internal: ClientAddress;
+	readonly remote: ClientAddress;
+}
+
+export interface ClientAddress {
+	readonly host: string;
+	readonly port: number;
 }
 
 /** One user of each side, logged in. */
@@ -32,12 +36,11 @@ export interface Crossing {
 
 /** Logs both users in. A server that has just started may need a moment until it knows its users. */
 export async function logIn(scene: Scene, addresses: ClientAddresses, signal?: AbortSignal): Promise<Couple> {
-	const account = ({ domain }: { domain: string }, host: string, { name, password }: User): Account => ({
+	const account = ({ domain }: { domain: string }, address: ClientAddress, { name, password }: User): Account => ({
 		user: name,
 		domain,
 		password,
-		host,
-		port: CLIENT_PORT,
+		...address,
 	});
 	const internal = await patientLogin(account(scene.internal, addresses.internal, internalUser), signal);
 	try {

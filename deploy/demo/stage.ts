@@ -1,13 +1,13 @@
 import type { XmppFederation } from "../../src/api/xmpp-federation.ts";
 import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
 import { publishRecords } from "./cluster-dns.ts";
-import { type ClientAddresses, internalUser, remoteUser } from "./conversation.ts";
+import { type ClientAddress, type ClientAddresses, internalUser, remoteUser } from "./conversation.ts";
 import { gatewayPods } from "./gateway-status.ts";
 import type { ImageNames } from "./images.ts";
 import type { Kubectl, KubernetesObject } from "./kubectl.ts";
 import { CERTIFICATE_SECRET, federationOf, INTERNAL_SERVER, REMOTE_SERVER, type Scene } from "./scene.ts";
 import { until } from "./until.ts";
-import { type XmppServer, xmppServerObjects, xmppServerServices } from "./xmpp-server.ts";
+import { CLIENT_PORT, type XmppServer, xmppServerObjects, xmppServerServices } from "./xmpp-server.ts";
 
 /** Tells of each part of setting a scene while it is done; `step` of deploy/lib/steps.ts fits. */
 export type Announce = <T>(title: string, work: () => Promise<T>) => Promise<T>;
@@ -84,8 +84,8 @@ export async function setScene(
 			});
 			for (const { name, namespace } of servers) await rolledOut(kubectl, namespace, name);
 			return {
-				internal: await externalAddress(kubectl, internal.namespace, `${INTERNAL_SERVER}-clients`, signal),
-				remote: await externalAddress(kubectl, remote.namespace, `${REMOTE_SERVER}-clients`, signal),
+				internal: await clientAddress(kubectl, internalServer, signal),
+				remote: await clientAddress(kubectl, remoteServer, signal),
 			};
 		},
 	);
@@ -221,35 +221,24 @@ export async function rolledOut(kubectl: Kubectl, namespace: string, deployment:
 	await kubectl.run(["rollout", "status", `deployment/${deployment}`, "-n", namespace, "--timeout=120s"]);
 }
 
-async function clusterAddress(kubectl: Kubectl, namespace: string, service: string): Promise<string> {
+/** Where servers in the cluster reach a Service. */
+export async function clusterAddress(kubectl: Kubectl, namespace: string, service: string): Promise<string> {
 	const address = (await kubectl.find<Service>("service", service, namespace))?.spec.clusterIP;
 	if (address === undefined) throw new Error(`Service ${namespace}/${service} has no address`);
 	return address;
 }
 
-/** Addresses of the two Services of an XMPP server: for other servers, and for clients outside the cluster. */
-export async function serviceAddresses(
+async function clientAddress(
 	kubectl: Kubectl,
-	namespace: string,
-	server: string,
-	signal?: AbortSignal,
-): Promise<{ readonly inCluster: string; readonly outside: string }> {
-	return {
-		inCluster: await clusterAddress(kubectl, namespace, server),
-		outside: await externalAddress(kubectl, namespace, `${server}-clients`, signal),
-	};
-}
-
-async function externalAddress(
-	kubectl: Kubectl,
-	namespace: string,
-	service: string,
+	{ name, namespace }: Pick<XmppServer, "name" | "namespace">,
 	signal: AbortSignal | undefined,
-): Promise<string> {
-	return await until(
+): Promise<ClientAddress> {
+	const service = `${name}-clients`;
+	const host = await until(
 		`an address of Service ${namespace}/${service}`,
 		async () =>
 			(await kubectl.find<Service>("service", service, namespace))?.status?.loadBalancer?.ingress?.[0]?.ip ?? undefined,
 		{ signal, remedy: "the cluster needs LoadBalancer Services; clusters of `npm run cluster` have them." },
 	);
+	return { host, port: CLIENT_PORT };
 }

@@ -6,10 +6,11 @@ import { until } from "../../deploy/demo/until.ts";
 import { restartReasons } from "../../src/rollout/reasons.ts";
 import { images, useScene } from "../lib/cluster/environment.ts";
 import { apply, standAlone } from "../lib/cluster/federation.ts";
+import { nodePortAddress } from "../lib/cluster/node-ports.ts";
 import { PodLogs } from "../lib/cluster/pod-logs.ts";
 import { runningPods } from "../lib/cluster/pods.ts";
 import { RestartWatch } from "../lib/cluster/restart-watch.ts";
-import { removeSecondPeer, secondScene, startSecondPeer } from "../lib/cluster/second-peer.ts";
+import { removeSecondPeer, SECOND_SERVER, secondScene, startSecondPeer } from "../lib/cluster/second-peer.ts";
 import { type Delivery, Traffic } from "../lib/cluster/traffic.ts";
 import { scaled } from "../lib/scale.ts";
 import { nodes, type RestartCase, restartCases } from "./restart-cases.ts";
@@ -32,8 +33,12 @@ const rows: string[] = [];
 beforeAll(async () => {
 	const { kubectl, scene } = stage;
 	await apply(kubectl, standAlone(namespace, other));
-	const ejabberd = await startSecondPeer(kubectl, remotes.ejabberd, images().xmppServer, stage.addresses);
-	addresses = { prosody: stage.addresses, ejabberd };
+	await startSecondPeer(kubectl, remotes.ejabberd, images().xmppServer);
+	const internal = await nodePortAddress(kubectl, namespace, INTERNAL_SERVER);
+	addresses = {
+		prosody: { internal, remote: await nodePortAddress(kubectl, scene.remote.namespace, REMOTE_SERVER) },
+		ejabberd: { internal, remote: await nodePortAddress(kubectl, remotes.ejabberd.remote.namespace, SECOND_SERVER) },
+	};
 	logs = new PodLogs(kubectl, namespace);
 	watch = await RestartWatch.start(kubectl, namespace, scene.federation, (pod) => logs.follow(pod));
 	await federationReady(kubectl, namespace, other);
@@ -63,6 +68,7 @@ test.for([
 	const before = watch.running();
 	const finished = await lastRollout();
 	watch.mark();
+	logs.forget();
 
 	const { results, failure } = await withTraffic(async (flow) => {
 		await restartCase.change(subject);
@@ -103,7 +109,7 @@ async function explanation(since: Date): Promise<string> {
 	const servers = [
 		{ name: INTERNAL_SERVER, where: namespace },
 		{ name: REMOTE_SERVER, where: remotes.prosody.remote.namespace },
-		{ name: "ejabberd", where: remotes.ejabberd.remote.namespace },
+		{ name: SECOND_SERVER, where: remotes.ejabberd.remote.namespace },
 	];
 	const said = await Promise.all(
 		servers.map(async ({ name, where }) => {

@@ -4,6 +4,7 @@ import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
 export class PodLogs {
 	readonly #kubectl: Kubectl;
 	readonly #namespace: string;
+	/** What those wrote that have ended, by pod. */
 	readonly #ended = new Map<string, string>();
 	readonly #following = new Set<string>();
 
@@ -24,7 +25,13 @@ export class PodLogs {
 		);
 	}
 
-	/** The last lines of every pod that ended or runs, but for those that say nothing about deliveries. */
+	/** Forgets the pods that have ended. */
+	forget(): void {
+		for (const pod of this.#ended.keys()) this.#following.delete(pod);
+		this.#ended.clear();
+	}
+
+	/** The last lines of every pod that runs, or has ended and was not forgotten. */
 	async tail(lines: number): Promise<string> {
 		const running = [...this.#following].filter((pod) => !this.#ended.has(pod));
 		const now = await Promise.all(

@@ -1,11 +1,12 @@
 import { publishServers } from "../../../deploy/demo/cluster-dns.ts";
-import { type ClientAddresses, remoteUser } from "../../../deploy/demo/conversation.ts";
+import { remoteUser } from "../../../deploy/demo/conversation.ts";
 import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
 import type { Scene } from "../../../deploy/demo/scene.ts";
-import { certificate, makeNamespace, rolledOut, serviceAddresses } from "../../../deploy/demo/stage.ts";
+import { certificate, clusterAddress, makeNamespace, rolledOut } from "../../../deploy/demo/stage.ts";
 import { xmppServerObjects, xmppServerServices } from "../../../deploy/demo/xmpp-server.ts";
 
-const server = "ejabberd";
+/** Name of the server's objects. */
+export const SECOND_SERVER = "ejabberd";
 
 /** The scene as its second peer sees it: with an ejabberd where its own peer is a Prosody. */
 export function secondScene(scene: Scene): Scene {
@@ -15,15 +16,10 @@ export function secondScene(scene: Scene): Scene {
 	return { ...scene, remote };
 }
 
-/** Starts the second peer of a scene. @returns where clients reach it, and the scene's internal server */
-export async function startSecondPeer(
-	kubectl: Kubectl,
-	{ remote }: Scene,
-	image: string,
-	{ internal }: ClientAddresses,
-): Promise<ClientAddresses> {
+/** Starts the second peer of a scene. */
+export async function startSecondPeer(kubectl: Kubectl, { remote }: Scene, image: string): Promise<void> {
 	const { namespace, domain, roomsDomain, hostname } = remote;
-	const identity = { name: server, namespace };
+	const identity = { name: SECOND_SERVER, namespace };
 	await makeNamespace(kubectl, namespace);
 	await kubectl.apply(...xmppServerServices(identity));
 	await kubectl.apply(
@@ -38,10 +34,9 @@ export async function startSecondPeer(
 			encryption: "Required",
 		}),
 	);
-	const { inCluster, outside } = await serviceAddresses(kubectl, namespace, server);
-	await publishServers(kubectl, namespace, [{ domain, roomsDomain, hostname, address: inCluster }]);
-	await rolledOut(kubectl, namespace, server);
-	return { internal, remote: outside };
+	const address = await clusterAddress(kubectl, namespace, SECOND_SERVER);
+	await publishServers(kubectl, namespace, [{ domain, roomsDomain, hostname, address }]);
+	await rolledOut(kubectl, namespace, SECOND_SERVER);
 }
 
 export async function removeSecondPeer(kubectl: Kubectl, { remote: { namespace } }: Scene): Promise<void> {
