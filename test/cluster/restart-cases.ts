@@ -154,12 +154,6 @@ export const restartCases: readonly RestartCase[] = [
 		change: (subject) => patch(subject, { peers: [{ domain: "somebody.example", security: { mode: "TLSRequired" } }] }),
 	},
 	{
-		reason: "PolicyChanged",
-		what: "a policy comes into force",
-		restarts: all,
-		change: applyPolicy,
-	},
-	{
 		reason: "LinkSecretChanged",
 		what: "another link secret",
 		restarts: all,
@@ -251,20 +245,6 @@ async function nameUpstreamAgain({ kubectl, scene }: Subject): Promise<void> {
 	const [service] = xmppServerServices({ name: INTERNAL_SERVER, namespace: scene.internal.namespace });
 	if (!service) throw new Error("the internal server has no Service for other servers");
 	await kubectl.apply({ ...service, metadata: { ...service.metadata, name: second } });
-}
-
-async function applyPolicy({ kubectl, scene }: Subject): Promise<void> {
-	const policy = {
-		apiVersion: "xmppfed.dev/v1alpha1",
-		kind: "FederationPolicy",
-		metadata: { name: "policy", namespace: scene.internal.namespace },
-		spec: {
-			federationRef: { name: scene.federation },
-			default: "Allow",
-			exceptions: [{ domain: "*.somebody.example" }],
-		},
-	};
-	await kubectl.apply(policy);
 }
 
 async function replaceCertificate({ kubectl, scene }: Subject): Promise<void> {

@@ -11,6 +11,10 @@
 -- | the same; federation connection manager, peer reached   | remote-server-timeout (wait)     |
 -- | and peer not reached                                    | remote-server-not-found (cancel) |
 --
+-- The key of a stream (dialback) is shown again every 5 s until there is an answer. The other side asks about it on a
+-- stream that it has to whoever has our domain. Where that one ends first, as with a node that drains, no answer comes,
+-- and servers such as Prosody would wait for it as long as the stream lives.
+--
 -- Options:
 --   xmppfed_role                         router or federation
 --   xmppfed_outgoing_limit (integer)     outgoing streams (2500)
@@ -21,6 +25,8 @@ module:set_global();
 
 local errors = require "prosody.util.error";
 local st = require "prosody.util.stanza";
+local st = require "prosody.util.stanza";
+local add_task = require "prosody.util.timer".add_task;
 local backlog = module:depends("xmppfed_backlog");
 local bounce = module:require "xmppfed_bounce".bounce;
 
@@ -28,6 +34,8 @@ local hosts = prosody.hosts;
 local role = module:get_option_enum("xmppfed_role", "router", "federation");
 local outgoing_limit = module:get_option_integer("xmppfed_outgoing_limit", 2500, 1);
 local opening_limit = module:get_option_integer("xmppfed_opening_limit", 1000, 1);
+
+local key_interval = 5; -- seconds
 
 local outgoing, opening = 0, 0;
 sent = { message = 0, presence = 0, iq = 0 }; -- stanzas, for the metrics
@@ -99,6 +107,17 @@ end
 
 local adopted; -- what the stream that is created next takes over from one that failed
 
+local function show_key_again(session)
+	add_task(key_interval, function ()
+		if session.type ~= "s2sout_unauthed" or session.destroyed then return nil; end
+		if session.dialback_key then
+			session.log("info", "No answer to the dialback key yet: showing it again");
+			session.sends2s(st.stanza("db:result", { from = session.from_host, to = session.to_host }):text(session.dialback_key));
+		end
+		return key_interval;
+	end);
+end
+
 -- mod_s2s has put the first stanza into a queue of its own
 local function on_created(event)
 	local session = event.session;
@@ -114,6 +133,7 @@ local function on_created(event)
 	function queue:consume() return consume(self, session); end
 	session.sendq, session.bounce_sendq, session.xmppfed_opening = queue, bounce_sendq, true;
 	outgoing, opening = outgoing + 1, opening + 1;
+	show_key_again(session);
 end
 
 -- Opens a stream in place of one that failed, for what waits for that one. `fields` are set at the new session. False
