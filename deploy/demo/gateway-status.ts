@@ -33,6 +33,8 @@ export interface GatewayStatus {
 	readonly role: GatewayRole;
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
+	/** Of a federation connection manager that has one. */
+	readonly policy?: { readonly digest?: string };
 	/** What new links are secured with. */
 	readonly linkCertificate: { readonly notAfter?: string; readonly failure?: string };
 }

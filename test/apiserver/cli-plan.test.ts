@@ -183,7 +183,56 @@ describe("what would be refused is told", () => {
 	});
 });
 
-test("needs no right but to read the federation, its Deployments and ConfigMaps", async () => {
+describe("policies", () => {
+	const policy = (namespace: string, spec: Spec = {}) =>
+		stringify({
+			apiVersion: "xmppfed.dev/v1alpha1",
+			kind: "FederationPolicy",
+			metadata: { name: "partners", namespace },
+			spec: { federationRef: { name: "example" }, default: "Deny", ...spec },
+		});
+	const lists = { exceptionsFrom: [{ configMapRef: { name: "partners" } }] };
+	const configMap = (namespace: string, text: string) =>
+		stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "partners", namespace }, data: { list: text } });
+
+	test("of a file are planned for their federation, and asked about", async () => {
+		const { namespace } = await runningFederation();
+		const { code, stderr, plan, output } = await planned(
+			`${policy(namespace, lists)}---\n${configMap(namespace, "*.partner.example\n")}`,
+		);
+		expect({ code, stderr, ignored: output.ignored }).toEqual({ code: 2, stderr: "", ignored: [] });
+		expect(plan?.steps.map(inWords)).toEqual(["Restart gw-1", "Restart gw-2"]);
+		expect(plan?.causes).toMatchObject([
+			{ reason: "PolicyChanged", field: "FederationPolicy partners: spec", due: false },
+		]);
+
+		const asked = async (args: readonly string[], input = "") =>
+			await xmppfed(["policy", "test", ...args, "-n", namespace], { input });
+		expect((await asked(["a.example"])).stdout).toContain(
+			"defaultPolicy of XmppFederation example, which has no FederationPolicy",
+		);
+		expect((await asked(["a.partner.example", "-f", "-"], policy(namespace, lists))).stderr).toContain(
+			'ConfigMap "partners" does not exist',
+		);
+		await kubectl(["apply", "-f", "-"], { input: configMap(namespace, "*.partner.example\n") });
+		await kubectl(["apply", "-f", "-"], { input: policy(namespace, lists) });
+		const allowed = await asked(["a.partner.example", "--direction", "in"]);
+		expect(allowed.code).toBe(0);
+		expect(allowed.stdout).toContain("exception *.partner.example in ConfigMap partners: Allow");
+		const denied = await asked(["example.net"]);
+		expect(denied.code).toBe(2);
+		expect(denied.stdout).toContain("FederationPolicy partners, about example.net");
+	});
+
+	test("that are not valid are named", async () => {
+		const { namespace } = await runningFederation();
+		const { code, stderr } = await planned(policy(namespace, { exceptions: [{ domain: "192.0.2.1" }] }));
+		expect(code).toBe(1);
+		expect(stderr).toContain("spec.exceptions[0].domain: must be a domain such as example.com");
+	});
+});
+
+test("needs no right but to read the federation, its policies, Deployments and ConfigMaps", async () => {
 	const { client, namespace } = await runningFederation();
 	const config: { users: { user: object }[] } = JSON.parse(await readFile(inject("kubeconfig"), "utf8"));
 	const users = config.users.map((entry) => ({ ...entry, user: { ...entry.user, as: "reader" } }));
@@ -193,9 +242,8 @@ test("needs no right but to read the federation, its Deployments and ConfigMaps"
 	expect(forbidden.code).toBe(1);
 	expect(forbidden.stderr).toContain(`you may not get xmppfederations in namespace ${namespace}: `);
 
-	const rules = ["xmppfederations.xmppfed.dev", "deployments.apps", "configmaps"].map(
-		(resource) => `--resource=${resource}`,
-	);
+	const kinds = ["xmppfederations.xmppfed.dev", "federationpolicies.xmppfed.dev", "deployments.apps", "configmaps"];
+	const rules = kinds.map((resource) => `--resource=${resource}`);
 	await kubectl(["create", "role", "reader", "-n", namespace, "--verb=get,list", ...rules]);
 	await kubectl(["create", "rolebinding", "reader", "-n", namespace, "--role=reader", "--user=reader"]);
 	const { code, stderr, plan } = await eventually(async () => {

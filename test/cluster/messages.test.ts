@@ -61,12 +61,13 @@ test("kubectl get xf tells the truth at a glance", async () => {
 	// The routers came before their upstream, and what they say of it is some seconds old.
 	await federationReady(kubectl, scene.internal.namespace, scene.federation);
 	const [head, row] = (await kubectl.run(["get", "xf", "-n", scene.internal.namespace])).trim().split("\n");
-	expect(head?.split(/\s+/)).toEqual(["NAME", "DOMAIN", "NODES", "ENABLED", "READY", "REASON", "AGE"]);
+	expect(head?.split(/\s+/)).toEqual(["NAME", "DOMAIN", "NODES", "ENABLED", "POLICY", "READY", "REASON", "AGE"]);
 	expect(row?.split(/\s+/).slice(0, -1)).toEqual([
 		scene.federation,
 		scene.internal.domain,
 		"3/3",
 		"2",
+		"Allow",
 		"True",
 		"AllNodesReady",
 	]);
