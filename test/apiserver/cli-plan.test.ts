@@ -104,7 +104,7 @@ test("several documents, new federations, other kinds, exit code 0", async () =>
 	const configMap = stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" } });
 	const two = ["one", "two"].map((name) => stringify(federation(namespace, name)));
 	const { code, output, stderr } = await planned([...two, configMap].join("---\n"));
-	expect(stderr).toBe("note: only XmppFederations are looked at, not ConfigMap/c\n");
+	expect(stderr).toBe("note: only XmppFederations and FederationPolicies are looked at, not ConfigMap/c\n");
 	expect(output.ignored).toEqual(["ConfigMap/c"]);
 	expect(output.federations).toMatchObject(
 		["one", "two"].map((name) => ({
