@@ -77,6 +77,7 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		assignment("xmppfed_node", node.name),
 		assignment("xmppfed_certificate", certificateFile(layout)),
 		assignment("xmppfed_settings_directory", layout.settingsDirectory),
+		assignment("xmppfed_dialback_directory", layout.dialbackDirectory),
 		assignment("xmppfed_deregistration", drain.deregistrationSeconds),
 		assignment("xmppfed_drain_limit", drain.limitSeconds),
 		assignment("xmppfed_link_limit", drain.linkSeconds),

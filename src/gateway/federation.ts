@@ -6,6 +6,7 @@ import { luaString } from "./lua.ts";
 
 /** What a component has of modules beside Prosody's own for streams. */
 const domainModules = [
+	"xmppfed_dialback",
 	"xmppfed_incoming",
 	"xmppfed_outgoing",
 	"xmppfed_peer_incoming",

@@ -23,6 +23,8 @@ export interface GatewayLayout {
 	readonly linkDirectory: string;
 	/** Directory of the settings that may change while the processes run (`settings.ts`). */
 	readonly settingsDirectory: string;
+	/** Directory of the dialback secrets that are accepted. It changes while the processes run. */
+	readonly dialbackDirectory: string;
 	/** Writable directory for Prosody's data and pid file. */
 	readonly dataDirectory: string;
 	/** Directory of the project's Lua modules. */
@@ -39,6 +41,7 @@ export const podLayout: GatewayLayout = {
 	certificateDirectory: "/run/xmppfed/certificate",
 	linkDirectory: "/run/xmppfed/link",
 	settingsDirectory: "/run/xmppfed/settings",
+	dialbackDirectory: "/run/xmppfed/dialback",
 	dataDirectory: "/var/lib/xmppfed",
 	moduleDirectory: "/usr/lib/xmppfed/modules",
 };

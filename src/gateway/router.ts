@@ -54,6 +54,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 		"-- Every remote domain, see mod_xmppfed_any_domain",
 		`Component ${luaString(TEMPLATE_HOST)} ${luaString("xmppfed_template")}`,
 		`\t${assignment("modules_enabled", [
+			"xmppfed_dialback",
 			"xmppfed_internal_streams",
 			"xmppfed_relay",
 			"xmppfed_upstream",

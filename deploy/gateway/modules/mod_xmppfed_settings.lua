@@ -13,11 +13,11 @@
 
 module:set_global();
 
-local lfs = require "lfs";
 local datetime = require "prosody.util.datetime".datetime;
 local sha256 = require "prosody.util.hashes".sha256;
 local json = require "prosody.util.json";
 local monotonic = require "prosody.util.time".monotonic;
+local files = module:require "xmppfed_directory";
 
 local directory = module:get_option_string("xmppfed_settings_directory");
 
@@ -29,28 +29,14 @@ local watchers = {}; -- setting -> list of callbacks
 local values, failures, digests = {}, {}, {}; -- setting -> last good value; why the file as it is now is not used; digest of that file
 local force = {}; -- revision: in force, nil while there is none; since: when it was taken; failure
 
--- A file that is not there is nil
-local function read(name)
-	local file = io.open(directory.."/"..name, "rb");
-	local text = file and file:read("*a");
-	if file then file:close(); end
-	return text;
-end
-
--- Names of the files in one order, `revision` not among them, and what tells whether any is another than before. lfs
--- follows symbolic links.
+-- Names of the files in one order, `revision` not among them, and what tells whether any is another than before
 local function list()
-	local names, stamps = {}, {};
-	for name in lfs.dir(directory) do
-		if name:sub(1, 1) ~= "." then
-			if name ~= revision_file then table.insert(names, name); end
-			local a = lfs.attributes(directory.."/"..name);
-			table.insert(stamps, a and ("%s %d %d %d %d"):format(name, a.ino, a.size, a.modification, a.change) or name);
-		end
+	local names, stamp = files.list(directory);
+	local settings = {};
+	for _, name in ipairs(names) do
+		if name ~= revision_file then table.insert(settings, name); end
 	end
-	table.sort(names);
-	table.sort(stamps);
-	return names, table.concat(stamps, "\n");
+	return settings, stamp;
 end
 
 -- What runs in a callback is another module's: its fault must not keep the other settings from being taken
@@ -84,10 +70,10 @@ end
 local function take_all(names, regardless)
 	local texts, sums = {}, {};
 	for _, name in ipairs(names) do
-		texts[name] = read(name) or "";
+		texts[name] = files.read(directory, name) or "";
 		table.insert(sums, ("%s  %s\n"):format(sha256(texts[name], true), name));
 	end
-	local named = (read(revision_file) or ""):match("%S+");
+	local named = (files.read(directory, revision_file) or ""):match("%S+");
 	local found = sha256(table.concat(sums), true):sub(1, 10);
 	if found ~= named and not regardless then
 		return nil, ("the files are of revision %s, not of %s"):format(found, named or "none, for there is no file "..revision_file);

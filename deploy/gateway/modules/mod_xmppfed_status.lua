@@ -26,6 +26,7 @@ local role = module:get_option_enum("xmppfed_role", "router", "federation");
 local node = module:get_option_string("xmppfed_node");
 local certificate_file = module:get_option_string("xmppfed_certificate");
 local drain = module:depends("xmppfed_drain");
+local dialback = module:depends("xmppfed_dialback");
 local settings = module:depends("xmppfed_settings");
 local peers = module:depends("xmppfed_peers");
 local tls_of = peers.tls_of;
@@ -177,6 +178,7 @@ local function status(peer)
 	ready.settings = settings.report();
 	ready.streams, ready.failures = peers.report(peer);
 	ready.links = links;
+	ready.dialback = dialback.report();
 	ready.linkCertificate, ready.refusedLinks = link_security();
 	ready.upstreams = probe and array(probe.report()) or nil;
 	ready.policy = policy and policy.report();

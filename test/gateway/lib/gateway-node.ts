@@ -79,6 +79,7 @@ export interface Status extends Readiness {
 	readonly version: string;
 	readonly certificate: { readonly file: string; readonly notAfter?: string; readonly failure?: string };
 	readonly settings: { readonly revision?: string; readonly failure?: string; readonly since?: string };
+	readonly dialback: { readonly accepted: readonly string[]; readonly failure?: string };
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
 	readonly linkCertificate: { readonly notAfter?: string; readonly failure?: string };
@@ -151,6 +152,7 @@ export class GatewayNode {
 		const node = new GatewayNode(machine, address, intent);
 		await node.mountLinkFiles(link);
 		await node.mountSettings();
+		await node.mountDialbackSecrets({});
 		return node;
 	}
 
@@ -168,6 +170,11 @@ export class GatewayNode {
 	/** Gives the node's processes settings, also while they run: those of its intent, which may have changed, or others. */
 	async mountSettings(files: SettingsFiles = settingsFiles(this.intent)): Promise<void> {
 		await mountFiles(this.machine, podLayout.settingsDirectory, files, USER);
+	}
+
+	/** Gives the node's processes the dialback secrets to accept, by names that tell them apart, also while they run. */
+	async mountDialbackSecrets(secrets: Readonly<Record<string, string>>): Promise<void> {
+		await mountFiles(this.machine, podLayout.dialbackDirectory, secrets, USER);
 	}
 
 	/** Starts the processes that the node has: the router, and on an Enabled node the federation connection manager. */
