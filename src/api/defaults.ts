@@ -11,6 +11,12 @@ export const defaults = {
 	/** Keeps the peers' own addresses visible. Only where the Service's type has the field. */
 	externalTrafficPolicy: "Local",
 	internalServiceType: "ClusterIP",
+	/** Of cert-manager. */
+	issuerKind: "Issuer",
+	issuerGroup: "cert-manager.io",
+	/** As other programs call it. */
+	trustedCAsKey: "ca.crt",
+	systemRoots: true,
 	resolverEnabled: false,
 	networkPolicyEnabled: true,
 	/** XMPP between servers (RFC 6120 section 14.7). */

@@ -112,6 +112,24 @@ export const objectName = ruled(
 	),
 );
 
+/** A DNS name in lower case, such as the group of an API (RFC 1123 subdomain). */
+export const subdomain = ruled(
+	text(253, 1),
+	matching(
+		`^${lowerSubdomain}$`,
+		"must be a name such as cert-manager.io: lower case letters, digits, hyphens and dots, with a letter or digit at both ends",
+	),
+);
+
+/** A key of a ConfigMap or Secret. */
+export const dataKey = ruled(
+	text(253, 1),
+	matching(
+		"^([-_a-zA-Z0-9][-._a-zA-Z0-9]*|[.][-_a-zA-Z0-9][-._a-zA-Z0-9]*)$",
+		"must be a key such as ca.crt: letters, digits, '-', '_' and '.', but neither '.' nor one that starts with '..'",
+	),
+);
+
 /** The key of a label, annotation or taint, or the name of a load balancer class: prefix 253, '/', name 63. */
 export const qualifiedName = ruled(text(317, 1), matching(qualifiedNamePattern, qualifiedNameForm));
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { certificate, trustedCAs } from "./certificates.ts";
 import { objectName } from "./names.ts";
 import { dialbackFields, peerSecurityFields, withSecurityRules } from "./peer-security.ts";
 
@@ -6,16 +7,16 @@ import { dialbackFields, peerSecurityFields, withSecurityRules } from "./peer-se
 export const security = withSecurityRules(
 	z.object({
 		...peerSecurityFields,
-		certificate: z
-			.object({
-				secretName: objectName.meta({
-					description:
-						"Name of a Secret of type kubernetes.io/tls in the same namespace (tls.crt: the whole chain, tls.key).",
-				}),
-			})
+		certificate: certificate
 			.meta({
-				description: "Certificate that peers see. Its subjectAltName must have every domain of the federation.",
+				description: "Certificate that peers see.",
 				defaultsTo: "a self-signed certificate, which many peers refuse",
+			})
+			.exactOptional(),
+		trustedCAs: trustedCAs
+			.meta({
+				description: "Authorities that certificates of peers are verified with, in both directions.",
+				defaultsTo: "public authorities",
 			})
 			.exactOptional(),
 		dialback: z

@@ -140,7 +140,7 @@ const effective = z.object({
 		})
 		.exactOptional(),
 	certificate: z
-		.enum(["SelfSigned", "Given"])
+		.enum(["SelfSigned", "Given", "Issued"])
 		.meta({ description: "Where the certificate that peers see comes from." }),
 	dialback: z.enum(["Generated", "Given"]).meta({ description: "Where the dialback secret comes from." }),
 	service: z

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { defaults } from "../api/defaults.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import { type IntentInputs, intentOf, localDomains } from "../model/federation.ts";
 import type { SecretDigests } from "../model/intent.ts";
@@ -169,7 +170,12 @@ const operatorsImage = "the operator's";
 
 const record = z.looseObject({
 	links: z.looseObject({ host: z.string() }),
-	secrets: z.looseObject({ certificate: z.string(), dialback: z.string(), link: z.string() }),
+	secrets: z.looseObject({
+		certificate: z.string(),
+		dialback: z.string(),
+		link: z.string(),
+		trustedCAs: z.string().exactOptional(),
+	}),
 });
 
 /** The operator's setting, as it stands in what the nodes run. */
@@ -205,11 +211,13 @@ function changedDigests(
 ): SecretDigests {
 	if (!live) return digests;
 	const [before, after] = [secretNames(live), secretNames(proposed)];
-	const isOther = (name: "certificate" | "dialback") => (before[name] === undefined) !== (after[name] === undefined);
+	const isOther = (name: keyof typeof before) => (before[name] === undefined) !== (after[name] === undefined);
 	const selfSignedAnew =
 		after.certificate === undefined && canonicalJson(localDomains(live)) !== canonicalJson(localDomains(proposed));
+	const { trustedCAs, ...others } = digests;
 	return {
-		...digests,
+		...others,
+		...(after.trustedCAs !== undefined && { trustedCAs: isOther("trustedCAs") ? "another" : (trustedCAs ?? "") }),
 		...((isOther("certificate") || selfSignedAnew) && { certificate: "another" }),
 		...(isOther("dialback") && { dialback: "another" }),
 	};
@@ -224,7 +232,8 @@ function possibleCauses(
 	const wanted = new Set(proposed.spec.nodes.map(({ name }) => name));
 	const nodes = running.map(({ name }) => name).filter((name) => wanted.has(name));
 	const secrets = [
-		["certificate", "CertificateChanged", "spec.security.certificate.secretName"],
+		["certificate", "CertificateChanged", "spec.security.certificate"],
+		["trustedCAs", "SecurityChanged", "spec.security.trustedCAs.configMapRef"],
 		["dialback", "DialbackSecretChanged", "spec.security.dialback.secretRef.name"],
 	] as const;
 	return secrets.flatMap(([name, reason, field]) => {
@@ -236,7 +245,13 @@ function possibleCauses(
 }
 
 function secretNames({ spec: { security } }: StoredFederation) {
-	return { certificate: security?.certificate?.secretName, dialback: security?.dialback?.secretRef?.name };
+	const { certificate, trustedCAs: { configMapRef } = {}, dialback } = security ?? {};
+	const { issuerRef } = certificate ?? {};
+	return {
+		certificate: issuerRef ? `${issuerRef.kind ?? defaults.issuerKind} ${issuerRef.name}` : certificate?.secretName,
+		trustedCAs: configMapRef && `${configMapRef.name}, ${configMapRef.key ?? defaults.trustedCAsKey}`,
+		dialback: dialback?.secretRef?.name,
+	};
 }
 
 /** What makes two causes the same, whichever nodes they are about. */

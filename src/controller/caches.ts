@@ -5,7 +5,7 @@ import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { describeRefusal } from "../kubernetes/errors.ts";
 import { controllerOf, type KubernetesObject, type Observed, objectKey, type Resource } from "../kubernetes/object.ts";
-import { Reflector, type ReflectorTiming } from "../kubernetes/reflector.ts";
+import { Reflector, type ReflectorOptions, type ReflectorTiming } from "../kubernetes/reflector.ts";
 import {
 	configMaps,
 	deployments,
@@ -31,41 +31,56 @@ export interface CacheOptions {
 	readonly timing: Partial<ReflectorTiming> | undefined;
 }
 
+/** Options of a reflector of objects of ours, found by the key of their federation. */
+export function ownedOptions<T extends KubernetesObject>(
+	options: CacheOptions,
+	resource: Resource<T>,
+	keyOf: (object: Observed<T>) => string | undefined = ownerKey,
+): ReflectorOptions<T> {
+	return { ...indexedOptions(options, resource, keyOf), labelSelector: managedSelector };
+}
+
+function indexedOptions<T extends KubernetesObject>(
+	options: CacheOptions,
+	resource: Resource<T>,
+	keyOf: (object: Observed<T>) => string | undefined,
+): ReflectorOptions<T> {
+	return {
+		...commonOptions(options),
+		resource,
+		index: keyOf,
+		onChange: (previous, current) => {
+			const keys = new Set([previous, current].map((object) => object && keyOf(object)));
+			for (const key of keys) if (key) options.onChange(key);
+		},
+	};
+}
+
+function commonOptions({ client, log, namespace, onRefusal, timing }: CacheOptions) {
+	return { client, log, onRefusal, ...(namespace !== undefined && { namespace }), ...(timing && { timing }) };
+}
+
 /**
  * What the operator knows without asking: all XmppFederations and FederationPolicies, and of other kinds only what carries
  * our label, so that memory does not grow with what belongs to others. Every object is found by the key of its federation.
  */
-export function makeCaches({ client, log, namespace, onChange, onRefusal, timing }: CacheOptions) {
-	const common = { client, log, onRefusal, ...(namespace !== undefined && { namespace }), ...(timing && { timing }) };
-	/** Found by the key of their federation. */
+export function makeCaches(options: CacheOptions) {
 	const indexed = <T extends KubernetesObject>(
 		resource: Resource<T>,
 		keyOf: (object: Observed<T>) => string | undefined,
-		labelSelector?: string,
-		keep: (object: Observed<T>) => Observed<T> = (object) => object,
-	) =>
-		new Reflector<T>({
-			...common,
-			resource,
-			...(labelSelector !== undefined && { labelSelector }),
-			index: keyOf,
-			keep,
-			onChange: (previous, current) => {
-				for (const key of new Set([previous, current].map((object) => object && keyOf(object)))) if (key) onChange(key);
-			},
-		});
+	) => new Reflector<T>(indexedOptions(options, resource, keyOf));
 	const owned = <T extends KubernetesObject>(
 		resource: Resource<T>,
-		keyOf: (object: Observed<T>) => string | undefined = ownerKey,
+		keyOf?: (object: Observed<T>) => string | undefined,
 		keep?: (object: Observed<T>) => Observed<T>,
-	) => indexed(resource, keyOf, managedSelector, keep);
+	) => new Reflector<T>({ ...ownedOptions(options, resource, keyOf), ...(keep && { keep }) });
 	return {
 		federations: new Reflector<KubernetesObject>({
-			...common,
+			...commonOptions(options),
 			resource: xmppFederationResource,
 			onChange: (previous, current) => {
 				const changed = current ?? previous;
-				if (changed) onChange(objectKey(changed.metadata.namespace, changed.metadata.name));
+				if (changed) options.onChange(objectKey(changed.metadata.namespace, changed.metadata.name));
 			},
 		}),
 		policies: indexed<KubernetesObject>(federationPolicyResource, referredKey),

@@ -5,7 +5,7 @@ import type { XmppFederation } from "../api/xmpp-federation.ts";
 import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
 import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/object.ts";
-import type { Secret } from "../kubernetes/resources.ts";
+import type { Certificate, ConfigMap, Secret } from "../kubernetes/resources.ts";
 import { modelFederation } from "../model/federation.ts";
 import type { NodeSecrets, OperatorDefaults } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
@@ -23,7 +23,7 @@ import { causes as causesOf, describeCause } from "../rollout/causes.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
 import { dnsPublished, dnsQuestions } from "../status/dns-published.ts";
 import { dnsRecords } from "../status/dns-records.ts";
-import type { FederationObservation } from "../status/federation-observation.ts";
+import type { FederationObservation, ObservedCertificate } from "../status/federation-observation.ts";
 import { policyNodes } from "../status/policy-nodes.ts";
 import { type Caches, refusedCaches } from "./caches.ts";
 import type { DnsLookups } from "./dns-lookups.ts";
@@ -33,6 +33,7 @@ import { ensureLinkCertificates } from "./link-certificates.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import type { NamedWatches } from "./named-watches.ts";
 import { observe, observeServices } from "./observe.ts";
+import type { OptionalKind } from "./optional-kind.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 import type { NodeRecord, Policies, PolicyInForce } from "./policies.ts";
 import type { PolicyStatusWriter } from "./policy-status-writer.ts";
@@ -44,6 +45,8 @@ export interface ReconcilerParts {
 	readonly caches: Caches;
 	readonly ownedKinds: OwnedKinds;
 	readonly secretWatches: NamedWatches<Secret>;
+	readonly configMapWatches: NamedWatches<ConfigMap>;
+	readonly certificates: OptionalKind<Certificate>;
 	readonly routerReports: RouterReports;
 	readonly dnsLookups: DnsLookups;
 	readonly statusWriter: StatusWriter;
@@ -100,13 +103,14 @@ export class FederationReconciler {
 	 * @returns milliseconds until it should be looked at again; undefined where there is no such federation
 	 */
 	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<number | undefined> {
-		const { caches, secretWatches, policies, routerReports, dnsLookups } = this.#parts;
+		const { caches, secretWatches, configMapWatches, policies, routerReports, dnsLookups } = this.#parts;
 		// Without the CRD, or the right to see it, there is nothing to act on and nowhere to say so: the log does.
 		if (caches.federations.refusal) return again.afterObstacle;
 		const object = caches.federations.store.get(key);
 		if (!object || object.metadata.deletionTimestamp) {
 			// Owner references remove what we made, with the operator running or not.
 			secretWatches.release(key);
+			configMapWatches.release(key);
 			policies.release(key);
 			await this.#parts.policyStatusWriter.writeNotFound(key, log, signal);
 			routerReports.release(key);
@@ -232,7 +236,7 @@ class FederationRun {
 			policy,
 			certificate: {
 				...model.certificate,
-				source: security?.certificate ? ("Given" as const) : ("SelfSigned" as const),
+				source: certificateSource(this.#federation),
 			},
 			dialback: security?.dialback?.secretRef ? ("Given" as const) : ("Generated" as const),
 			imageFrom: image === undefined ? ("Operator" as const) : ("Spec" as const),
@@ -400,6 +404,11 @@ function recordOf(caches: Caches, federation: KubernetesObject, node: { name: st
 	const { namespace, name } = federation.metadata;
 	const record = objectKey(namespace, revisionedName(nodeObjectName(name, node.name), node.revision));
 	return recordedIntent(caches.configMaps.store.get(record));
+}
+
+function certificateSource({ spec: { security } }: StoredFederation): ObservedCertificate["source"] {
+	if (!security?.certificate) return "SelfSigned";
+	return security.certificate.issuerRef ? "Issued" : "Given";
 }
 
 function stored(federation: XmppFederation, object: Observed): StoredFederation {

@@ -70,6 +70,11 @@ export class FederationWriter {
 		await this.#try<Mutable>(object, this.#kindOf(object).apply(object, this.#signal));
 	}
 
+	/** Brings an object of a kind that has a writer of its own to what is wanted. @returns as {@link applySecret} */
+	async applyOf<T extends KubernetesObject>(writer: OwnedObjects<T>, object: T): Promise<Observed<T> | undefined> {
+		return await this.#try(object, writer.apply(object, this.#signal));
+	}
+
 	/** Whether somebody else changed what we set in an object, and nothing else is wanted of it than before. */
 	hasDrifted(object: Mutable & { readonly kind: MutableKind }): boolean {
 		return this.#kindOf(object).hasDrifted(object);
@@ -81,12 +86,20 @@ export class FederationWriter {
 		object: Parameters<OwnedKinds[Kind]["remove"]>[0],
 		propagationPolicy: "Background" | "Foreground" = "Background",
 	): Promise<void> {
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each kind's writer takes objects of its kind
+		await this.removeOf(this.#kinds[kind] as OwnedObjects<KubernetesObject>, object, propagationPolicy);
+	}
+
+	/** The same with an object of a kind that has a writer of its own. */
+	async removeOf<T extends KubernetesObject>(
+		writer: OwnedObjects<T>,
+		object: Observed<T>,
+		propagationPolicy: "Background" | "Foreground" = "Background",
+	): Promise<void> {
 		// An object of a former federation of this name is the garbage collector's.
 		if (!this.owns(object)) return;
 		try {
-			// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each kind's writer takes objects of its kind
-			const owned = this.#kinds[kind] as OwnedObjects<KubernetesObject>;
-			await owned.remove(object, propagationPolicy, this.#signal);
+			await writer.remove(object, propagationPolicy, this.#signal);
 		} catch (error) {
 			this.#obstacles.push(obstacleOf(object, error));
 		}

@@ -1,11 +1,11 @@
 import { credentialNames } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
-import type { Secret } from "../kubernetes/resources.ts";
+import type { Certificate, ConfigMap, Secret } from "../kubernetes/resources.ts";
 import { isSelfSignedFor } from "../model/certificate.ts";
 import { chosenImage } from "../model/chosen-image.ts";
 import { localDomains } from "../model/federation.ts";
 import type { FederationInputs, GeneratedSecrets, SecretContent } from "../model/federation-inputs.ts";
-import { generatedSecretName, selfSignedSecretName } from "../model/names.ts";
+import { generatedSecretName, issuedCertificateName, selfSignedSecretName } from "../model/names.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { restartAnnotation } from "../objects/annotations.ts";
 import { generatedKeys, generatedSecret, selfSignedSecret } from "../objects/generated-secrets.ts";
@@ -13,37 +13,48 @@ import { nodeLabel } from "../objects/labels.ts";
 import type { Caches } from "./caches.ts";
 import type { FederationWriter } from "./federation-writer.ts";
 import { makeGeneratedValues } from "./generated-values.ts";
+import { ensureIssuance } from "./issuance.ts";
 import type { NamedWatches } from "./named-watches.ts";
+import type { OptionalKind } from "./optional-kind.ts";
 import { makeSelfSignedCertificate } from "./self-signed-certificate.ts";
 
 interface Sources {
 	readonly caches: Caches;
 	readonly secretWatches: NamedWatches<Secret>;
+	readonly configMapWatches: NamedWatches<ConfigMap>;
+	readonly certificates: OptionalKind<Certificate>;
 	readonly now: () => Date;
 }
 
 /**
- * Reads the Secrets that a federation refers to, and makes those that the operator generates where they are missing.
+ * Reads the Secrets and ConfigMaps that a federation refers to, and makes those that the operator generates where they are missing.
  *
  * @returns undefined where a generated Secret cannot be made; the writer has the obstacle then
  */
 export async function gatherInputs(
 	key: string,
 	federation: StoredFederation,
-	{ caches, secretWatches, now }: Sources,
+	{ caches, secretWatches, configMapWatches, certificates, now }: Sources,
 	writer: FederationWriter,
 ): Promise<Omit<FederationInputs, "defaults"> | undefined> {
-	const { certificate, dialback } = federation.spec.security ?? {};
-	const names = [certificate?.secretName, dialback?.secretRef?.name].filter((name) => name !== undefined);
-	const given = await secretWatches.use(key, federation.metadata.namespace, [...new Set(names)]);
+	const { certificate, dialback, trustedCAs } = federation.spec.security ?? {};
+	const { namespace, name } = federation.metadata;
+	const certificateName = certificate?.issuerRef ? issuedCertificateName(name) : certificate?.secretName;
+	const dialbackName = dialback?.secretRef?.name;
+	const authoritiesName = trustedCAs?.configMapRef?.name;
+	const given = await secretWatches.use(key, namespace, present(certificateName, dialbackName));
+	const configMaps = await configMapWatches.use(key, namespace, present(authoritiesName));
+	const issuance = await ensureIssuance(key, federation, certificates, writer);
 	const generated = await ensureGenerated(key, federation, caches, writer);
 	if (!generated) return undefined;
 	const selfSigned = certificate ? undefined : await ensureSelfSigned(key, federation, caches, writer, now());
 	if (!certificate && !selfSigned) return undefined;
 	return {
 		generated: { ...generated, ...(selfSigned && { selfSigned }) },
-		certificate: contentOf(certificate && given.get(certificate.secretName)),
-		dialback: contentOf(dialback?.secretRef && given.get(dialback.secretRef.name)),
+		certificate: contentOf(certificateName === undefined ? undefined : given.get(certificateName)),
+		issuance,
+		trustedCAs: textsOf(authoritiesName === undefined ? undefined : configMaps.get(authoritiesName)),
+		dialback: contentOf(dialbackName === undefined ? undefined : given.get(dialbackName)),
 		chosenImage: chosenImage(federation.status),
 		carriedOutRestarts: carriedOutRestarts(key, caches, writer),
 	};
@@ -134,6 +145,15 @@ function carriedOutRestarts(key: string, caches: Caches, writer: FederationWrite
 		return node !== undefined && at !== undefined && writer.owns(deployment) ? [[node, at]] : [];
 	});
 	return new Map(found);
+}
+
+/** Each once. */
+function present(...names: readonly (string | undefined)[]): readonly string[] {
+	return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+function textsOf(configMap: ConfigMap | undefined): FederationInputs["trustedCAs"] {
+	return configMap && { data: configMap.data ?? {} };
 }
 
 function contentOf(secret: Secret | undefined): SecretContent | undefined {

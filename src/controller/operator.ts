@@ -7,13 +7,14 @@ import type { EventRecorder } from "../kubernetes/events.ts";
 import { keyOf } from "../kubernetes/object.ts";
 import { WorkQueue } from "../kubernetes/queue.ts";
 import type { ReflectorTiming } from "../kubernetes/reflector.ts";
-import { configMaps, secrets } from "../kubernetes/resources.ts";
+import { certificates, configMaps, secrets } from "../kubernetes/resources.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
-import { type Caches, makeCaches } from "./caches.ts";
+import { type Caches, makeCaches, ownedOptions } from "./caches.ts";
 import { DnsLookups, type LookupTiming } from "./dns-lookups.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { NamedWatches } from "./named-watches.ts";
+import { OptionalKind } from "./optional-kind.ts";
 import { makeOwnedKinds } from "./owned-kinds.ts";
 import { Policies } from "./policies.ts";
 import { PolicyStatusWriter } from "./policy-status-writer.ts";
@@ -52,7 +53,8 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 
 	// What is refused stands in the way of every federation, and its end is the way on for every one.
 	const onRefusal = () => caches.federations.store.list().forEach((federation) => add(keyOf(federation)));
-	const caches = makeCaches({ client, log, namespace, onChange, onRefusal, timing });
+	const cacheOptions = { client, log, namespace, onChange, onRefusal, timing };
+	const caches = makeCaches(cacheOptions);
 	const routerReports = new RouterReports({ log, onChange });
 	const { askDns } = options;
 	const dnsLookups = new DnsLookups({ ask: askDns, onChange, timing: options.lookupTiming });
@@ -63,6 +65,8 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		caches,
 		ownedKinds: makeOwnedKinds(client, caches),
 		secretWatches: new NamedWatches({ resource: secrets, client, log, signal, onChange, timing }),
+		configMapWatches: new NamedWatches({ resource: configMaps, client, log, signal, onChange, timing }),
+		certificates: new OptionalKind(ownedOptions(cacheOptions, certificates), signal),
 		routerReports,
 		dnsLookups,
 		events,

@@ -1,6 +1,6 @@
 import type { NodeIntent } from "../model/intent.ts";
 import { drainTimes } from "./drain.ts";
-import type { GatewayLayout } from "./layout.ts";
+import { type GatewayLayout, trustedAuthoritiesKey } from "./layout.ts";
 import { type LuaValue, luaComment, luaString, luaValue } from "./lua.ts";
 
 export type GatewayRole = "router" | "federation";
@@ -87,8 +87,20 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		assignment("s2s_timeout", unauthenticatedSeconds[role]),
 		assignment("certificates", layout.certificateDirectory),
 		assignment("xmppfed_link_tls", { directory: layout.linkDirectory, name: node.links.tlsName }),
-		assignment("ssl", { certificate: certificateFile(layout), key: `${layout.certificateDirectory}/tls.key` }),
+		assignment("ssl", {
+			certificate: certificateFile(layout),
+			key: `${layout.certificateDirectory}/tls.key`,
+			...(role === "federation" && authorities(node, layout)),
+		}),
 	];
+}
+
+/** Whom certificates of peers are verified with, on streams of both directions. Without `capath` the system's are not. */
+function authorities({ secrets, systemRoots }: NodeIntent, layout: GatewayLayout) {
+	return {
+		...(secrets.trustedCAs !== undefined && { cafile: `${layout.trustedDirectory}/${trustedAuthoritiesKey}` }),
+		...(systemRoots === false && { capath: false }),
+	};
 }
 
 /** Prosody does not start without a VirtualHost. This one serves nobody: no service is loaded on it. */

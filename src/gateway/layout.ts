@@ -19,6 +19,8 @@ export interface GatewayLayout {
 	readonly routerHttpPort: number;
 	/** Directory with tls.crt and tls.key. */
 	readonly certificateDirectory: string;
+	/** Directory of the authorities that peers are verified with beside or instead of the public ones, where there are any. */
+	readonly trustedDirectory: string;
 	/** Directory with tls.crt, tls.key and ca.crt of the links. It changes while the processes run. */
 	readonly linkDirectory: string;
 	/** Directory of the settings that may change while the processes run (`settings.ts`). */
@@ -39,6 +41,7 @@ export const podLayout: GatewayLayout = {
 	routerPort: 5270,
 	routerHttpPort: 9270,
 	certificateDirectory: "/run/xmppfed/certificate",
+	trustedDirectory: "/run/xmppfed/trusted",
 	linkDirectory: "/run/xmppfed/link",
 	settingsDirectory: "/run/xmppfed/settings",
 	dialbackDirectory: "/run/xmppfed/dialback",
@@ -51,6 +54,8 @@ export const containerNames = { router: "router", federation: "federation" } as 
 export const configurationKeys = { router: "router.cfg.lua", federation: "federation.cfg.lua" } as const;
 /** Files in `$CREDENTIALS_DIRECTORY`, read with Prosody's `Credential("NAME")`. */
 export const credentialNames = { dialback: "dialback-secret", link: "link-secret" } as const;
+/** File of the authorities in their directory, and key in the node's Secret. */
+export const trustedAuthoritiesKey = "trusted-authorities.pem";
 /** Key of a settings file in a ConfigMap. */
 export const settingsKey = (file: string): string => `settings.${file}`;
 /** Directory that the pod's ConfigMap is mounted on. */

@@ -38,6 +38,32 @@ export type PodDisruptionBudget = WireObject<V1PodDisruptionBudget>;
 export type Secret = WireObject<V1Secret>;
 export type Service = WireObject<V1Service>;
 
+/** Of cert-manager, as far as it is written and read here. */
+export interface Certificate extends KubernetesObject {
+	readonly spec: {
+		readonly secretName: string;
+		readonly dnsNames: readonly string[];
+		readonly usages: readonly string[];
+		readonly privateKey: { readonly algorithm: string; readonly size: number; readonly rotationPolicy: string };
+		readonly issuerRef: { readonly name: string; readonly kind: string; readonly group: string };
+	};
+	readonly status?: {
+		readonly conditions?: readonly {
+			readonly type: string;
+			readonly status: string;
+			readonly reason?: string;
+			readonly message?: string;
+			readonly observedGeneration?: number;
+		}[];
+	};
+}
+
+export const certificates: Resource<Certificate> = {
+	apiVersion: "cert-manager.io/v1",
+	kind: "Certificate",
+	plural: "certificates",
+	namespaced: true,
+};
 export const configMaps: Resource<ConfigMap> = {
 	apiVersion: "v1",
 	kind: "ConfigMap",

@@ -39,10 +39,8 @@ export function endOfChain(
 	authorities: readonly X509Certificate[],
 ): EndOfChain {
 	const last = chain.at(-1) ?? chain[0];
-	const named = [...authorities, ...(publicAuthorities().get(last.issuer) ?? [])];
-	if (named.some((authority) => authority.fingerprint256 === last.fingerprint256 || issued(authority, last))) {
-		return { known: true };
-	}
+	const isKnown = authorities.some((one) => one.fingerprint256 === last.fingerprint256 || issued(one, last));
+	if (isKnown || isPubliclyKnown(last)) return { known: true };
 	if (isSelfSigned(last)) return { known: false, issuer: subjectOf(last) };
 	const source = /^CA Issuers - URI:(.+)$/m.exec(last.infoAccess ?? "")?.[1];
 	return { known: false, issuer: inOneLine(last.issuer), ...(source !== undefined && { source }) };
@@ -56,6 +54,12 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
 /** Whether a certificate says that it was issued by the other one, may have been, and the other one's key proves it. */
 export function issued(issuer: X509Certificate, certificate: X509Certificate): boolean {
 	return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+/** Whether a certificate is that of a public authority, or issued by one. */
+export function isPubliclyKnown(certificate: X509Certificate): boolean {
+	const named = publicAuthorities().get(certificate.issuer) ?? [];
+	return named.some((one) => one.fingerprint256 === certificate.fingerprint256 || issued(one, certificate));
 }
 
 let publicOnes: ReadonlyMap<string, readonly X509Certificate[]> | undefined;

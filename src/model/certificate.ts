@@ -89,7 +89,8 @@ export function inspectCertificate(
 	const { certificates, broken } = certificatesIn(chainPem);
 	const [own, ...others] = certificates;
 	if (!own) throw new UnusableCertificateError("Unreadable", "tls.crt holds no PEM certificate");
-	if (broken > 0) throw new UnusableCertificateError("Unreadable", "tls.crt holds a block that is no certificate");
+	if (broken.length > 0)
+		throw new UnusableCertificateError("Unreadable", "tls.crt holds a block that is no certificate");
 	if (!own.checkPrivateKey(parseKey(keyPem))) {
 		const message = "tls.key is not the key of the first certificate in tls.crt, which must be the server's own";
 		throw new UnusableCertificateError("KeyMismatch", message);

@@ -7,8 +7,12 @@ import type { EffectivePolicy } from "./policy/in-force.ts";
 export interface FederationInputs {
 	readonly defaults: OperatorDefaults;
 	readonly generated: GeneratedSecrets;
-	/** The Secret that `spec.security.certificate.secretName` names; undefined while it does not exist. */
+	/** The Secret that `spec.security.certificate` names or has issued; undefined while it does not exist. */
 	readonly certificate?: SecretContent | undefined;
+	/** What cert-manager says, where `spec.security.certificate.issuerRef` is set. */
+	readonly issuance?: Issuance | undefined;
+	/** The ConfigMap that `spec.security.trustedCAs` names; undefined while it does not exist. Its values are text. */
+	readonly trustedCAs?: { readonly data: Readonly<Record<string, string>> } | undefined;
 	/** The Secret that `spec.security.dialback.secretRef` names; undefined while it does not exist. */
 	readonly dialback?: SecretContent | undefined;
 	/** The FederationPolicy in force and what it comes to; undefined where there is none. */
@@ -25,6 +29,16 @@ export interface SecretContent {
 	readonly type?: string | undefined;
 	readonly data: Readonly<Record<string, string>>;
 }
+
+/** NoCertManager: the Kubernetes cluster does not have its kinds. */
+export type Issuance =
+	| "NoCertManager"
+	| {
+			/** What was asked for last is issued. */
+			readonly ready: boolean;
+			/** In the words of cert-manager; empty where it says nothing. */
+			readonly message: string;
+	  };
 
 /** Made once for each federation, random, never shown. */
 export interface GeneratedSecrets {
@@ -56,6 +70,8 @@ export interface NodeSecrets {
 	readonly certificate: { readonly certificate: string; readonly key: string };
 	readonly dialback: string;
 	readonly link: string;
+	/** PEM. Absent: no others than the public ones. */
+	readonly trustedCAs?: string;
 	/** Key of the digests in the intent. */
 	readonly digestKey: string;
 }

@@ -1,12 +1,8 @@
 import { defaults as fieldDefaults } from "../api/defaults.ts";
 import type { XmppFederation, XmppFederationNode } from "../api/xmpp-federation.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import {
-	type CertificateFacts,
-	inspectCertificate,
-	type UnusableCertificate,
-	UnusableCertificateError,
-} from "./certificate.ts";
+import type { CertificateFacts, UnusableCertificate } from "./certificate.ts";
+import { certificateOf, dialbackOf, trustedAuthoritiesOf, trustsPublicAuthorities } from "./federation-credentials.ts";
 import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
 import type {
 	DnsIntent,
@@ -36,7 +32,7 @@ export type FederationModel =
 			readonly intent: FederationIntent;
 			readonly secrets: NodeSecrets;
 			readonly certificate: CertificateFacts;
-			/** What is wrong with annotations: it keeps nothing from being carried out but what they ask for. */
+			/** What keeps nothing from being carried out but what it is about: annotations, authorities that have expired. */
 			readonly remarks: readonly Problem[];
 			/** What is carried out as it stands, but hardly as it was meant. */
 			readonly warnings: readonly Problem[];
@@ -51,13 +47,15 @@ export type FederationModel =
 /** Resources to intent: applies every default, resolves every reference, or says what is in the way. */
 export function modelFederation(federation: StoredFederation, inputs: FederationInputs, now: Date): FederationModel {
 	const domains = localDomains(federation);
-	const certificate = certificateOf(federation, inputs, domains, now);
+	const authorities = trustedAuthoritiesOf(federation, inputs, now);
+	const known = authorities.ok ? authorities.value?.certificates : undefined;
+	const certificate = certificateOf(federation, inputs, domains, known ?? [], now);
 	const dialback = dialbackOf(federation, inputs);
 	const problems = [
-		...[certificate, dialback].flatMap((part) => (part.ok ? [] : [part.problem])),
+		...[certificate, authorities, dialback].flatMap((part) => (part.ok ? [] : [part.problem])),
 		...securityProblems(federation.spec),
 	];
-	if (!certificate.ok || !dialback.ok || problems.length > 0) {
+	if (!certificate.ok || !authorities.ok || !dialback.ok || problems.length > 0) {
 		const unusable = certificate.ok ? undefined : certificate.unusable;
 		return { ok: false, problems, ...(unusable && { certificate: unusable }) };
 	}
@@ -67,11 +65,14 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 		dialback: dialback.value,
 		link: inputs.generated.link,
 		digestKey: inputs.generated.digestKey,
+		...(authorities.value && { trustedCAs: authorities.value.bundle }),
 	};
 	const secretDigests = digests(secrets, inputs.generated.digestKey);
+	const { intent, remarks } = intentOf(federation, inputs, secretDigests, now);
 	return {
 		ok: true,
-		...intentOf(federation, inputs, secretDigests, now),
+		intent,
+		remarks: [...remarks, ...(authorities.value?.remarks ?? [])],
 		secrets,
 		certificate: certificate.value.facts,
 		warnings: securityWarnings(federation.spec),
@@ -79,7 +80,7 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 }
 
 /** What the intent is made from beside the resource and the digests of its secrets. */
-export type IntentInputs = Omit<FederationInputs, "generated" | "certificate" | "dialback">;
+export type IntentInputs = Omit<FederationInputs, "generated" | "certificate" | "issuance" | "trustedCAs" | "dialback">;
 
 /** The intent where of secrets nothing but digests is known, as to those who may not read them. */
 export function intentOf(
@@ -147,6 +148,7 @@ function federationIntent(
 		...(policy && { policy: policy.intent }),
 		...(drainSeconds !== fieldDefaults.drainSeconds && { drainSeconds }),
 		...security(spec),
+		...(!trustsPublicAuthorities(spec) && { systemRoots: false as const }),
 	};
 	const upstream = hostPort(spec.upstream, clusterDomain);
 	const restart = (node: string) => {
@@ -298,84 +300,6 @@ function digests(secrets: NodeSecrets, key: string): SecretDigests {
 		certificate: secretDigest(key, secrets.certificate),
 		dialback: secretDigest(key, { secret: secrets.dialback }),
 		link: secretDigest(key, { secret: secrets.link }),
+		...(secrets.trustedCAs !== undefined && { trustedCAs: secretDigest(key, { bundle: secrets.trustedCAs }) }),
 	};
-}
-
-type Part<T> =
-	| { readonly ok: true; readonly value: T }
-	| { readonly ok: false; readonly problem: Problem; readonly unusable?: UnusableCertificate };
-
-function certificateOf(
-	{ spec }: Pick<XmppFederation, "spec">,
-	inputs: FederationInputs,
-	domains: readonly string[],
-	now: Date,
-): Part<{ pair: NodeSecrets["certificate"]; facts: CertificateFacts }> {
-	const field = "spec.security.certificate.secretName";
-	const name = spec.security?.certificate?.secretName;
-	let pair: NodeSecrets["certificate"];
-	if (name === undefined) {
-		if (!inputs.generated.selfSigned) throw new Error("no self-signed certificate was made");
-		pair = inputs.generated.selfSigned;
-	} else {
-		if (!inputs.certificate) return missing(field, name, "Create it as kubernetes.io/tls with tls.crt and tls.key.");
-		const { "tls.crt": certificate, "tls.key": key } = inputs.certificate.data;
-		if (!certificate || !key) {
-			return invalid(
-				field,
-				`Secret "${name}" lacks ${certificate ? "tls.key" : "tls.crt"}. It must be of type kubernetes.io/tls.`,
-			);
-		}
-		pair = { certificate, key };
-	}
-	try {
-		return {
-			ok: true,
-			value: { pair, facts: inspectCertificate(text(pair.certificate), text(pair.key), domains, now) },
-		};
-	} catch (error) {
-		if (!(error instanceof UnusableCertificateError)) throw error;
-		const { reason, message } = error;
-		return { ...invalid(field, `Secret "${name}": ${message}.`), unusable: { reason, message } };
-	}
-}
-
-/** RFC 6120 leaves the secret's length open; shorter ones than this can be found by trying (XEP-0185 section 2). */
-const leastDialbackSecretBytes = 16;
-
-function dialbackOf({ spec }: Pick<XmppFederation, "spec">, inputs: FederationInputs): Part<string> {
-	const field = "spec.security.dialback.secretRef";
-	const name = spec.security?.dialback?.secretRef?.name;
-	if (name === undefined) return { ok: true, value: inputs.generated.dialback };
-	if (!inputs.dialback) return missing(field, name, `Create it with the key "secret".`);
-	const secret = inputs.dialback.data["secret"];
-	if (!secret) return invalid(field, `Secret "${name}" has no key "secret". Put the dialback secret there.`);
-	if (Buffer.from(secret, "base64").length < leastDialbackSecretBytes) {
-		return invalid(
-			field,
-			`Secret "${name}": "secret" is shorter than ${leastDialbackSecretBytes} bytes. Use a longer random value.`,
-		);
-	}
-	return { ok: true, value: secret };
-}
-
-type Refused = Extract<Part<never>, { readonly ok: false }>;
-
-function missing(field: string, name: string, remedy: string): Refused {
-	return {
-		ok: false,
-		problem: {
-			reason: "SecretNotFound",
-			field,
-			message: `Secret "${name}" does not exist in this namespace. ${remedy}`,
-		},
-	};
-}
-
-function invalid(field: string, message: string): Refused {
-	return { ok: false, problem: { reason: "SecretInvalid", field, message } };
-}
-
-function text(base64: string): string {
-	return Buffer.from(base64, "base64").toString("utf8");
 }

@@ -54,6 +54,8 @@ export interface SecretDigests {
 	readonly certificate: string;
 	readonly dialback: string;
 	readonly link: string;
+	/** Of authorities that peers are verified with. Absent: none but the public ones. */
+	readonly trustedCAs?: string;
 }
 
 /** How a peer and the gateway know each other (R4-R7). Certificates and SASL EXTERNAL are absent with NoTLS. */
@@ -103,6 +105,8 @@ export interface NodeIntent {
 	readonly secrets: SecretDigests;
 	/** Absent: everything is let through and nothing looked at. */
 	readonly policy?: PolicyIntent;
+	/** Peers are verified with the given authorities only. Absent: with public ones too. */
+	readonly systemRoots?: false;
 	/** Seconds for streams to end when the node stops. Absent: the default. */
 	readonly drainSeconds?: number;
 	/** For peers without an entry in `peers`. Absent: the defaults (`defaultSecurity({})`). */

@@ -146,5 +146,5 @@ function hasKey(certificate: X509Certificate, pem: string | undefined): boolean 
 function authoritiesIn(pem: string): { readonly found: readonly X509Certificate[]; readonly only: boolean } {
 	const all = certificatesIn(pem);
 	const found = all.certificates.filter(({ ca }) => ca);
-	return { found, only: all.only && all.broken === 0 && found.length === all.certificates.length };
+	return { found, only: all.only && all.broken.length === 0 && found.length === all.certificates.length };
 }

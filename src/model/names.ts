@@ -26,6 +26,8 @@ export const selfSignedSecretName = (federation: string, domains: readonly strin
 	objectName(federation, "self-signed", ...domains);
 /** A list of exceptions of the federation's policy. @param digest SHA-256 of its text */
 export const policyListName = (federation: string, digest: string) => objectName(federation, "policy", digest);
+/** The Certificate of cert-manager, and the Secret that it puts the certificate into. */
+export const issuedCertificateName = (federation: string) => objectName(federation, "certificate");
 /** The authority of a federation's links; no pod has it. */
 export const linkAuthoritySecretName = (federation: string) => objectName(federation, "link-authority");
 /** The certificate of both ends of the links, and the authorities that they trust; every gateway pod mounts it. */

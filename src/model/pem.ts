@@ -5,8 +5,8 @@ const block = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n?/g;
 export interface CertificatesInPem {
 	/** In the order of the text. */
 	readonly certificates: readonly X509Certificate[];
-	/** How many blocks say that they are a certificate and are none. */
-	readonly broken: number;
+	/** Which blocks say that they are a certificate and are none, counted from 1. */
+	readonly broken: readonly number[];
 	/** The text has nothing else. */
 	readonly only: boolean;
 }
@@ -14,10 +14,10 @@ export interface CertificatesInPem {
 /** The certificates in a PEM text. */
 export function certificatesIn(pem: string): CertificatesInPem {
 	const blocks = pem.match(block) ?? [];
-	const certificates = blocks.flatMap((text) => parseCertificate(text) ?? []);
+	const parsed = blocks.map(parseCertificate);
 	return {
-		certificates,
-		broken: blocks.length - certificates.length,
+		certificates: parsed.filter((certificate) => certificate !== undefined),
+		broken: parsed.flatMap((certificate, index) => (certificate ? [] : [index + 1])),
 		only: pem.replaceAll(block, "").trim() === "",
 	};
 }

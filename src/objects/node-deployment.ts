@@ -7,6 +7,7 @@ import {
 	credentialsDirectory,
 	podLayout,
 	settingsKey,
+	trustedAuthoritiesKey,
 } from "../gateway/layout.ts";
 import { policyListFiles } from "../gateway/policy.ts";
 import { settingsFiles } from "../gateway/settings.ts";
@@ -122,6 +123,9 @@ function container(
 			{ name: "credentials", mountPath: credentialsDirectory, readOnly: true },
 			{ name: "certificate", mountPath: podLayout.certificateDirectory, readOnly: true },
 			{ name: "settings", mountPath: podLayout.settingsDirectory, readOnly: true },
+			...(role === "federation" && node.secrets.trustedCAs !== undefined
+				? [{ name: "trusted-authorities", mountPath: podLayout.trustedDirectory, readOnly: true }]
+				: []),
 			{ name: "link-certificate", mountPath: podLayout.linkDirectory, readOnly: true },
 			{ name: "data", mountPath: podLayout.dataDirectory, subPath: role },
 			{ name: "tmp", mountPath: "/tmp", subPath: role },
@@ -144,6 +148,9 @@ function volumes(node: NodeIntent) {
 		secret("credentials", [credentialNames.dialback, credentialNames.link]),
 		secret("certificate", ["tls.crt", "tls.key"]),
 		settingsVolume(node),
+		...(node.federation === "Enabled" && node.secrets.trustedCAs !== undefined
+			? [secret("trusted-authorities", [trustedAuthoritiesKey])]
+			: []),
 		// Not of the revision: it is renewed while the pod runs.
 		{
 			name: "link-certificate",

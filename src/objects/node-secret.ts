@@ -1,4 +1,4 @@
-import { credentialNames } from "../gateway/layout.ts";
+import { credentialNames, trustedAuthoritiesKey } from "../gateway/layout.ts";
 import type { NodeSecrets } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeRevision } from "../model/revision.ts";
@@ -28,6 +28,7 @@ export function nodeSecret(federation: FederationIntent, node: NodeIntent, secre
 			"tls.key": secrets.certificate.key,
 			[credentialNames.dialback]: secrets.dialback,
 			[credentialNames.link]: secrets.link,
+			...(secrets.trustedCAs !== undefined && { [trustedAuthoritiesKey]: secrets.trustedCAs }),
 			// Not mounted: kept so that the generated Secret can be made again as it was.
 			[generatedKeys.digestKey]: secrets.digestKey,
 		},

@@ -48,6 +48,11 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 		shown: shownPolicy,
 	},
 	image: { reason: "ImageChanged", field: () => "spec.image" },
+	systemRoots: {
+		reason: "SecurityChanged",
+		field: () => "spec.security.trustedCAs.systemRoots",
+		shown: (roots) => roots ?? defaults.systemRoots,
+	},
 	drainSeconds: {
 		reason: "RolloutChanged",
 		field: () => "spec.rollout.drainSeconds",
@@ -77,6 +82,7 @@ export const secretFields: Readonly<Record<keyof SecretDigests, { reason: Restar
 	certificate: { reason: "CertificateChanged", field: "spec.security.certificate" },
 	dialback: { reason: "DialbackSecretChanged", field: "spec.security.dialback" },
 	link: { reason: "LinkSecretChanged", field: "generated link secret" },
+	trustedCAs: { reason: "SecurityChanged", field: "spec.security.trustedCAs" },
 };
 
 const policyIntent = z.object({

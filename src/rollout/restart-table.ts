@@ -20,6 +20,9 @@ const ifInForce = "Nothing while another policy of the federation is in force.";
 const toPod = "Copied to the pod.";
 const inherited = "Peers whose entry leaves it out change with it.";
 
+const issued = "The Certificate is changed at once; nodes restart for what is issued.";
+const authorities = "The certificates count, not the name; others under the same name restart as well.";
+
 /** Rows of each kind, by its name. */
 export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 	XmppFederation: [
@@ -66,6 +69,12 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 			reasons: ["CertificateChanged"],
 			note: "Its content counts, not its name; a new content restarts as well.",
 		},
+		{ field: "security.certificate.issuerRef.name", reasons: ["CertificateChanged"], note: issued },
+		{ field: "security.certificate.issuerRef.kind", reasons: ["CertificateChanged"], note: issued },
+		{ field: "security.certificate.issuerRef.group", reasons: ["CertificateChanged"], note: issued },
+		{ field: "security.trustedCAs.configMapRef.name", reasons: ["SecurityChanged"], note: authorities },
+		{ field: "security.trustedCAs.configMapRef.key", reasons: ["SecurityChanged"], note: authorities },
+		{ field: "security.trustedCAs.systemRoots", reasons: ["SecurityChanged"], note: "" },
 		{
 			field: "security.dialback.secretRef.name",
 			reasons: ["DialbackSecretChanged"],

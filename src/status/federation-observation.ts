@@ -40,8 +40,8 @@ export interface FederationObservation {
 }
 
 export interface ObservedCertificate extends CertificateFacts {
-	/** SelfSigned: the operator made it, because none is given. */
-	readonly source: "SelfSigned" | "Given";
+	/** SelfSigned: the operator made it, because none is given. Issued: by cert-manager. */
+	readonly source: "SelfSigned" | "Given" | "Issued";
 }
 
 export interface NodeObservation extends ObservedNode {

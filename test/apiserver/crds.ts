@@ -30,7 +30,7 @@ export async function applyCrds(client: KubernetesClient): Promise<void> {
 	}
 }
 
-async function established(client: KubernetesClient, name: string): Promise<void> {
+export async function established(client: KubernetesClient, name: string): Promise<void> {
 	for (let waited = 0; waited < 30_000; waited += 100) {
 		const conditions = (await client.get(customResourceDefinitions, undefined, name))?.status?.conditions ?? [];
 		if (conditions.some(({ type, status }) => type === "Established" && status === "True")) return;

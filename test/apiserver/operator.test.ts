@@ -265,8 +265,8 @@ describe("bad input", () => {
 		);
 		await eventually(async () => await revisionOf(client, namespace, "gw-1"), "nodes");
 		await eventually(
-			async () => (await condition(client, namespace, "waits", "CertificateValid"))?.text === "True Valid",
-			"valid",
+			async () => (await condition(client, namespace, "waits", "CertificateValid"))?.text === "False SelfSigned",
+			"that it is self-signed",
 		);
 	});
 

@@ -53,7 +53,7 @@ test("a Secret that is missing, then is there: nothing starts before, everything
 	const { certificate, key } = await makeSelfSignedCertificate([`${name}.lab`], new Date());
 	await kubectl.apply(tlsSecret("late-tls", { "tls.crt": certificate, "tls.key": key }));
 	await federationReady(kubectl, namespace, name);
-	await condition(kubectl, { namespace, name }, "CertificateValid", { status: "True" });
+	await condition(kubectl, { namespace, name }, "CertificateValid", { status: "False", reason: "SelfSigned" });
 });
 
 test("a Secret that holds no certificate, while others go on; what ran still runs", async () => {

@@ -121,24 +121,6 @@ export const invalidFederations: readonly InvalidCase[] = [
 
 	invalid("security: text", federation({ security: "high" }), "spec.security", notOf("object")),
 	invalid(
-		"certificate: text",
-		federation({ security: { certificate: "a" } }),
-		"spec.security.certificate",
-		notOf("object"),
-	),
-	invalid(
-		"certificate: no Secret",
-		federation({ security: { certificate: {} } }),
-		"spec.security.certificate.secretName",
-		missing,
-	),
-	invalid(
-		"certificate: other namespace",
-		federation({ security: { certificate: { secretName: "other/tls" } } }),
-		"spec.security.certificate.secretName",
-		notAnObject,
-	),
-	invalid(
 		"dialback: text",
 		federation({ security: { dialback: "secret" } }),
 		"spec.security.dialback",

@@ -1,4 +1,5 @@
 import type { InvalidCase, ValidCase } from "./cases.ts";
+import { invalidCertificates, validCertificates } from "./certificates.ts";
 import { hostileFederations } from "./hostile-federations.ts";
 import { invalidDns } from "./invalid-dns.ts";
 import { invalidFederations } from "./invalid-federations.ts";
@@ -9,11 +10,12 @@ import { invalidServices } from "./invalid-services.ts";
 import { validFederations } from "./valid-federations.ts";
 import { validSecurity } from "./valid-security.ts";
 
-export const validCases: readonly ValidCase[] = [...validFederations, ...validSecurity];
+export const validCases: readonly ValidCase[] = [...validFederations, ...validSecurity, ...validCertificates];
 
 export const invalidCases: readonly InvalidCase[] = [
 	...invalidFederations,
 	...invalidNodes,
+	...invalidCertificates,
 	...invalidNetworkPolicies,
 	...invalidDns,
 	...invalidSecurity,

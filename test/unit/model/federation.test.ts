@@ -3,7 +3,9 @@ import { stringify } from "yaml";
 import { modelFederation } from "../../../src/model/federation.ts";
 import type { FederationInputs } from "../../../src/model/federation-inputs.ts";
 import { nodeRevision } from "../../../src/model/revision.ts";
+import { issue } from "../../lib/issued-certificates.ts";
 import {
+	authority,
 	base64,
 	certificate,
 	givenSecrets,
@@ -11,6 +13,7 @@ import {
 	key,
 	modelled,
 	now,
+	otherAuthority,
 	otherKey,
 	sample,
 } from "../fixtures/federation.ts";
@@ -156,6 +159,27 @@ describe("what is refused", () => {
 			/not the key of/,
 		],
 		[
+			"authorities that are not there",
+			{ trustedCAs: undefined },
+			"ConfigMapNotFound",
+			"spec.security.trustedCAs.configMapRef",
+			/"partner-authorities" does not exist .* with the key "ca\.crt"/,
+		],
+		[
+			"authorities under another key",
+			{ trustedCAs: { data: { "tls.crt": authority } } },
+			"ConfigMapInvalid",
+			"spec.security.trustedCAs.configMapRef",
+			/"partner-authorities" has no key "ca\.crt"/,
+		],
+		[
+			"authorities that are none",
+			{ trustedCAs: { data: { "ca.crt": "hello" } } },
+			"ConfigMapInvalid",
+			"spec.security.trustedCAs.configMapRef",
+			/"partner-authorities", "ca\.crt": holds no PEM certificate\.$/,
+		],
+		[
 			"a dialback secret that is not there",
 			{ dialback: undefined },
 			"SecretNotFound",
@@ -181,9 +205,10 @@ describe("what is refused", () => {
 		expect(model).toMatchObject({ ok: false, problems: [{ reason, field, message: expect.stringMatching(message) }] });
 	});
 
-	test("both Secrets at once", () => {
+	test("all that is named at once", () => {
 		const model = modelFederation(sample("full"), inputs, now);
-		expect(model).toMatchObject({ ok: false, problems: [{ reason: "SecretNotFound" }, { reason: "SecretNotFound" }] });
+		const reasons = ["SecretNotFound", "ConfigMapNotFound", "SecretNotFound"];
+		expect(model).toMatchObject({ ok: false, problems: reasons.map((reason) => ({ reason })) });
 	});
 });
 
@@ -215,5 +240,74 @@ test("a certificate that the gateway cannot use is told apart from other problem
 test("a certificate that peers refuse is used and objected to", () => {
 	const more = sample("full", (spec) => void spec.additionalDomains?.push("more.example.com"));
 	const { findings } = modelled(more, givenSecrets).certificate;
-	expect(findings).toMatchObject([{ reason: "NameMissing" }, { reason: "UnknownAuthority" }]);
+	expect(findings).toMatchObject([{ reason: "NameMissing" }]);
+});
+
+describe("a certificate that cert-manager issues", () => {
+	const issued = sample("full", ({ security }) => {
+		if (security) security.certificate = { issuerRef: { name: "public" } };
+	});
+	const { certificate: secret, ...others } = givenSecrets;
+	const model = (more: Partial<FederationInputs>, federation = issued) =>
+		modelFederation(federation, { ...inputs, ...others, ...more }, now);
+	const told = { ready: false, message: "cert-manager says Pending: waiting for an order." };
+	const refused = (reason: string, message: RegExp) => ({
+		ok: false,
+		problems: [{ reason, field: "spec.security.certificate.issuerRef", message: expect.stringMatching(message) }],
+	});
+
+	test("is used when it is there, whatever becomes of the next one", () => {
+		for (const issuance of [{ ready: true, message: "" }, told, "NoCertManager"] as const) {
+			expect(model({ certificate: secret, issuance })).toMatchObject({ ok: true, certificate: { findings: [] } });
+		}
+	});
+	test("is waited for, in the words of cert-manager", () => {
+		expect(model({ issuance: told })).toMatchObject(
+			refused(
+				"CertificateNotIssued",
+				/^Certificate "example-full-certificate-[0-9a-f]{8}" is not issued: cert-manager says Pending: waiting for an order\.$/,
+			),
+		);
+		const silent = { ready: false, message: "" };
+		expect(model({ issuance: silent })).toMatchObject(refused("CertificateNotIssued", /See that it runs\.$/));
+		const half = { type: "kubernetes.io/tls", data: { "tls.crt": "", "tls.key": key } };
+		expect(model({ issuance: told, certificate: half })).toMatchObject(refused("CertificateNotIssued", /waiting/));
+	});
+	test("needs cert-manager", () => {
+		expect(model({ issuance: "NoCertManager" })).toMatchObject(refused("CertManagerMissing", /Install cert-manager/));
+	});
+	test("is waited for when names are added, and told where it lacks them all the same", () => {
+		const more = { ...issued, spec: { ...issued.spec, additionalDomains: ["more.example.com"] } };
+		expect(model({ certificate: secret, issuance: told }, more)).toMatchObject(
+			refused("CertificateNotIssued", /order\. The one before lacks names\.$/),
+		);
+		expect(model({ certificate: secret, issuance: { ready: true, message: "" } }, more)).toMatchObject({
+			ok: true,
+			certificate: { findings: [{ reason: "NameMissing" }] },
+		});
+	});
+});
+
+test("authorities that have expired are told and stop nothing", async () => {
+	const expired = await issue({
+		subject: "CN=Old",
+		ca: true,
+		notBefore: new Date("2020-01-01"),
+		notAfter: new Date("2021-01-01"),
+	});
+	const trustedCAs = { data: { "ca.crt": expired.certificate + authority } };
+	const { remarks } = modelled(sample("full"), { ...givenSecrets, trustedCAs });
+	expect(remarks).toMatchObject([
+		{ reason: "AuthorityExpired", message: expect.stringMatching(/"ca\.crt": CN=Old expired/) },
+	]);
+});
+
+test("what stands around the authorities changes no node; other authorities change all", () => {
+	const revisions = (pem: string) =>
+		modelled(sample("full"), { ...givenSecrets, trustedCAs: { data: { "ca.crt": pem } } }).intent.nodes.map(
+			nodeRevision,
+		);
+	expect(revisions(`# renewed\n${authority}${authority}`)).toEqual(revisions(authority));
+	const [before, after] = [revisions(authority), revisions(authority + otherAuthority)];
+	expect(after.map((revision, index) => revision === before[index])).toEqual([false, false, false]);
 });

@@ -8,7 +8,16 @@ import { type AppliedNode, type Cause, causes, describeCause, valueLimit } from 
 import { intentFields, secretFields } from "../../../src/rollout/intent-fields.ts";
 import { restartReasons } from "../../../src/rollout/reasons.ts";
 import { covers, restartTable } from "../../../src/rollout/restart-table.ts";
-import { base64, givenSecrets, inputs, modelled, sample } from "../fixtures/federation.ts";
+import {
+	base64,
+	certificate,
+	givenSecrets,
+	inputs,
+	key,
+	modelled,
+	otherAuthority,
+	sample,
+} from "../fixtures/federation.ts";
 
 const partners = new Map([
 	["partner.example", { directions: new Set(["Incoming"] as const), source: "spec.exceptions" }],
@@ -211,6 +220,24 @@ const cases: readonly (readonly [string, Change, Partial<FederationInputs>, read
 		(spec) => void delete spec.security?.certificate,
 		{ generated: { ...inputs.generated, selfSigned: certificateOfOthers() } },
 		["R17 CertificateChanged spec.security.certificate Node: gw-1 gw-2 inside"],
+	],
+	...["name", "kind", "group"].map((part): (typeof cases)[number] => [
+		`security.certificate.issuerRef.${part}`,
+		(spec) => void (spec.security = { ...spec.security, certificate: { issuerRef: { name: "public" } } }),
+		{ certificate: { data: { "tls.crt": certificate, "tls.key": key } } },
+		["R17 CertificateChanged spec.security.certificate Node: gw-1 gw-2 inside"],
+	]),
+	...["name", "key"].map((part): (typeof cases)[number] => [
+		`security.trustedCAs.configMapRef.${part}`,
+		() => {},
+		{ trustedCAs: { data: { "ca.crt": otherAuthority } } },
+		["R17 SecurityChanged spec.security.trustedCAs Node: gw-1 gw-2 inside"],
+	]),
+	[
+		"security.trustedCAs.systemRoots",
+		({ security }) => void (security?.trustedCAs && (security.trustedCAs.systemRoots = false)),
+		{},
+		["R17 SecurityChanged spec.security.trustedCAs.systemRoots from true to false Node: gw-1 gw-2 inside"],
 	],
 	[
 		"security.dialback.secretRef.name",

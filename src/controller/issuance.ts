@@ -1,0 +1,45 @@
+import { z } from "zod";
+import type { Certificate } from "../kubernetes/resources.ts";
+import { localDomains } from "../model/federation.ts";
+import type { Issuance } from "../model/federation-inputs.ts";
+import type { StoredFederation } from "../model/stored-federation.ts";
+import { issuedCertificate } from "../objects/issued-certificate.ts";
+import type { FederationWriter } from "./federation-writer.ts";
+import type { OptionalKind } from "./optional-kind.ts";
+
+/** Read by itself and leniently, whatever version the status is of. */
+const issuedBefore = z.object({ effective: z.object({ certificate: z.literal("Issued") }) });
+
+/**
+ * Asks cert-manager for the certificate of a federation that names an issuer, and takes that back where it names none any
+ * more. What was issued stays: other things of the user may use the Secret.
+ *
+ * @param key `NAMESPACE/NAME` of the federation
+ * @returns undefined where no issuer is named
+ */
+export async function ensureIssuance(
+	key: string,
+	federation: StoredFederation,
+	certificates: OptionalKind<Certificate>,
+	writer: FederationWriter,
+): Promise<Issuance | undefined> {
+	const { issuerRef } = federation.spec.security?.certificate ?? {};
+	if (!issuerRef && !certificates.isUsed && !issuedBefore.safeParse(federation.status).success) return undefined;
+	const owned = await certificates.use();
+	if (!issuerRef) {
+		if (owned) for (const former of owned.store.byIndex(key)) await writer.removeOf(owned.objects, former);
+		return undefined;
+	}
+	if (!owned) return "NoCertManager";
+	const wanted = issuedCertificate(federation.metadata, localDomains(federation), issuerRef);
+	const certificate = await writer.applyOf(owned.objects, wanted);
+	return certificate ? saidOf(certificate) : { ready: false, message: "It could not be made; see Degraded." };
+}
+
+function saidOf({ metadata, status }: Certificate): Issuance {
+	const ready = status?.conditions?.find(({ type }) => type === "Ready");
+	const isNew = (ready?.observedGeneration ?? metadata.generation) === metadata.generation;
+	if (!ready || !isNew) return { ready: false, message: "" };
+	const said = `cert-manager says ${ready.reason ?? "nothing"}: ${ready.message ?? ""}`.replace(/[.:\s]*$/, ".");
+	return { ready: ready.status === "True", message: said };
+}
