@@ -233,7 +233,7 @@ function possibleCauses(
 	const nodes = running.map(({ name }) => name).filter((name) => wanted.has(name));
 	const secrets = [
 		["certificate", "CertificateChanged", "spec.security.certificate"],
-		["trustedCAs", "SecurityChanged", "spec.security.trustedCAs.configMapRef"],
+		["trustedCAs", "TrustedCAsChanged", "spec.security.trustedCAs.configMapRef"],
 		["dialback", "DialbackSecretChanged", "spec.security.dialback.secretRef.name"],
 	] as const;
 	return secrets.flatMap(([name, reason, field]) => {

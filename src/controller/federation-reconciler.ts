@@ -6,8 +6,10 @@ import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
 import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/object.ts";
 import type { Certificate, ConfigMap, Secret } from "../kubernetes/resources.ts";
+import type { DialbackStep } from "../model/dialback-rotation.ts";
 import { modelFederation } from "../model/federation.ts";
-import type { NodeSecrets, OperatorDefaults } from "../model/federation-inputs.ts";
+import { dialbackOf } from "../model/federation-credentials.ts";
+import type { FederationInputs, NodeSecrets, OperatorDefaults } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeObjectName } from "../model/names.ts";
 import { recordedPolicy } from "../model/policy/in-force.ts";
@@ -26,6 +28,7 @@ import { dnsRecords } from "../status/dns-records.ts";
 import type { FederationObservation, ObservedCertificate } from "../status/federation-observation.ts";
 import { policyNodes } from "../status/policy-nodes.ts";
 import { type Caches, refusedCaches } from "./caches.ts";
+import { ensureDialback } from "./dialback.ts";
 import type { DnsLookups } from "./dns-lookups.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
@@ -62,9 +65,23 @@ export interface ReconcilerParts {
 type Facts = Partial<
 	Pick<
 		FederationObservation,
-		"intent" | "certificate" | "dialback" | "imageFrom" | "problems" | "warnings" | "remarks" | "obstacles" | "acting"
+		| "intent"
+		| "certificate"
+		| "dialback"
+		| "dialbackWaitsFor"
+		| "imageFrom"
+		| "problems"
+		| "warnings"
+		| "remarks"
+		| "obstacles"
+		| "acting"
 	>
-> & { readonly drifted?: ReadonlySet<string>; readonly policy?: PolicyInForce | undefined };
+> & {
+	readonly drifted?: ReadonlySet<string>;
+	readonly policy?: PolicyInForce | undefined;
+	/** When time alone will change something that is not in what is observed. */
+	readonly changesAt?: Date | undefined;
+};
 
 /** Milliseconds until a federation is looked at again. */
 const again = {
@@ -77,6 +94,11 @@ const again = {
 	/** A moment that is over by then may still be to come by another clock. */
 	atLeast: 1_000,
 } as const;
+
+function usualDelay({ obstacles, nodes }: FederationObservation): number {
+	if (obstacles.length > 0) return again.afterObstacle;
+	return nodes.some(({ moving }) => moving) ? again.whileMoving : again.always;
+}
 
 /** Milliseconds for which a step waits for its Events: what they tell stands in status already. */
 const announceTimeout = 1_000;
@@ -173,16 +195,16 @@ export class FederationReconciler {
 		const [held] = seen.plan.steps.length > 0 ? [] : seen.plan.waiting;
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
-		this.#parts.routerReports.hurry(key, seen.plan.waiting.length > 0);
+		const waitsForDialback = seen.dialbackWaitsFor.length > 0;
+		this.#parts.routerReports.hurry(key, seen.plan.waiting.length > 0 || waitsForDialback);
+		this.#parts.routerReports.askAll(key, waitsForDialback);
 		const { certificate } = seen;
-		const [notAfter, changesAt] =
-			certificate && "findings" in certificate ? [certificate.notAfter, certificate.changesAt] : [];
-		if (notAfter) this.#parts.metrics.certificateExpires(key, notAfter);
-		if (seen.obstacles.length > 0) return again.afterObstacle;
-		if (seen.nodes.some(({ moving }) => moving)) return again.whileMoving;
+		const known = certificate && "findings" in certificate ? certificate : undefined;
+		if (known) this.#parts.metrics.certificateExpires(key, known.notAfter);
 		// Certificates come of age and expire without a sign.
-		const change = changesAt ? changesAt.getTime() - this.#parts.now().getTime() : again.always;
-		return Math.max(again.atLeast, Math.min(again.always, change));
+		const now = this.#parts.now().getTime();
+		const changes = [known?.changesAt, facts.changesAt].flatMap((at) => (at ? [at.getTime() - now] : []));
+		return Math.max(again.atLeast, Math.min(usualDelay(seen), ...changes));
 	}
 }
 
@@ -219,10 +241,13 @@ class FederationRun {
 		// Also where the resource is not accepted: what runs must not come to a stand by a certificate that expires.
 		const linked = await ensureLinkCertificates(this.#federation.metadata, this.#parts, writer, this.#log);
 		if (!inputs || !linked) return await save({ obstacles: writer.obstacles });
+		const dialback = await this.#replaceDialback(inputs);
+		if (dialback === "Obstructed") return await save({ obstacles: writer.obstacles });
 		const internalAddresses = observeServices(this.#key, caches).internal?.ingress;
 		const policy = await this.#parts.policies.inForce(this.#key, () => this.#records());
 		const named = policy && { name: policy.object.metadata.name, effective: policy.effective };
-		const model = modelFederation(this.#federation, { ...inputs, defaults, internalAddresses, policy: named }, now());
+		const more = { defaults, internalAddresses, policy: named, dialbackInForce: dialback?.signing.value };
+		const model = modelFederation(this.#federation, { ...inputs, ...more }, now());
 		if (!model.ok) return await save({ problems: model.problems, certificate: model.certificate, policy });
 
 		const { intent, secrets } = model;
@@ -239,6 +264,8 @@ class FederationRun {
 				source: certificateSource(this.#federation),
 			},
 			dialback: security?.dialback?.secretRef ? ("Given" as const) : ("Generated" as const),
+			dialbackWaitsFor: dialback?.waitsFor ?? [],
+			changesAt: dialback?.again,
 			imageFrom: image === undefined ? ("Operator" as const) : ("Spec" as const),
 			obstacles: writer.obstacles,
 		});
@@ -261,6 +288,18 @@ class FederationRun {
 		await this.#restoreNodeFiles(intent, secrets);
 		await removeUnused(this.#key, intent, shared, caches, writer);
 		return await save(facts());
+	}
+
+	/** @returns undefined where there is no secret to use: the resource is not accepted then */
+	async #replaceDialback(inputs: Omit<FederationInputs, "defaults">): Promise<DialbackStep | "Obstructed" | undefined> {
+		const wanted = dialbackOf(this.#federation, inputs);
+		if (!wanted.ok) return undefined;
+		const { caches, routerReports, now } = this.#parts;
+		const nodes = observe(this.#key, caches, routerReports, now(), []).dialback;
+		const secrets = { wanted: wanted.value, digestKey: inputs.generated.digestKey };
+		const { metadata } = this.#federation;
+		const step = await ensureDialback(this.#key, metadata, secrets, nodes, this.#parts, this.#writer, this.#log);
+		return step ?? "Obstructed";
 	}
 
 	/**
@@ -384,6 +423,7 @@ function observation(
 		remarks: facts.remarks ?? [],
 		certificate: facts.certificate,
 		dialback: facts.dialback ?? "Generated",
+		dialbackWaitsFor: facts.dialbackWaitsFor ?? [],
 		imageFrom: facts.imageFrom ?? "Operator",
 		acting: facts.acting ?? false,
 		problems: facts.problems ?? [],

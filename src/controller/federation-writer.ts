@@ -86,8 +86,7 @@ export class FederationWriter {
 		object: Parameters<OwnedKinds[Kind]["remove"]>[0],
 		propagationPolicy: "Background" | "Foreground" = "Background",
 	): Promise<void> {
-		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each kind's writer takes objects of its kind
-		await this.removeOf(this.#kinds[kind] as OwnedObjects<KubernetesObject>, object, propagationPolicy);
+		await this.removeOf<KubernetesObject>(this.#kinds[kind], object, propagationPolicy);
 	}
 
 	/** The same with an object of a kind that has a writer of its own. */

@@ -3,6 +3,7 @@ import { objectKey } from "../kubernetes/object.ts";
 import type { Certificate, ConfigMap, Secret } from "../kubernetes/resources.ts";
 import { isSelfSignedFor } from "../model/certificate.ts";
 import { chosenImage } from "../model/chosen-image.ts";
+import { dialbackOrder } from "../model/dialback-order.ts";
 import { localDomains } from "../model/federation.ts";
 import type { FederationInputs, GeneratedSecrets, SecretContent } from "../model/federation-inputs.ts";
 import { generatedSecretName, issuedCertificateName, selfSignedSecretName } from "../model/names.ts";
@@ -11,6 +12,7 @@ import { restartAnnotation } from "../objects/annotations.ts";
 import { generatedKeys, generatedSecret, selfSignedSecret } from "../objects/generated-secrets.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import type { Caches } from "./caches.ts";
+import { ensureRotatedDialback } from "./dialback.ts";
 import type { FederationWriter } from "./federation-writer.ts";
 import { makeGeneratedValues } from "./generated-values.ts";
 import { ensureIssuance } from "./issuance.ts";
@@ -49,8 +51,10 @@ export async function gatherInputs(
 	if (!generated) return undefined;
 	const selfSigned = certificate ? undefined : await ensureSelfSigned(key, federation, caches, writer, now());
 	if (!certificate && !selfSigned) return undefined;
+	const { at } = dialbackOrder(federation, now());
+	const rotated = await ensureRotatedDialback(key, federation.metadata, at, caches, writer);
 	return {
-		generated: { ...generated, ...(selfSigned && { selfSigned }) },
+		generated: { ...generated, ...(rotated && { dialback: rotated }), ...(selfSigned && { selfSigned }) },
 		certificate: contentOf(certificateName === undefined ? undefined : given.get(certificateName)),
 		issuance,
 		trustedCAs: textsOf(authoritiesName === undefined ? undefined : configMaps.get(authoritiesName)),

@@ -1,6 +1,7 @@
 import { podLayout } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Service } from "../kubernetes/resources.ts";
+import type { DialbackNode } from "../model/dialback-rotation.ts";
 import { internalServiceName, nodeServiceName, publicServiceName, resolverName } from "../model/names.ts";
 import { linkedNodes } from "../rollout/links.ts";
 import { observeNodes } from "../rollout/observe.ts";
@@ -15,14 +16,18 @@ export function observe(
 	reports: RouterReports,
 	now: Date,
 	withAddress: readonly string[],
-): Pick<FederationObservation, "nodes" | "services"> {
+): Pick<FederationObservation, "nodes" | "services"> & { readonly dialback: readonly DialbackNode[] } {
 	// In one order, whatever came first: equal observations make equal statuses.
 	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key), now).toSorted(
 		(a, b) => (a.name < b.name ? -1 : 1),
 	);
-	const urls = nodes.flatMap(({ name, addresses: [address] }): [string, string][] =>
-		address ? [[name, statusUrl(address)]] : [],
-	);
+	const asksAll = reports.asksAll(key);
+	const urls = nodes.flatMap(({ name, federation, addresses: [address] }): [string, string][] => {
+		if (!address) return [];
+		const router: [string, string] = [name, statusUrl(address, podLayout.routerHttpPort)];
+		if (!asksAll || federation === "Disabled") return [router];
+		return [router, [federationProcess(name), statusUrl(address, podLayout.federationHttpPort)]];
+	});
 	const told = reports.use(key, new Map(urls));
 	const enabled = nodes.filter(({ federation }) => federation === "Enabled");
 	const addressesOf = new Map(enabled.map(({ name, addresses }) => [name, addresses]));
@@ -30,17 +35,35 @@ export function observe(
 		nodes: nodes.map(({ addresses: _addresses, ...node }) => {
 			const report = told.get(node.name);
 			if (!report) return { ...node, upstream: undefined };
-			const { links, ...upstream } = report;
+			const { links, accepts: _accepts, ...upstream } = report;
 			// A router that does not reach its upstream takes its links back.
 			return { ...node, upstream, ...(links && upstream.reachable && { linkedTo: linkedNodes(links, addressesOf) }) };
 		}),
 		services: observeServices(key, caches, withAddress),
+		dialback: nodes
+			.filter(({ addresses }) => addresses.length > 0)
+			.map(({ name, federation }) => {
+				const processes = [name, ...(federation === "Enabled" ? [federationProcess(name)] : [])];
+				return { name, accepts: common(processes.map((process) => told.get(process)?.accepts)) };
+			}),
 	};
 }
 
-function statusUrl(podIP: string): string {
+/** Under which the answers of a node's federation connection manager are kept; no node has such a name. */
+function federationProcess(node: string): string {
+	return `${node}/federation`;
+}
+
+/** What is in all of the lists; undefined where one is. */
+function common(lists: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
+	const known = lists.filter((list) => list !== undefined);
+	const [first = []] = known;
+	return known.length < lists.length ? undefined : first.filter((entry) => known.every((list) => list.includes(entry)));
+}
+
+function statusUrl(podIP: string, port: number): string {
 	const host = podIP.includes(":") ? `[${podIP}]` : podIP;
-	return `http://${host}:${podLayout.routerHttpPort}/status`;
+	return `http://${host}:${port}/status`;
 }
 
 /** @param withAddress names of the nodes that peers reach by themselves */

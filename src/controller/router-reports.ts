@@ -6,12 +6,14 @@ import { readText, sendRequest } from "../kubernetes/http-request.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { LinkView } from "../rollout/links.ts";
 
-/** The part of a router's /status that conditions and the plan are made from. */
-const routerStatus = z.object({
+/** The part of a process's /status that conditions and the plan are made from. */
+const processStatus = z.object({
+	role: z.string().exactOptional(),
 	upstreams: z
 		.array(z.object({ domain: z.string(), reachable: z.boolean(), failure: z.string().exactOptional() }))
 		.default([]),
 	links: z.array(z.object({ domain: z.string(), address: z.string(), state: z.string() })).exactOptional(),
+	dialback: z.object({ accepted: z.array(z.string()) }).exactOptional(),
 });
 
 export interface RouterReport {
@@ -19,6 +21,8 @@ export interface RouterReport {
 	readonly error?: string | undefined;
 	/** In one order. Undefined once the router has not answered for `linksKnownFor`. */
 	readonly links: readonly LinkView[] | undefined;
+	/** Ids of the dialback secrets that it accepts; undefined where its image knows of no more than one. */
+	readonly accepts?: readonly string[] | undefined;
 }
 
 /** Milliseconds between two questions to a router that reaches its upstream, and to one that does not or did not answer. */
@@ -49,6 +53,8 @@ export class RouterReports {
 	readonly #agent = new Agent();
 	/** Federations whose plan waits for links: their routers are asked more often. */
 	readonly #hurried = new Set<string>();
+	/** Federations of which the federation connection managers are asked, too. */
+	readonly #asked = new Set<string>();
 	readonly #onChange: (federationKey: string) => void;
 	readonly #log: Logger;
 	readonly #linksKnownFor: number;
@@ -81,6 +87,17 @@ export class RouterReports {
 	release(federationKey: string): void {
 		this.#targets.delete(federationKey);
 		this.#hurried.delete(federationKey);
+		this.#asked.delete(federationKey);
+	}
+
+	/** States whether the federation connection managers have to be asked as well: `use` gets their addresses then. */
+	askAll(federationKey: string, all: boolean): void {
+		if (all) this.#asked.add(federationKey);
+		else this.#asked.delete(federationKey);
+	}
+
+	asksAll(federationKey: string): boolean {
+		return this.#asked.has(federationKey);
 	}
 
 	/** States whether somebody waits for what the federation's routers will say next. */
@@ -134,10 +151,11 @@ export class RouterReports {
 			// The time-out is for the whole answer: a pod that sends it byte by byte must not hold up the others.
 			const silence = { before: timeout, during: timeout };
 			const response = await sendRequest(url, { agent: this.#agent, signal: AbortSignal.timeout(timeout), silence });
-			const { upstreams, links } = routerStatus.parse(JSON.parse(await readText(response, longestAnswer)));
-			if (upstreams.length === 0) return undefined;
+			const answer: unknown = JSON.parse(await readText(response, longestAnswer));
+			const { role, upstreams, links, dialback } = processStatus.parse(answer);
+			if (upstreams.length === 0 && role !== "federation") return undefined;
 			const failed = upstreams.find(({ reachable }) => !reachable);
-			return { reachable: !failed, error: failed?.failure, links: linkViews(links) };
+			return { reachable: !failed, error: failed?.failure, links: linkViews(links), accepts: dialback?.accepted };
 		} catch (error) {
 			this.#log.debug({ url, err: error }, "router did not answer");
 			return undefined;
@@ -148,7 +166,7 @@ export class RouterReports {
 /** A link that is withdrawn is connected and carries what goes out: its router does not reach its upstream. */
 const upStates: ReadonlySet<string> = new Set(["Up", "Withdrawn"]);
 
-function linkViews(links: z.infer<typeof routerStatus>["links"]): readonly LinkView[] | undefined {
+function linkViews(links: z.infer<typeof processStatus>["links"]): readonly LinkView[] | undefined {
 	return links
 		?.map(({ domain, address, state }) => ({ domain, address, up: upStates.has(state) }))
 		.toSorted((a, b) => (`${a.domain}@${a.address}` < `${b.domain}@${b.address}` ? -1 : 1));

@@ -1,6 +1,7 @@
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import type { FederationIntent } from "../model/intent.ts";
 import {
+	acceptedDialbackName,
 	generatedSecretName,
 	linkAuthoritySecretName,
 	linkCertificateSecretName,
@@ -11,6 +12,7 @@ import type { SharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName } from "../objects/node-configuration.ts";
 import type { Caches } from "./caches.ts";
+import { newestRotated } from "./dialback.ts";
 import type { FederationWriter } from "./federation-writer.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 
@@ -30,12 +32,15 @@ export async function removeUnused(
 		[...shared.configMaps, ...shared.mutable].map(({ kind, metadata }) => `${kind}/${metadata.name}`),
 	);
 	const files = filesInUse(key, intent, caches);
+	const rotated = newestRotated(key, caches, writer);
 	const keptSecrets = new Set([
 		...files,
 		generatedSecretName(intent.name),
 		selfSignedSecretName(intent.name, intent.domains),
 		linkAuthoritySecretName(intent.name),
 		linkCertificateSecretName(intent.name),
+		acceptedDialbackName(intent.name),
+		...(rotated ? [rotated.metadata.name] : []),
 	]);
 
 	const removeFrom = async <Kind extends keyof OwnedKinds>(

@@ -162,7 +162,10 @@ export function trustedAuthoritiesOf(
 /** RFC 6120 leaves the secret's length open; shorter ones than this can be found by trying (XEP-0185 section 2). */
 const leastDialbackSecretBytes = 16;
 
-export function dialbackOf({ spec }: Pick<XmppFederation, "spec">, inputs: FederationInputs): Part<string> {
+export function dialbackOf(
+	{ spec }: Pick<XmppFederation, "spec">,
+	inputs: Pick<FederationInputs, "generated" | "dialback">,
+): Part<string> {
 	const field = "spec.security.dialback.secretRef";
 	const name = spec.security?.dialback?.secretRef?.name;
 	if (name === undefined) return { ok: true, value: inputs.generated.dialback };

@@ -15,6 +15,8 @@ export interface FederationInputs {
 	readonly trustedCAs?: { readonly data: Readonly<Record<string, string>> } | undefined;
 	/** The Secret that `spec.security.dialback.secretRef` names; undefined while it does not exist. */
 	readonly dialback?: SecretContent | undefined;
+	/** The dialback secret that nodes use while another one is on its way, base64; undefined: the wanted one. */
+	readonly dialbackInForce?: string | undefined;
 	/** The FederationPolicy in force and what it comes to; undefined where there is none. */
 	readonly policy?: { readonly name: string; readonly effective: EffectivePolicy } | undefined;
 	/** Addresses or names that a load balancer gave the internal Service. */

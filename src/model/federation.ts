@@ -2,6 +2,7 @@ import { defaults as fieldDefaults } from "../api/defaults.ts";
 import type { XmppFederation, XmppFederationNode } from "../api/xmpp-federation.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { CertificateFacts, UnusableCertificate } from "./certificate.ts";
+import { dialbackOrder } from "./dialback-order.ts";
 import { certificateOf, dialbackOf, trustedAuthoritiesOf, trustsPublicAuthorities } from "./federation-credentials.ts";
 import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
 import type {
@@ -62,7 +63,7 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 
 	const secrets: NodeSecrets = {
 		certificate: certificate.value.pair,
-		dialback: dialback.value,
+		dialback: inputs.dialbackInForce ?? dialback.value,
 		link: inputs.generated.link,
 		digestKey: inputs.generated.digestKey,
 		...(authorities.value && { trustedCAs: authorities.value.bundle }),
@@ -80,7 +81,10 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 }
 
 /** What the intent is made from beside the resource and the digests of its secrets. */
-export type IntentInputs = Omit<FederationInputs, "generated" | "certificate" | "issuance" | "trustedCAs" | "dialback">;
+export type IntentInputs = Omit<
+	FederationInputs,
+	"generated" | "certificate" | "issuance" | "trustedCAs" | "dialback" | "dialbackInForce"
+>;
 
 /** The intent where of secrets nothing but digests is known, as to those who may not read them. */
 export function intentOf(
@@ -89,7 +93,8 @@ export function intentOf(
 	secretDigests: SecretDigests,
 	now: Date,
 ): { readonly intent: FederationIntent; readonly remarks: readonly Problem[] } {
-	const { orders, problems: remarks } = rolloutOrders(federation, now);
+	const { orders, problems } = rolloutOrders(federation, now);
+	const remarks = [...problems, ...dialbackOrder(federation, now).problems];
 	return { intent: federationIntent(federation, inputs, localDomains(federation), secretDigests, orders), remarks };
 }
 

@@ -28,6 +28,10 @@ export const selfSignedSecretName = (federation: string, domains: readonly strin
 export const policyListName = (federation: string, digest: string) => objectName(federation, "policy", digest);
 /** The Certificate of cert-manager, and the Secret that it puts the certificate into. */
 export const issuedCertificateName = (federation: string) => objectName(federation, "certificate");
+/** The dialback secrets that are accepted; every gateway pod mounts it. */
+export const acceptedDialbackName = (federation: string) => objectName(federation, "dialback");
+/** One for each time at which another one was asked for. */
+export const rotatedDialbackName = (federation: string, at: string) => objectName(federation, "dialback-rotated", at);
 /** The authority of a federation's links; no pod has it. */
 export const linkAuthoritySecretName = (federation: string) => objectName(federation, "link-authority");
 /** The certificate of both ends of the links, and the authorities that they trust; every gateway pod mounts it. */

@@ -85,9 +85,19 @@ const timePattern = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+
 export function readRestart(text: string): RestartOrder | undefined {
 	const at = text.lastIndexOf("@");
 	const [node, time] = at < 0 ? [undefined, text] : [text.slice(0, at), text.slice(at + 1)];
-	const milliseconds = timePattern.test(time) ? Date.parse(time) : Number.NaN;
-	if (Number.isNaN(milliseconds)) return undefined;
-	return { at: new Date(milliseconds).toISOString(), ...(node !== undefined && { node }) };
+	const read = readTime(time);
+	return read && { at: read.toISOString(), ...(node !== undefined && { node }) };
+}
+
+/** A time as annotations have it (RFC 3339); undefined where it is none. */
+export function readTime(text: string): Date | undefined {
+	const milliseconds = timePattern.test(text) ? Date.parse(text) : Number.NaN;
+	return Number.isNaN(milliseconds) ? undefined : new Date(milliseconds);
+}
+
+/** Whether a time is to come, by whatever clock. */
+export function isFuture(at: Date, now: Date): boolean {
+	return at.getTime() > now.getTime() + clockTolerance;
 }
 
 /** Why nothing is restarted for an entry, if so. */
@@ -110,7 +120,7 @@ function objectionTo(
 			"If the node was removed, take it out of the annotation."
 		);
 	}
-	if (Date.parse(at) > now.getTime() + clockTolerance) {
+	if (isFuture(new Date(at), now)) {
 		return `${quoted(text)} is in the future. Nothing is restarted for it before.`;
 	}
 	return undefined;

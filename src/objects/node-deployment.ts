@@ -12,7 +12,7 @@ import {
 import { policyListFiles } from "../gateway/policy.ts";
 import { settingsFiles } from "../gateway/settings.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
-import { linkCertificateSecretName, nodeObjectName, policyListName } from "../model/names.ts";
+import { acceptedDialbackName, linkCertificateSecretName, nodeObjectName, policyListName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
 import { restartAnnotation, revisionAnnotation } from "./annotations.ts";
 import { portNames } from "./gateway-ports.ts";
@@ -127,6 +127,7 @@ function container(
 				? [{ name: "trusted-authorities", mountPath: podLayout.trustedDirectory, readOnly: true }]
 				: []),
 			{ name: "link-certificate", mountPath: podLayout.linkDirectory, readOnly: true },
+			{ name: "dialback", mountPath: podLayout.dialbackDirectory, readOnly: true },
 			{ name: "data", mountPath: podLayout.dataDirectory, subPath: role },
 			{ name: "tmp", mountPath: "/tmp", subPath: role },
 		],
@@ -151,11 +152,12 @@ function volumes(node: NodeIntent) {
 		...(node.federation === "Enabled" && node.secrets.trustedCAs !== undefined
 			? [secret("trusted-authorities", [trustedAuthoritiesKey])]
 			: []),
-		// Not of the revision: it is renewed while the pod runs.
+		// These are not of the revision: they change while the pod runs.
 		{
 			name: "link-certificate",
 			secret: { secretName: linkCertificateSecretName(node.federationName), defaultMode: 0o440 },
 		},
+		{ name: "dialback", secret: { secretName: acceptedDialbackName(node.federationName), defaultMode: 0o440 } },
 		{ name: "data", emptyDir: { sizeLimit: "64Mi" } },
 		{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
 	];

@@ -49,7 +49,7 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 	},
 	image: { reason: "ImageChanged", field: () => "spec.image" },
 	systemRoots: {
-		reason: "SecurityChanged",
+		reason: "TrustedCAsChanged",
 		field: () => "spec.security.trustedCAs.systemRoots",
 		shown: (roots) => roots ?? defaults.systemRoots,
 	},
@@ -82,7 +82,7 @@ export const secretFields: Readonly<Record<keyof SecretDigests, { reason: Restar
 	certificate: { reason: "CertificateChanged", field: "spec.security.certificate" },
 	dialback: { reason: "DialbackSecretChanged", field: "spec.security.dialback" },
 	link: { reason: "LinkSecretChanged", field: "generated link secret" },
-	trustedCAs: { reason: "SecurityChanged", field: "spec.security.trustedCAs" },
+	trustedCAs: { reason: "TrustedCAsChanged", field: "spec.security.trustedCAs" },
 };
 
 const policyIntent = z.object({

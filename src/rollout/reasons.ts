@@ -89,6 +89,12 @@ export const restartReasons = {
 		live: false,
 		meaning: "The certificate that peers see is another one: another Secret is named, or its content changed.",
 	},
+	TrustedCAsChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: false,
+		meaning: "The authorities that certificates of peers are verified with are others.",
+	},
 	DialbackSecretChanged: {
 		rule: "R17",
 		scope: "Node",

@@ -72,13 +72,13 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "security.certificate.issuerRef.name", reasons: ["CertificateChanged"], note: issued },
 		{ field: "security.certificate.issuerRef.kind", reasons: ["CertificateChanged"], note: issued },
 		{ field: "security.certificate.issuerRef.group", reasons: ["CertificateChanged"], note: issued },
-		{ field: "security.trustedCAs.configMapRef.name", reasons: ["SecurityChanged"], note: authorities },
-		{ field: "security.trustedCAs.configMapRef.key", reasons: ["SecurityChanged"], note: authorities },
-		{ field: "security.trustedCAs.systemRoots", reasons: ["SecurityChanged"], note: "" },
+		{ field: "security.trustedCAs.configMapRef.name", reasons: ["TrustedCAsChanged"], note: authorities },
+		{ field: "security.trustedCAs.configMapRef.key", reasons: ["TrustedCAsChanged"], note: authorities },
+		{ field: "security.trustedCAs.systemRoots", reasons: ["TrustedCAsChanged"], note: "" },
 		{
 			field: "security.dialback.secretRef.name",
 			reasons: ["DialbackSecretChanged"],
-			note: "Its content counts, not its name; a new content restarts as well.",
+			note: "Its content counts, not its name. Every node accepts the new one before one uses it: docs/certificates.md.",
 		},
 		{
 			field: "nodes[].publicAddress.*",

@@ -12,6 +12,8 @@ export interface FederationObservation {
 	readonly intent: FederationIntent | undefined;
 	readonly certificate: ObservedCertificate | UnusableCertificate | undefined;
 	readonly dialback: "Given" | "Generated";
+	/** Nodes that do not accept the new dialback secret yet: none signs with it before. */
+	readonly dialbackWaitsFor: readonly string[];
 	/** Who chose the gateway image: `spec.image` or the operator. */
 	readonly imageFrom: "Spec" | "Operator";
 	/** The steps of `plan` are about to be taken: what hinders them is not known yet. */

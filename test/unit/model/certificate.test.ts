@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { rootCertificates } from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { certificateReasons, inspectCertificate } from "../../../src/model/certificate.ts";
@@ -210,4 +211,13 @@ test("every reason is found by a case above", () => {
 	const found = new Set(Object.values(cases).flatMap(({ finds }) => Object.keys(finds)));
 	const usable = Object.entries(certificateReasons).filter(([, effect]) => effect !== "Unusable");
 	expect([...found].toSorted()).toEqual(usable.map(([reason]) => reason).toSorted());
+});
+
+test("the guide has every reason, with the status that the condition has then", () => {
+	const guide = readFileSync(new URL("../../../docs/certificates.md", import.meta.url), "utf8");
+	const rows = [...guide.matchAll(/^\| (\w+) \| (True|False) \|/gm)].map(([, reason, status]) => `${reason} ${status}`);
+	const reasons = Object.entries(certificateReasons).map(
+		([reason, effect]) => `${reason} ${effect === "Doubtful" ? "True" : "False"}`,
+	);
+	expect(rows.toSorted()).toEqual(["Valid True", ...reasons].toSorted());
 });

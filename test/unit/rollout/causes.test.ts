@@ -231,13 +231,13 @@ const cases: readonly (readonly [string, Change, Partial<FederationInputs>, read
 		`security.trustedCAs.configMapRef.${part}`,
 		() => {},
 		{ trustedCAs: { data: { "ca.crt": otherAuthority } } },
-		["R17 SecurityChanged spec.security.trustedCAs Node: gw-1 gw-2 inside"],
+		["R17 TrustedCAsChanged spec.security.trustedCAs Node: gw-1 gw-2 inside"],
 	]),
 	[
 		"security.trustedCAs.systemRoots",
 		({ security }) => void (security?.trustedCAs && (security.trustedCAs.systemRoots = false)),
 		{},
-		["R17 SecurityChanged spec.security.trustedCAs.systemRoots from true to false Node: gw-1 gw-2 inside"],
+		["R17 TrustedCAsChanged spec.security.trustedCAs.systemRoots from true to false Node: gw-1 gw-2 inside"],
 	],
 	[
 		"security.dialback.secretRef.name",

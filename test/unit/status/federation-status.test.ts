@@ -47,6 +47,7 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 		intent,
 		certificate: given,
 		dialback: "Given",
+		dialbackWaitsFor: [],
 		imageFrom: "Operator",
 		acting: false,
 		problems: [],
@@ -126,6 +127,7 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 		{ intent: { ...intent, nodes: intent.nodes.slice(2) }, nodes: running().slice(2) },
 		{ Ready: "True NoEnabledNode", DNSPublished: "Unknown NothingToPublish" },
 	],
+	["a dialback secret is made known", { dialbackWaitsFor: ["gw-1"] }, { Progressing: "True DialbackRotation" }],
 	[
 		"the certificate is self-signed",
 		{ certificate: { ...given, source: "SelfSigned" } },

@@ -26,6 +26,7 @@ xmppfed_role = "federation"
 xmppfed_node = "gw-1"
 xmppfed_certificate = "/run/xmppfed/certificate/tls.crt"
 xmppfed_settings_directory = "/run/xmppfed/settings"
+xmppfed_dialback_directory = "/run/xmppfed/dialback"
 xmppfed_deregistration = 5
 xmppfed_drain_limit = 30
 xmppfed_link_limit = 25
@@ -65,6 +66,6 @@ VirtualHost "placeholder.invalid"
 
 -- The local domains
 Component "example.lab" "component"
-	modules_enabled = { "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_routers", "xmppfed_second_try" }
+	modules_enabled = { "xmppfed_dialback", "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_routers", "xmppfed_second_try" }
 Component "conference.example.lab" "component"
-	modules_enabled = { "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_routers", "xmppfed_second_try" }
+	modules_enabled = { "xmppfed_dialback", "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_routers", "xmppfed_second_try" }

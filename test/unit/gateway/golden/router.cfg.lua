@@ -26,6 +26,7 @@ xmppfed_role = "router"
 xmppfed_node = "gw-1"
 xmppfed_certificate = "/run/xmppfed/certificate/tls.crt"
 xmppfed_settings_directory = "/run/xmppfed/settings"
+xmppfed_dialback_directory = "/run/xmppfed/dialback"
 xmppfed_deregistration = 5
 xmppfed_drain_limit = 30
 xmppfed_link_limit = 25
@@ -64,4 +65,4 @@ VirtualHost "placeholder.invalid"
 
 -- Every remote domain, see mod_xmppfed_any_domain
 Component "remote-domain.invalid" "xmppfed_template"
-	modules_enabled = { "xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream", "xmppfed_peers", "xmppfed_incoming", "xmppfed_outgoing" }
+	modules_enabled = { "xmppfed_dialback", "xmppfed_internal_streams", "xmppfed_relay", "xmppfed_upstream", "xmppfed_peers", "xmppfed_incoming", "xmppfed_outgoing" }
