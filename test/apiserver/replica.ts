@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { z } from "zod";
+import { nodeFlags } from "../lib/operator-process.ts";
 import { defaults } from "./operator-support.ts";
 
 const program = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -19,17 +18,6 @@ export interface Replica {
 	signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void;
 	/** Exit code; null where a signal ended it. */
 	readonly ended: Promise<number | null>;
-}
-
-/** Flags of Node that the operator's image sets: they decide how much memory it takes. */
-function nodeFlags(): readonly string[] {
-	const containerfile = readFileSync(new URL("../../deploy/operator/Containerfile", import.meta.url), "utf8");
-	const entrypoint = /^ENTRYPOINT (\[.*\])$/m.exec(containerfile)?.[1];
-	if (entrypoint === undefined) throw new Error("deploy/operator/Containerfile has no ENTRYPOINT");
-	return z
-		.array(z.string())
-		.parse(JSON.parse(entrypoint))
-		.filter((part) => part.startsWith("--"));
 }
 
 /** Runs the operator in a process of its own, as its image does. It ends with the test. */

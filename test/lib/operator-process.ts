@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, readFileSync } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import { freePort } from "./free-port.ts";
 
 export interface OperatorProcessOptions {
@@ -36,9 +37,7 @@ export class OperatorProcess implements AsyncDisposable {
 				"KILL",
 				"--",
 				process.execPath,
-				// As in deploy/operator/Containerfile.
-				"--max-semi-space-size=2",
-				"--heap-growing-percent=20",
+				...nodeFlags(),
 				...(options.nodeArguments ?? []),
 				options.bundle,
 				`--kubeconfig=${options.kubeconfig}`,
@@ -147,4 +146,15 @@ export class OperatorProcess implements AsyncDisposable {
 	async #metrics(): Promise<string> {
 		return await (await fetch(`${this.#url}/metrics`)).text();
 	}
+}
+
+/** Flags of Node that the operator's image sets: they decide how much memory it takes. */
+export function nodeFlags(): readonly string[] {
+	const containerfile = readFileSync(new URL("../../deploy/operator/Containerfile", import.meta.url), "utf8");
+	const entrypoint = /^ENTRYPOINT (\[.*\])$/m.exec(containerfile)?.[1];
+	if (entrypoint === undefined) throw new Error("deploy/operator/Containerfile has no ENTRYPOINT");
+	return z
+		.array(z.string())
+		.parse(JSON.parse(entrypoint))
+		.filter((part) => part.startsWith("--"));
 }
