@@ -1,7 +1,6 @@
 /**
  * Stands in the bundle for what `KubeConfig` of @kubernetes/client-node imports for calls that nothing here makes: the
- * generated client, undici and SOCKS proxies. With the real ones the bundle would have 1.3 MB more, and the idle process
- * 30 MB: docs/decisions/0003.
+ * generated client, undici and SOCKS proxies. With the real ones the bundle would have 1.3 MB more: docs/decisions/0003.
  */
 export function createConfiguration(): never {
 	throw new Error("this part of @kubernetes/client-node is not in the bundle");
