@@ -1,5 +1,6 @@
 import { KubernetesClient } from "../kubernetes/client.ts";
-import { loadKubeConfig } from "../kubernetes/connection.ts";
+import { Connection, loadKubeConfig } from "../kubernetes/connection.ts";
+import { PodAccess } from "../kubernetes/pod-access.ts";
 import { Failure } from "./failure.ts";
 
 /** Owner of the annotations that this program sets. */
@@ -13,6 +14,7 @@ export interface ConnectionSettings {
 
 export interface ClusterAccess {
 	readonly client: KubernetesClient;
+	readonly pods: PodAccess;
 	readonly namespace: string;
 	/** Whether the namespace was asked for by `-n`, not taken from the context. */
 	readonly namespaceGiven: boolean;
@@ -25,10 +27,12 @@ export async function withCluster<Result>(
 ): Promise<Result> {
 	const config = kubeConfig(settings);
 	const ofContext = config.getContextObject(config.getCurrentContext())?.namespace;
-	const client = new KubernetesClient(config, { userAgent: cliFieldManager, fieldManager: cliFieldManager });
+	const connection = new Connection(config);
+	const client = new KubernetesClient(connection, { userAgent: cliFieldManager, fieldManager: cliFieldManager });
 	try {
 		return await work({
 			client,
+			pods: new PodAccess(connection),
 			namespace: settings.namespace ?? ofContext ?? "default",
 			namespaceGiven: settings.namespace !== undefined,
 		});

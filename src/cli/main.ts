@@ -1,3 +1,4 @@
+import { check } from "./check.ts";
 import { type CommandGroup, type Commands, findCommand, overview } from "./command.ts";
 import { complete } from "./complete.ts";
 import { dnsCheck } from "./dns-check.ts";
@@ -5,6 +6,7 @@ import { dnsShow } from "./dns-show.ts";
 import { explain } from "./failure.ts";
 import { firewall } from "./firewall.ts";
 import { pause } from "./pause.ts";
+import { peers } from "./peers.ts";
 import { plan } from "./plan.ts";
 import { policyTest } from "./policy-test.ts";
 import { restart } from "./restart.ts";
@@ -18,7 +20,7 @@ const policy: CommandGroup = {
 	summary: "whom a federation exchanges messages with",
 	commands: [policyTest],
 };
-const commands: Commands = [plan, status, restart, pause, resume, dns, firewall, policy];
+const commands: Commands = [plan, status, peers, check, restart, pause, resume, dns, firewall, policy];
 
 const help = `Shows XMPP federations and steers their restarts.
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { CheckStep } from "../../src/cli/check-view.ts";
 import type { FailureCause } from "../../src/gateway/failure-causes.ts";
 import { podLayout } from "../../src/gateway/layout.ts";
 import { defaultSecurity } from "../../src/model/peer-security.ts";
@@ -174,6 +175,90 @@ describe("the truth about peers", () => {
 		});
 	});
 
+	describe("a check from the pod", () => {
+		const results = (steps: readonly CheckStep[]) => steps.map(({ step, result }) => `${step} ${result}`);
+
+		test("of a peer with a good certificate: every step, and SASL EXTERNAL", async () => {
+			const { code, steps } = await world.node("gw-1").check(troubled.valid, local.domain);
+			expect(results(steps)).toEqual([
+				"settings ok",
+				"srv ok",
+				"address ok",
+				"tcp ok",
+				"stream ok",
+				"starttls ok",
+				"tls ok",
+				"certificate ok",
+				"features ok",
+				"external ok",
+				"dialback skipped",
+				"verdict ok",
+			]);
+			expect(code).toBe(0);
+			const detail = (name: string) => steps.find(({ step }) => step === name)?.detail;
+			expect(detail("srv")).toBe(
+				`_xmpp-server._tcp.${troubled.valid}: xmpp.${troubled.valid} port 5269 (priority 0, weight 0)`,
+			);
+			expect(detail("tls")).toMatch(/^TLSv1\.3, TLS_/);
+			expect(detail("certificate")).toMatch(
+				/^for valid\.lab; issuer CN=Test authority; valid from 20\S+Z until 20\S+Z; for servers and clients$/,
+			);
+			expect(detail("verdict")).toBe(`a stream to ${troubled.valid} comes about: SASL EXTERNAL`);
+		});
+
+		const byDialback = [
+			[troubled.expired, "CertificateExpired"],
+			[troubled.selfSigned, "CertificateUntrusted"],
+			[troubled.wrongName, "CertificateWrongName"],
+			[peers.ejabberd.domain, "CertificateUntrusted"],
+		] as const;
+
+		test.each(byDialback)("of %s: %s is told, and dialback works", async (peer, cause) => {
+			const { code, steps } = await world.node("gw-1").check(peer, local.domain);
+			expect(steps.slice(-5)).toMatchObject([
+				{ step: "certificate", result: "note", cause },
+				{ step: "features", result: "ok" },
+				{ step: "external", result: "skipped" },
+				{ step: "dialback", result: "ok", detail: "the peer had this federation's key verified" },
+				{ step: "verdict", result: "ok", detail: `a stream to ${peer} comes about: dialback in TLS` },
+			]);
+			expect(code).toBe(0);
+		});
+
+		const failing: readonly (readonly [peer: string, step: string, cause: FailureCause])[] = [
+			["unknown.lab", "address", "NameNotFound"],
+			["none.lab", "srv", "ServiceNotOffered"],
+			["lost.lab", "address", "TargetNotFound"],
+			["closed.lab", "tcp", "ConnectionRefused"],
+			["unreachable.lab", "tcp", "Unreachable"],
+			["misled.lab", "stream", "PeerDomainUnknown"],
+			["misled-to-ejabberd.lab", "stream", "PeerDomainUnknown"],
+			[troubled.withoutTls, "starttls", "TLSNotOffered"],
+			[troubled.withoutDialback, "dialback", "DialbackUnsupported"],
+		];
+
+		test.each(failing)("of %s fails at %s: %s", async (peer, step, cause) => {
+			const { code, steps } = await world.node("gw-1").check(peer, local.domain);
+			expect(steps.slice(-2)).toMatchObject([
+				{ step, result: "failed", cause },
+				{ step: "verdict", result: "failed", cause },
+			]);
+			expect(code).toBe(1);
+		});
+
+		test("of a peer whose handshake breaks, which the test plays", async () => {
+			using _ = await RawListener.listen(own, 5269, (stream) => void breakHandshake(stream));
+			const { code, steps } = await world.node("gw-1").check("broken.lab", local.domain);
+			expect(steps.at(-2)).toMatchObject({ step: "tls", result: "failed", cause: "TLSHandshakeFailed" });
+			expect(code).toBe(1);
+		});
+
+		test("in the name of a domain that is not ours, or of one of ours, is refused", async () => {
+			expect(await world.node("gw-1").check(troubled.valid, "elsewhere.lab")).toEqual({ code: 64, steps: [] });
+			expect(await world.node("gw-1").check(local.rooms, local.domain)).toEqual({ code: 64, steps: [] });
+		});
+	});
+
 	describe("streams that work", () => {
 		const states = [
 			[troubled.valid, "SASL EXTERNAL", "Valid", undefined],
@@ -250,6 +335,9 @@ describe("the truth about peers", () => {
 				});
 			}
 			expect(await streamsOf(troubled.valid)).toHaveLength(2);
+			const { code, steps } = await node.check(troubled.expired, local.domain);
+			expect(steps.at(-2)).toMatchObject({ step: "certificate", result: "failed", cause: "CertificateExpired" });
+			expect(code).toBe(1);
 		});
 
 		test("a stream that the peer's server ends is ConnectionLost or ClosedByPeer", async () => {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type CheckStep, readStep } from "../../../src/cli/check-view.ts";
 import type { FailureCause } from "../../../src/gateway/failure-causes.ts";
 import { federationConfiguration } from "../../../src/gateway/federation.ts";
 import {
@@ -230,6 +231,17 @@ export class GatewayNode {
 		const response = await this.get(role, `/status${query}`);
 		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the modules answer is what is tested
 		return (await response.json()) as Status;
+	}
+
+	/** What `kubectl xmppfed check` runs in the pod, by exec. */
+	async check(peer: string, domain: string): Promise<{ readonly code: number; readonly steps: readonly CheckStep[] }> {
+		const command = ["sh", "-c", '/usr/bin/xmppfed-gateway check "$@"; echo $?', "check", peer, domain];
+		const output = await this.machine.exec(command, {
+			user: USER,
+			env: { CREDENTIALS_DIRECTORY: credentialsDirectory },
+		});
+		const lines = output.trim().split("\n");
+		return { code: Number(lines.at(-1)), steps: lines.slice(0, -1).flatMap((line) => readStep(line) ?? []) };
 	}
 
 	async waitUntilReady(): Promise<void> {

@@ -1,0 +1,453 @@
+-- xmppfed-gateway check PEER LOCAL: tries a stream to a peer, step by step, as the federation connection manager of this
+-- pod would open it, and says of each step what came of it. For `kubectl xmppfed check`, by exec.
+--
+-- A process of its own: it listens to nothing, shares nothing with the process that runs and so disturbs none of its
+-- streams. It goes by the same configuration, settings, trusted authorities and DNS options, makes TLS by the same
+-- functions and judges by the same modules (mod_xmppfed_peer_settings, mod_xmppfed_peer_security). It says who it is by
+-- EXTERNAL or dialback as the settings have it, and then closes the stream: no stanza is sent.
+--
+-- Output: one line of JSON for each step as it ends, { step, result, ms, detail, cause }; result: "ok", "failed", "note"
+-- (not as it should be, and not in the way) or "skipped"; cause: a code of xmppfed_cause.lib.lua. The last step is
+-- "verdict". Exit code 0 where the stream came about, 1 where it did not, 64 for wrong arguments.
+
+local directory = arg[0]:match("^(.*)/") or ".";
+local peer_argument, local_argument = arg[1], arg[2];
+
+CFG_SOURCEDIR = "/usr/lib/prosody"; -- luacheck: ignore 111
+package.path = CFG_SOURCEDIR.."/?.lua;"..package.path;
+package.cpath = CFG_SOURCEDIR.."/?.so;"..package.cpath;
+require "loader"; -- makes prosody.X of X
+
+-- PROSODY, WITHOUT ITS SERVER ----------------------------------------------------------------------------------------
+
+local startup = require "prosody.util.startup";
+startup.init_global_state();
+prosody.process_type = "prosodyctl";
+prosody.opts = { config = "/etc/xmppfed/federation.cfg.lua" };
+startup.read_config();
+startup.load_libraries();
+
+local config = require "prosody.core.configmanager";
+local create_context = require "prosody.core.certmanager".create_context;
+local encodings = require "prosody.util.encodings";
+local hashes = require "prosody.util.hashes";
+local json = require "prosody.util.json";
+local socket = require "socket";
+local st = require "prosody.util.stanza";
+local monotonic = require "prosody.util.time".monotonic;
+local unbound = require "prosody.net.unbound".dns;
+local verify_identity = require "prosody.util.x509".verify_identity;
+local xmppstream = require "prosody.util.xmppstream";
+
+-- What the gateway's modules need of a module, for those that decide and keep no state: events and timers come to nothing
+local loaded = {};
+local function load_file(name, environment)
+	local path = ("%s/%s"):format(directory, name);
+	return assert(loadfile(path, "t", environment))();
+end
+local load_module;
+local function nothing() end
+local function load_library(environment, name)
+	return load_file(name..".lib.lua", environment);
+end
+function load_module(name)
+	if loaded[name] then return loaded[name]; end
+	local environment = setmetatable({}, { __index = _G });
+	loaded[name] = environment;
+	environment.module = {
+		set_global = nothing, hook = nothing, hook_global = nothing, add_timer = nothing, fire_event = nothing, log = nothing;
+		get_option_string = function (_, option, default) return config.get("*", option) or default; end;
+		depends = function (_, other) return load_module(other); end;
+		require = function (_, library) return load_library(environment, library); end;
+	};
+	load_file("mod_"..name..".lua", environment);
+	return environment;
+end
+
+local settings = load_module("xmppfed_peer_settings");
+local security = load_module("xmppfed_peer_security");
+local certificates = load_library(_G, "xmppfed_certificate");
+local records = load_library(_G, "xmppfed_service_records");
+
+-- WHAT IS SAID -------------------------------------------------------------------------------------------------------
+
+local function fail_usage(message)
+	io.stderr:write(message, "\n");
+	os.exit(64);
+end
+
+local peer = peer_argument and encodings.stringprep.nameprep(peer_argument);
+local local_domain = local_argument and encodings.stringprep.nameprep(local_argument);
+if not peer or not local_domain then fail_usage("usage: xmppfed-gateway check PEER LOCAL"); end
+local served = config.getconfig();
+if not rawget(served, local_domain) or local_domain == "*" or local_domain == "placeholder.invalid" then
+	fail_usage(("%s is not a domain of this federation"):format(local_domain));
+end
+if rawget(served, peer) then fail_usage(("%s is a domain of this federation itself, not a peer"):format(peer)); end
+
+local step_started = monotonic();
+
+local function say(step, result, detail, cause)
+	local now = monotonic();
+	io.stdout:write(json.encode({
+		step = step, result = result, detail = detail, cause = cause;
+		ms = math.floor((now - step_started) * 1000 + 0.5);
+	}), "\n");
+	io.stdout:flush();
+	step_started = now;
+end
+
+-- Ends the check: nothing that comes after this step can be tried
+local function give_up(step, detail, cause)
+	say(step, "failed", detail, cause);
+	say("verdict", "failed", ("no stream to %s comes about"):format(peer), cause);
+	os.exit(1);
+end
+
+-- DNS ----------------------------------------------------------------------------------------------------------------
+
+local demands = settings.of(peer);
+
+local function describe_demands()
+	if demands.mode == "NoTLS" then return "NoTLS, dialback Enabled"; end
+	return ("%s, certificates %s, SASL EXTERNAL %s, dialback %s"):format(demands.mode, demands.peerCertificates, demands.saslExternal.outgoing, demands.dialback.mode);
+end
+
+local ascii_peer = encodings.idna.to_ascii(peer);
+
+-- The SRV records of a service, those to be tried first in front
+local function look_up_service(service)
+	local answer, err = unbound.lookup(records.record_name(ascii_peer, service), "SRV");
+	local list = {};
+	for _, record in ipairs(answer or {}) do table.insert(list, record.srv); end
+	table.sort(list, function (a, b) return a.priority < b.priority or a.priority == b.priority and a.weight > b.weight; end);
+	return list, answer, err;
+end
+
+local function describe_records(list, service)
+	local words = {};
+	for _, record in ipairs(list) do
+		table.insert(words, ("%s port %d (priority %d, weight %d)"):format(record.target, record.port, record.priority, record.weight));
+	end
+	return ("%s: %s"):format(records.record_name(ascii_peer, service), table.concat(words, ", "));
+end
+
+-- What to connect to: { host, port, direct = TLS from the first byte }
+local function find_targets()
+	if not ascii_peer then give_up("srv", ("%s is no name that DNS can have"):format(peer), "NameNotFound"); end
+	local targets, words = {}, {};
+	local direct = demands.mode ~= "NoTLS" and look_up_service("xmpps-server") or {};
+	if direct[1] then table.insert(words, describe_records(direct, "xmpps-server")); end
+	for _, record in ipairs(direct) do table.insert(targets, { host = record.target, port = record.port, direct = true }); end
+	local list, answer, err = look_up_service("xmpp-server");
+	local problem = records.problem(answer, err);
+	if problem then give_up("srv", ("%s: %s"):format(records.record_name(ascii_peer), problem), "DNSFailed"); end
+	if #list == 1 and list[1].target == "." then give_up("srv", records.record_name(ascii_peer), "ServiceNotOffered"); end
+	if list[1] then table.insert(words, describe_records(list)); end
+	for _, record in ipairs(list) do table.insert(targets, { host = record.target, port = record.port }); end
+	if not list[1] then
+		table.insert(targets, { host = ascii_peer, port = 5269 });
+		table.insert(words, ("%s does not exist: %s port 5269 is tried"):format(records.record_name(ascii_peer), ascii_peer));
+	end
+	say("srv", list[1] and "ok" or "note", table.concat(words, "; "));
+	return targets, list[1] ~= nil;
+end
+
+local function find_addresses(targets, has_records)
+	local found, words = {}, {};
+	for _, target in ipairs(targets) do
+		local addresses = {};
+		for _, kind in ipairs { "AAAA", "A" } do
+			for _, record in ipairs(unbound.lookup(target.host, kind) or {}) do table.insert(addresses, record[kind:lower()]); end
+		end
+		for _, address in ipairs(addresses) do
+			table.insert(found, { address = address, port = target.port, direct = target.direct });
+		end
+		table.insert(words, ("%s: %s"):format(target.host, addresses[1] and table.concat(addresses, ", ") or "no address"));
+	end
+	local detail = table.concat(words, "; ");
+	if not found[1] then give_up("address", detail, has_records and "TargetNotFound" or "NameNotFound"); end
+	say("address", "ok", detail);
+	return found;
+end
+
+-- CONNECTION ---------------------------------------------------------------------------------------------------------
+
+local connect_limit, answer_limit, dialback_limit = 10, 15, 60; -- seconds
+
+local function cause_of_connecting(err)
+	err = err:lower();
+	return err:find("refused") and "ConnectionRefused" or (err:find("timeout") or err:find("timed out")) and "ConnectionTimeout" or "Unreachable";
+end
+
+local function connect(places)
+	local words, last = {}, nil;
+	for _, place in ipairs(places) do
+		local conn = place.address:find(":", 1, true) and socket.tcp6() or socket.tcp4();
+		conn:settimeout(connect_limit);
+		local ok, err = conn:connect(place.address, place.port);
+		if ok then
+			table.insert(words, ("%s port %d%s"):format(place.address, place.port, place.direct and ", TLS from the first byte" or ""));
+			say("tcp", "ok", table.concat(words, "; "));
+			conn:settimeout(0);
+			return conn, place;
+		end
+		conn:close();
+		last = cause_of_connecting(err);
+		table.insert(words, ("%s port %d: %s"):format(place.address, place.port, err));
+	end
+	give_up("tcp", table.concat(words, "; "), last);
+end
+
+-- An XMPP stream over a connection, read element by element
+local function open_stream(conn)
+	local stream = { conn = conn, elements = {}, ended = nil };
+	local session = { notopen = true, log = nothing };
+	local parser = xmppstream.new(session, {
+		default_ns = "jabber:server";
+		streamopened = function (_, attr)
+			session.notopen, stream.id = nil, attr.id;
+			stream.version = tonumber(attr.version) or 0;
+		end;
+		streamclosed = function () stream.ended = stream.ended or "the peer closed the stream"; end;
+		handlestanza = function (_, element) table.insert(stream.elements, element); end;
+		error = function (_, kind, element)
+			if kind ~= "stream-error" then
+				stream.ended, stream.bad = ("what comes is no XMPP (%s)"):format(kind), true;
+				return;
+			end
+			stream.condition = element.tags[1] and element.tags[1].name or "undefined-condition";
+			local text = element:get_child_text("text", "urn:ietf:params:xml:ns:xmpp-streams");
+			stream.ended = stream.condition..(text and (" (%s)"):format(text) or "");
+		end;
+	}, 512 * 1024);
+
+	function stream.send(data) conn:settimeout(answer_limit); conn:send(tostring(data)); conn:settimeout(0); end
+
+	-- The next element, or nil and why there is none
+	function stream.next(limit)
+		local deadline = monotonic() + limit;
+		while not stream.elements[1] do
+			if stream.ended then return nil, stream.ended; end
+			local data, err, partial = conn:receive(65536);
+			data = data or partial;
+			if data and #data > 0 then
+				local ok, wrong = parser:feed(data);
+				if not ok and not stream.ended then stream.ended, stream.bad = ("what comes is no XMPP (%s)"):format(tostring(wrong)), true; end
+			elseif err == "timeout" or err == "wantread" or err == "wantwrite" then
+				local left = deadline - monotonic();
+				if left <= 0 then return nil, ("no answer within %d s"):format(limit); end
+				socket.select({ conn }, nil, left);
+			else
+				stream.ended = tostring(err);
+			end
+		end
+		return table.remove(stream.elements, 1);
+	end
+
+	stream.send(("<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' version='1.0' from='%s' to='%s'>")
+		:format(st.xml_escape(local_domain), st.xml_escape(peer)));
+	return stream;
+end
+
+local function list_features(features)
+	local names = {};
+	for feature in features:childtags() do
+		local name = feature.name;
+		if name == "mechanisms" then
+			local mechanisms = {};
+			for mechanism in feature:childtags("mechanism") do table.insert(mechanisms, mechanism:get_text()); end
+			name = ("mechanisms (%s)"):format(table.concat(mechanisms, ", "));
+		elseif name == "starttls" and feature:get_child("required") then
+			name = "starttls (required)";
+		end
+		table.insert(names, name);
+	end
+	return names[1] and table.concat(names, ", ") or "none";
+end
+
+-- Features of the stream, which may be those inside TLS
+local function read_features(conn, step)
+	local stream = open_stream(conn);
+	local features, why = stream.next(answer_limit);
+	if not features then
+		local cause = stream.condition == "host-unknown" and "PeerDomainUnknown" or stream.condition and "ClosedByPeer"
+			or stream.bad and "NotXMPP" or "StreamNotAnswered";
+		if (why or ""):lower():find("certificate") then cause = "OwnCertificateRefused"; end
+		give_up(step, why, cause);
+	end
+	say(step, "ok", ("features: %s"):format(list_features(features)));
+	return stream, features;
+end
+
+-- TLS ----------------------------------------------------------------------------------------------------------------
+
+local function tls_context()
+	local rawget_option = config.rawget;
+	local context, err = create_context(local_domain, "client", rawget_option(local_domain, "s2s_ssl"), rawget_option(local_domain, "ssl"),
+		rawget_option("*", "s2s_ssl"), { alpn = "xmpp-server" }, { verifyext = { "lsec_continue", "lsec_ignore_purpose" } });
+	if not context then give_up("tls", ("this federation's certificate cannot be used: %s"):format(err), "TLSHandshakeFailed"); end
+	return context;
+end
+
+-- nil and why where the handshake fails
+local function start_tls(conn)
+	local secured, err = tls_context():wrap(conn);
+	if not secured then return nil, err; end
+	secured:sni(ascii_peer);
+	secured:settimeout(answer_limit);
+	local ok;
+	ok, err = secured:dohandshake();
+	if not ok then return nil, tostring(err); end
+	secured:settimeout(0);
+	local info = secured:info();
+	say("tls", "ok", ("%s, %s"):format(info.protocol, info.cipher));
+	return secured;
+end
+
+-- What mod_xmppfed_peer_security judges by, as it is on a session of mod_s2s
+local function session_of(conn, is_secure)
+	local session = { direction = "outgoing", secure = is_secure, to_host = peer, from_host = local_domain };
+	if not is_secure then return session; end
+	session.conn = { ssl_peercertificate = function () return conn:getpeercertificate(); end };
+	local certificate = conn:getpeercertificate();
+	if not certificate then return session; end
+	local verified, errors = conn:getpeerverification();
+	session.cert_chain_status, session.cert_chain_errors = verified and "valid" or "invalid", errors;
+	session.cert_identity_status = verified and verify_identity(peer, "xmpp-server", certificate) and "valid" or "invalid";
+	return session;
+end
+
+local function check_certificate(conn, session)
+	local certificate = conn:getpeercertificate();
+	local is_needed = demands.peerCertificates == "Strict" or security.needs_external(demands, "outgoing");
+	if not certificate then
+		if is_needed then give_up("certificate", "none was shown", "CertificateMissing"); end
+		return say("certificate", "note", "none was shown", "CertificateMissing");
+	end
+	local told = certificates.describe(certificate);
+	local purpose_client = "1.3.6.1.5.5.7.3.2"; -- id-kp-clientAuth
+	local detail = ("for %s%s; issuer %s; valid from %s until %s; %s"):format(
+		told.names[1] and table.concat(told.names, ", ") or "no name", told.moreNames and (" and %d more"):format(told.moreNames) or "",
+		told.issuer, told.notBefore, told.notAfter,
+		certificates.allows(certificate, purpose_client) and "for servers and clients" or "for servers only (no clientAuth)");
+	local cause, errors = certificates.verdict(session.cert_chain_status == "valid", session.cert_chain_errors, session.cert_identity_status == "valid");
+	if cause == "Valid" then return say("certificate", "ok", detail); end
+	if errors then detail = ("%s; %s"):format(errors, detail); end
+	if is_needed then give_up("certificate", detail, cause); end
+	say("certificate", "note", detail, cause);
+end
+
+-- AUTHENTICATION -----------------------------------------------------------------------------------------------------
+
+local xmlns_sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
+
+local function offers_external(features)
+	local mechanisms = features:get_child("mechanisms", xmlns_sasl);
+	for mechanism in (mechanisms or features):childtags("mechanism") do
+		if mechanism:get_text() == "EXTERNAL" then return true; end
+	end
+	return false;
+end
+
+-- Whether the peer took us by EXTERNAL
+local function try_external(stream, features, session)
+	local is_needed = security.needs_external(demands, "outgoing");
+	local objection = security.objection(session, peer, "EXTERNAL");
+	if not session.secure or objection or not offers_external(features) then
+		local why = not session.secure and "it needs TLS" or objection or "the peer does not offer it";
+		if is_needed then give_up("external", why, "ExternalNeeded"); end
+		say("external", "skipped", why);
+		return false;
+	end
+	stream.send(st.stanza("auth", { xmlns = xmlns_sasl, mechanism = "EXTERNAL" }):text(encodings.base64.encode(local_domain)));
+	local answer, why = stream.next(answer_limit);
+	if answer and answer.name == "success" then
+		say("external", "ok", "the peer offers it and takes this federation's certificate");
+		return true;
+	end
+	local condition = answer and answer.tags[1] and answer.tags[1].name or why or "without a reason";
+	local text = answer and answer:get_child_text("text");
+	local detail = ("the peer offers it and refused it: %s%s"):format(condition, text and (" (%s)"):format(text) or "");
+	if is_needed or not answer then give_up("external", detail, "ExternalRefused"); end
+	say("external", "note", detail, "ExternalRefused");
+	return false;
+end
+
+-- As mod_dialback makes it (XEP-0185)
+local function dialback_key(id)
+	local secret = hashes.sha256(config.get("*", "dialback_secret"), true);
+	return hashes.hmac_sha256(secret, peer.." "..local_domain.." "..id, true);
+end
+
+local function try_dialback(stream, session)
+	local objection = security.objection(session, peer, "dialback");
+	if objection then give_up("dialback", objection, session.secure and "AuthenticationNotOffered" or "TLSNotOffered"); end
+	stream.send(st.stanza("db:result", { from = local_domain, to = peer }):text(dialback_key(stream.id or "")));
+	local answer, why = stream.next(dialback_limit);
+	while answer and not (answer.name == "result" or answer.name == "db:result") do answer, why = stream.next(dialback_limit); end
+	if not answer then
+		local cause = stream.condition == "unsupported-stanza-type" and "DialbackUnsupported" or stream.condition and "DialbackRefused" or "DialbackNotAnswered";
+		give_up("dialback", why, cause);
+	end
+	if answer.attr.type == "valid" then return say("dialback", "ok", "the peer had this federation's key verified"); end
+	if answer.attr.type == "invalid" then give_up("dialback", "the peer was told that the key is not this federation's", "DialbackRefused"); end
+	local _, condition, text = answer:get_error();
+	give_up("dialback", text or condition or "an error without a reason", "DialbackFailed");
+end
+
+-- ALL OF IT ----------------------------------------------------------------------------------------------------------
+
+local has_starttls = "urn:ietf:params:xml:ns:xmpp-tls";
+
+-- The stream and its features, inside TLS where it comes about. without_tls: a handshake failed, and the settings allow to
+-- go on without
+local function negotiate(places, without_tls)
+	local conn, place = connect(places);
+	local function handshake_failed(why)
+		if demands.mode ~= "TLSOptional" or security.needs_external(demands, "outgoing") then give_up("tls", why, "TLSHandshakeFailed"); end
+		say("tls", "note", ("%s: it is tried without TLS"):format(why), "TLSHandshakeFailed");
+		return negotiate(places, true);
+	end
+	if place.direct then
+		local secured, why = start_tls(conn);
+		if not secured then return handshake_failed(why); end
+		return secured, true, read_features(secured, "stream");
+	end
+	local stream, features = read_features(conn, "stream");
+	local is_offered = features:get_child("starttls", has_starttls) ~= nil;
+	if demands.mode == "NoTLS" or without_tls then
+		say("starttls", "skipped", without_tls and "the handshake failed before" or "the settings for this peer say NoTLS");
+		return conn, false, stream, features;
+	end
+	if not is_offered then
+		if demands.mode == "TLSRequired" or security.needs_external(demands, "outgoing") then
+			give_up("starttls", "the peer does not offer it", "TLSNotOffered");
+		end
+		say("starttls", "note", "the peer does not offer it: the stream is not encrypted", "TLSNotOffered");
+		return conn, false, stream, features;
+	end
+	stream.send(st.stanza("starttls", { xmlns = has_starttls }));
+	local answer, why = stream.next(answer_limit);
+	if not answer or answer.name ~= "proceed" then give_up("starttls", why or "the peer offers it and refuses it", "TLSHandshakeFailed"); end
+	say("starttls", "ok", "offered and begun");
+	local secured;
+	secured, why = start_tls(conn);
+	if not secured then return handshake_failed(why); end
+	return secured, true;
+end
+
+if settings.unreadable then give_up("settings", settings.unreadable, "PolicyRefused"); end
+say("settings", "ok", describe_demands());
+local conn, is_secure, stream, features = negotiate(find_addresses(find_targets()));
+local session = session_of(conn, is_secure);
+if is_secure then
+	check_certificate(conn, session);
+	if not stream then stream, features = read_features(conn, "features"); end
+end
+local by_external = try_external(stream, features, session);
+if by_external then say("dialback", "skipped", "it is not needed"); else try_dialback(stream, session); end
+stream.send("</stream:stream>");
+conn:close();
+say("verdict", "ok", ("a stream to %s comes about: %s"):format(peer, by_external and "SASL EXTERNAL" or is_secure and "dialback in TLS" or "dialback, not encrypted"));
+os.exit(0);

@@ -1,0 +1,117 @@
+import { xmppDomain } from "../gateway/domain.ts";
+import { containerNames } from "../gateway/layout.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import { connectionHelp, connectionOptions, isJson, parseArguments, positionals } from "./arguments.ts";
+import { stepText } from "./check-text.ts";
+import { type CheckStep, readStep } from "./check-view.ts";
+import type { Command } from "./command.ts";
+import { withCluster } from "./connect.ts";
+import { Failure } from "./failure.ts";
+import { viewOf } from "./federation-view.ts";
+import { type FederationObject, federationNamed, federations } from "./federations.ts";
+import { type GatewayPod, gatewayPods } from "./gateway-pods.ts";
+import { remediesText } from "./remedies.ts";
+
+const options = {
+	...connectionOptions,
+	output: { type: "string", short: "o" },
+	node: { type: "string" },
+	local: { type: "string" },
+} as const;
+
+/** ms for all steps: a peer that answers none may take its time-out in each. */
+const timeout = 180_000;
+
+/** Exit code of the program in the pod for arguments that it cannot take. */
+const wrongArguments = 64;
+
+export const check: Command = {
+	name: "check",
+	summary: "try a stream to a peer, step by step",
+	help: `Tries a stream to a peer from a node of a federation, as it would be for a message: SRV records, address, TCP,
+STARTTLS, certificate, SASL EXTERNAL, dialback, by the settings for that peer. It is a stream of its own, over which
+nothing is sent and which is closed again: those that are open are not touched.
+
+Usage: kubectl xmppfed check PEER [NAME] [-n NAMESPACE] [--node NODE] [--local DOMAIN] [-o json]
+
+  PEER                   the peer's domain, as it stands in XMPP addresses
+  NAME                   the federation; may be left out where the namespace has one
+      --node NODE        the node to try from; by default the first that runs
+      --local DOMAIN     in the name of this domain of the federation; by default spec.domain
+  -o, --output json      the steps as JSON
+${connectionHelp}
+
+It runs a program in the node's pod: that needs the rights to get the federation, to list pods and to create pods/exec.
+The exit code is 0 where the stream came about, 1 where it did not.`,
+	options,
+	takes: [],
+	run: async (args, terminal) => {
+		const { values, positionals: given } = parseArguments("check", args, options);
+		const [peer = "", name] = positionals("check", given, ["PEER", "NAME"], 1);
+		const json = isJson("check", values.output);
+		return await withCluster(values, async ({ client, pods, namespace }) => {
+			const federation = await chosenFederation(client, namespace, name);
+			const pod = chosenPod(await gatewayPods(client, namespace, federation.metadata.name), federation, values.node);
+			const local = values.local ?? viewOf(federation).spec.domain;
+			const words = [
+				"/usr/bin/xmppfed-gateway",
+				"check",
+				...[peer, local].map((domain) => xmppDomain(domain.toLowerCase())),
+			];
+			if (!json) await terminal.print(`${peer}, from node ${pod.node} of ${pod.federation} as ${local}`);
+			const steps: CheckStep[] = [];
+			const shown: Promise<void>[] = [];
+			const { code, errors } = await pods.exec(
+				{ namespace, pod: pod.name, container: containerNames.federation },
+				words,
+				{
+					timeout,
+					onLine: (line) => {
+						const step = readStep(line);
+						if (!step) return;
+						steps.push(step);
+						if (!json) shown.push(terminal.print(stepText(step, terminal.paint)));
+					},
+				},
+			);
+			await Promise.all(shown);
+			if (steps.at(-1)?.step !== "verdict") throw new Failure(withoutVerdict(pod, code, errors));
+			if (json)
+				await terminal.print(JSON.stringify({ peer, local, node: pod.node, ok: code === 0, steps }, undefined, 2));
+			else {
+				const remedies = remediesText(steps.map(({ cause }) => cause));
+				if (remedies !== "") await terminal.print(`\n${remedies}`);
+			}
+			return code === 0 ? 0 : 1;
+		});
+	},
+};
+
+async function chosenFederation(client: KubernetesClient, namespace: string, name: string | undefined) {
+	if (name !== undefined) return await federationNamed(client, namespace, name);
+	const { items } = await client.list(federations, { namespace });
+	const [only] = items;
+	if (only && items.length === 1) return only;
+	const names = items.map(({ metadata }) => metadata.name).join(", ");
+	throw new Failure(
+		only
+			? `namespace ${namespace} has several federations: name one of ${names}`
+			: `there is no XmppFederation in namespace ${namespace}\n-n names another namespace; kubectl get xmppfederations -A shows all.`,
+	);
+}
+
+function chosenPod(found: readonly GatewayPod[], { metadata }: FederationObject, node: string | undefined): GatewayPod {
+	const candidates = node === undefined ? found : found.filter((pod) => pod.node === node);
+	const running = candidates.find(({ absence }) => absence === undefined);
+	if (running) return running;
+	const [first] = candidates;
+	if (first) throw new Failure(`the pod ${first.name} of node ${first.node} cannot be used: ${first.absence}`);
+	const nodes = [...new Set(found.map((pod) => pod.node))].join(", ");
+	if (node === undefined || nodes === "") throw new Failure(`no node of ${metadata.name} is Enabled and has a pod`);
+	throw new Failure(`${metadata.name} has no node ${JSON.stringify(node)} that is Enabled\nThere are: ${nodes}`);
+}
+
+function withoutVerdict({ node, name }: GatewayPod, code: number, errors: string): string {
+	if (code === wrongArguments) return errors.trim();
+	return `the check on node ${node} (pod ${name}) ended without a verdict (exit code ${code}): ${errors.trim() || "it says nothing"}\nIs the gateway image older than this program? A pod gets another image when it restarts.`;
+}
