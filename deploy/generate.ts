@@ -7,11 +7,12 @@ import { federationPolicyKind } from "../src/api/federation-policy.ts";
 import { peersDocument } from "../src/api/peers-document.ts";
 import { referenceSection } from "../src/api/reference.ts";
 import { xmppFederationKind } from "../src/api/xmpp-federation.ts";
+import { troubleshootingDocument } from "../src/gateway/troubleshooting-document.ts";
 import { restartsDocument } from "../src/rollout/restarts-document.ts";
 
 /**
- * Files that are made from the zod schemas of `src/api`, the table of platforms and the restart table: `npm run generate`
- * writes them, a unit test compares them.
+ * Files that are made from the zod schemas of `src/api` and the tables of platforms, restarts and causes: `npm run
+ * generate` writes them, a unit test compares them.
  */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,6 +26,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 		["docs/reference.md", referenceFile()],
 		["docs/restarts.md", restartsDocument()],
 		["docs/peers.md", peersDocument()],
+		["docs/troubleshooting.md", troubleshootingDocument()],
 	]);
 }
 

@@ -31,6 +31,21 @@ function section(title: string, text: string, paint: Paint): string {
 	return text === "" ? "" : `${paint("bold", title)}\n${text}`;
 }
 
+const columns = [
+	"PEER",
+	"LOCAL",
+	"DIRECTION",
+	"NODE",
+	"TLS",
+	"AUTHENTICATION",
+	"CERTIFICATE",
+	"ISSUER",
+	"EXPIRES",
+	"SINCE",
+	"STANZAS",
+] as const;
+const wideColumns = ["ADDRESS", "CIPHER", "NAMES", "QUEUED"] as const;
+
 function streamsText(answers: readonly PodAnswer[], options: PeersTextOptions): string {
 	const rows = answers
 		.flatMap((answer) =>
@@ -49,6 +64,7 @@ function streamsText(answers: readonly PodAnswer[], options: PeersTextOptions): 
 			cells: [
 				...(options.withFederation ? [pod.federation] : []),
 				stream.peer ?? "-",
+				stream.local ?? "-",
 				stream.direction ?? "-",
 				pod.node,
 				...streamCells(stream, options),
@@ -59,13 +75,8 @@ function streamsText(answers: readonly PodAnswer[], options: PeersTextOptions): 
 		const whom = options.peer === undefined ? "any peer" : options.peer;
 		return answers.some((answer) => "status" in answer) ? `No stream with ${whom} is open.` : "";
 	}
-	const head = [
-		...(options.withFederation ? ["FEDERATION"] : []),
-		...["PEER", "DIRECTION", "NODE", "TLS", "AUTHENTICATION", "CERTIFICATE", "ISSUER", "EXPIRES", "SINCE", "STANZAS"],
-		...(options.wide ? ["LOCAL", "ADDRESS", "CIPHER", "NAMES", "QUEUED"] : []),
-	];
 	return table(
-		head,
+		[...(options.withFederation ? ["FEDERATION"] : []), ...columns, ...(options.wide ? wideColumns : [])],
 		rows.map(({ cells }) => cells),
 	);
 }
@@ -86,7 +97,6 @@ function streamCells(stream: StreamView, { wide, now, paint }: PeersTextOptions)
 		String(stream.stanzas ?? "-"),
 		...(wide
 			? [
-					stream.local ?? "-",
 					stream.address ?? "-",
 					tls?.cipher ?? "-",
 					names.length === 0 ? "-" : `${names.join(",")}${more}`,

@@ -1,5 +1,4 @@
 import { type Dispatcher, type MessageEvent, request, WebSocket } from "undici";
-import type { KubernetesClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { ApiError, ApiUnreachableError, type Call } from "./errors.ts";
 import { resourcePath } from "./object.ts";
@@ -40,7 +39,7 @@ const longestErrors = 4_096;
 export class PodAccess {
 	readonly #connection: Connection;
 
-	/** @param connection shared with a {@link KubernetesClient}, which closes it */
+	/** @param connection shared with a KubernetesClient, which closes it */
 	constructor(connection: Connection) {
 		this.#connection = connection;
 	}
@@ -68,7 +67,7 @@ export class PodAccess {
 		let result: string | undefined;
 		await this.#talk(
 			call,
-			`${resourcePath(pods, namespace, pod, "exec")}?${query}`,
+			`${resourcePath(pods, namespace, pod, "exec")}?${query.toString()}`,
 			["v5.channel.k8s.io", "v4.channel.k8s.io"],
 			options.timeout,
 			{

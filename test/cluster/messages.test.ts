@@ -1,7 +1,10 @@
-import { expect, test } from "vitest";
+import { delimiter, dirname } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { buildKubectlPlugin, kubectlPlugin } from "../../deploy/build.ts";
 import { type Crossing, converse, logIn, logOut } from "../../deploy/demo/conversation.ts";
 import { gatewayStatuses } from "../../deploy/demo/gateway-status.ts";
 import { federationReady } from "../../deploy/demo/stage.ts";
+import { type CommandResult, run } from "../../deploy/lib/commands.ts";
 import { useScene } from "../lib/cluster/environment.ts";
 
 const stage = useScene("messages");
@@ -54,6 +57,54 @@ test("every stream with the peer is encrypted and authenticated", async () => {
 		// Nobody trusts the certificates of the scene.
 		expect(stream.authentication).toBe("dialback in TLS");
 	}
+});
+
+describe("kubectl xmppfed", () => {
+	beforeAll(async () => void (await buildKubectlPlugin()));
+
+	async function xmppfed(...args: readonly string[]): Promise<CommandResult> {
+		const { scene, kubectl } = stage;
+		const where = ["-n", scene.internal.namespace, "--kubeconfig", kubectl.cluster.kubeconfigPath];
+		const env = { PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter) };
+		return await run([kubectlPlugin, ...args, ...where], { env, accept: [0, 1] });
+	}
+
+	test("peers shows the streams of all nodes, through the API server alone", async () => {
+		const { scene } = stage;
+		const { stdout, stderr, code } = await xmppfed("peers", scene.federation);
+		expect(code, `${stdout}${stderr}`).toBe(0);
+		const rows = stdout.split("\n").filter((line) => line.startsWith(`${scene.remote.domain} `));
+		expect(new Set(rows.map((row) => row.split(/ +/)[2]))).toEqual(new Set(["incoming", "outgoing"]));
+		for (const row of rows) expect(row).toMatch(/ gw-[12] +TLSv1\.3 +dialback in TLS +Untrusted +CN=.* 20\d\d-/);
+		expect(stdout).not.toContain("NOT READ");
+	});
+
+	test("check of a good peer comes to a stream", async () => {
+		const { scene } = stage;
+		const { stdout, stderr, code } = await xmppfed("check", scene.remote.domain, scene.federation, "--node", "gw-2");
+		expect(code, `${stdout}${stderr}`).toBe(0);
+		expect(stdout).toMatch(/^Verdict +ok .*: dialback in TLS$/m);
+	});
+
+	test("check of a peer that is not there fails with the cause and what to do; --peer shows the failure of a message", async () => {
+		const { scene, addresses } = stage;
+		const { stdout, stderr, code } = await xmppfed("check", "nobody.lab");
+		expect(code, `${stdout}${stderr}`).toBe(1);
+		expect(stdout).toMatch(/^Address +failed /m);
+		expect(stdout).toMatch(/^NameNotFound: .*\n {2}Look for a spelling mistake/m);
+
+		const couple = await logIn(scene, addresses);
+		try {
+			await couple.internal.receiveError(await couple.internal.sendMessage("somebody@nobody.lab", "hello"));
+		} finally {
+			await logOut(couple);
+		}
+		const after = await xmppfed("peers", "--peer", "nobody.lab");
+		expect(after.stdout).toMatch(/^No stream with nobody\.lab is open\./);
+		expect(after.stdout).toMatch(
+			/^nobody\.lab +outgoing +gw-[12] +20\S+ +NameNotFound +_xmpp-server\._tcp\.nobody\.lab does not exist/m,
+		);
+	});
 });
 
 test("kubectl get xf tells the truth at a glance", async () => {

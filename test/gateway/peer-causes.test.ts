@@ -199,6 +199,8 @@ describe("the truth about peers", () => {
 			expect(detail("srv")).toBe(
 				`_xmpp-server._tcp.${troubled.valid}: xmpp.${troubled.valid} port 5269 (priority 0, weight 0)`,
 			);
+			expect(detail("stream")).toMatch(/^features: .*starttls/);
+			expect(detail("features")).toMatch(/^features: .*mechanisms \(EXTERNAL\)/);
 			expect(detail("tls")).toMatch(/^TLSv1\.3, TLS_/);
 			expect(detail("certificate")).toMatch(
 				/^for valid\.lab; issuer CN=Test authority; valid from 20\S+Z until 20\S+Z; for servers and clients$/,
@@ -352,10 +354,13 @@ describe("the truth about peers", () => {
 		await PlayedPeers.open(world.node("gw-1").address, podLayout.federationPort, from, local.domain);
 });
 
-/** Says that TLS may begin, and then something that is no TLS. */
+/** Says that TLS may begin, and answers the beginning of a handshake with something that is none. */
 async function breakHandshake(stream: RawStream): Promise<void> {
 	await stream.receive("<stream:stream");
 	stream.send(`${streamHeader("id='1'")}<stream:features><starttls ${starttls}/></stream:features>`);
 	await stream.receive("<starttls");
-	stream.send(`<proceed ${starttls}/>this is no handshake, and it is long enough to be read as the beginning of one`);
+	stream.send(`<proceed ${starttls}/>`);
+	// A record of TLS that has a handshake in it
+	await stream.receive("\u0016\u0003");
+	stream.send("this is no handshake");
 }

@@ -252,7 +252,7 @@ end
 
 local function list_features(features)
 	local names = {};
-	for feature in features:childtags() do
+	for _, feature in ipairs(features.tags) do
 		local name = feature.name;
 		if name == "mechanisms" then
 			local mechanisms = {};
