@@ -1,8 +1,9 @@
-import { type Dispatcher, type MessageEvent, request, WebSocket } from "undici";
 import type { Connection } from "./connection.ts";
 import { ApiError, ApiUnreachableError, type Call } from "./errors.ts";
+import { readText } from "./http-request.ts";
 import { resourcePath } from "./object.ts";
 import { pods } from "./resources.ts";
+import { WebSocketConnection } from "./web-socket.ts";
 
 /** One process of a pod. */
 export interface PodProcess {
@@ -134,49 +135,22 @@ export class PodAccess {
 			readonly onMessage: (channel: number, data: Buffer) => boolean;
 		},
 	): Promise<void> {
-		const { headers, calls, watches } = await this.#connection.authenticate();
-		const url = `${this.#connection.server}${path}`;
-		const socket = new WebSocket(url.replace(/^http/, "ws"), {
-			protocols: [...protocols],
-			dispatcher: watches,
-			headers,
-		});
-		socket.binaryType = "arraybuffer";
-		const ended = Promise.withResolvers<Error | undefined>();
-		const timer = setTimeout(() => ended.resolve(new Error(`no answer within ${timeout / 1000} s`)), timeout);
-		let opened = false;
-		socket.addEventListener("open", () => {
-			opened = true;
+		const signal = AbortSignal.timeout(timeout);
+		try {
+			const { headers, watches } = await this.#connection.authenticate();
+			const options = { agent: watches, headers, protocols, signal };
+			const socket = await WebSocketConnection.open(`${this.#connection.server}${path}`, options);
+			if (!(socket instanceof WebSocketConnection)) {
+				throw new ApiError(call, socket.statusCode ?? 0, parsed(await readText(socket, longestErrors * 16)));
+			}
 			onOpen?.((channel, text) => socket.send(Buffer.concat([Buffer.from([channel]), Buffer.from(text)])));
-		});
-		socket.addEventListener("message", ({ data }: MessageEvent<ArrayBuffer>) => {
-			const message = Buffer.from(data);
-			if (message.length > 0 && onMessage(message[0] ?? 0, message.subarray(1))) ended.resolve(undefined);
-		});
-		socket.addEventListener("close", () => ended.resolve(undefined));
-		socket.addEventListener("error", (event) =>
-			ended.resolve(event.error instanceof Error ? event.error : new Error(event.message)),
-		);
-		const failure = await ended.promise;
-		clearTimeout(timer);
-		socket.close();
-		if (opened && !failure) return;
-		throw (
-			(opened ? undefined : await refusal(call, url, headers, calls)) ??
-			new ApiUnreachableError(call, failure ?? new Error("closed"))
-		);
-	}
-}
-
-/** A WebSocket does not tell with what it was refused: the same asked without one is refused with the same. */
-async function refusal(call: Call, url: string, headers: Record<string, string>, dispatcher: Dispatcher) {
-	try {
-		const { statusCode, body } = await request(url, { method: "POST", headers, dispatcher });
-		const text = await body.text();
-		// 400: it would have been taken as a WebSocket.
-		return statusCode >= 400 && !/upgrade/i.test(text) ? new ApiError(call, statusCode, parsed(text)) : undefined;
-	} catch (error) {
-		return new ApiUnreachableError(call, error);
+			for await (const message of socket.messages(signal)) {
+				if (message.length > 0 && onMessage(message.readUInt8(0), message.subarray(1))) break;
+			}
+		} catch (error) {
+			if (error instanceof ApiError) throw error;
+			throw new ApiUnreachableError(call, signal.aborted ? new Error(`no answer within ${timeout / 1000} s`) : error);
+		}
 	}
 }
 
@@ -226,7 +200,7 @@ function isWhole(answer: readonly Buffer[]): boolean {
 	const start = answer[0]?.toString("latin1") ?? "";
 	const head = start.includes(headEnd) ? start : Buffer.concat(answer).toString("latin1");
 	const end = head.indexOf(headEnd);
-	const promised = /^content-length: *(\d+)\r$/im.exec(head.slice(0, end))?.[1];
+	const promised = /^content-length: *(\d+)\r?$/im.exec(head.slice(0, end))?.[1];
 	if (end < 0 || promised === undefined) return false;
 	const length = answer.reduce((sum, { length: bytes }) => sum + bytes, 0);
 	return length >= end + headEnd.length + Number(promised);

@@ -25,7 +25,10 @@ test("peers and check say what is wrong where they do not reach a pod", async ()
 	for (const [args, message] of [
 		[["check"], "error: PEER is missing\nSee: kubectl xmppfed check --help\n"],
 		[["check", "peer.example", "other"], 'error: there is no XmppFederation "other" in namespace'],
-		[["check", "peer.example", "--node", "gw-9"], 'example has no node "gw-9" that is Enabled\nThere are: gw-1, gw-2\n'],
+		[
+			["check", "peer.example", "--node", "gw-9"],
+			'example has no node "gw-9" that is Enabled\nThere are: gw-1, gw-2\n',
+		],
 		[["peers", "other"], 'error: there is no XmppFederation "other" in namespace'],
 		[["peers", "-o", "yaml"], 'error: -o takes wide or json, not "yaml"'],
 	] as const) {
@@ -44,7 +47,14 @@ test("peers and check say what is wrong where they do not reach a pod", async ()
 		"--verb=get,list",
 		"--resource=pods,xmppfederations.xmppfed.dev",
 	]);
-	await kubectl([inNamespace, "create", "rolebinding", "reader", "--role=reader", `--serviceaccount=${namespace}:reader`]);
+	await kubectl([
+		inNamespace,
+		"create",
+		"rolebinding",
+		"reader",
+		"--role=reader",
+		`--serviceaccount=${namespace}:reader`,
+	]);
 	const asReader = { kubeconfig: await kubeconfigOf(namespace, "reader") };
 	const peers = await xmppfed(["peers", "-n", namespace], asReader);
 	expect(peers.stdout).toContain(`you may not create pods/portforward in namespace ${namespace}`);
