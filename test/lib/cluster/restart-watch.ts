@@ -35,7 +35,10 @@ export interface PodLife {
 	/** How often its containers were started again. */
 	restarts: number;
 	wasReady: boolean;
+	/** It is being deleted, and its processes still run. */
 	leaving: boolean;
+	/** Its processes have ended. */
+	ended: boolean;
 }
 
 /**
@@ -94,7 +97,7 @@ export class RestartWatch implements AsyncDisposable {
 
 	/** Of each node the uids of the pods that are there and not leaving, and how often processes in them restarted. */
 	running(): ReadonlyMap<string, string> {
-		const staying = [...this.pods.values()].filter(({ leaving }) => !leaving);
+		const staying = [...this.pods.values()].filter(({ leaving, ended }) => !leaving && !ended);
 		const groups = Map.groupBy(staying, ({ node }) => node);
 		const words = (lives: readonly PodLife[]) => lives.map(({ uid, restarts }) => `${uid} ${restarts}`).toSorted();
 		return new Map([...groups].map(([node, lives]) => [node, words(lives).join(", ")]));
@@ -174,9 +177,19 @@ export class RestartWatch implements AsyncDisposable {
 		const uid = (current ?? previous)?.metadata.uid ?? "";
 		if (current) {
 			if (!previous) this.made.push(nodeOf(current));
-			const life = this.pods.get(uid) ?? { node: nodeOf(current), uid, restarts: 0, wasReady: false, leaving: false };
+			const life = this.pods.get(uid) ?? {
+				node: nodeOf(current),
+				uid,
+				restarts: 0,
+				wasReady: false,
+				leaving: false,
+				ended: false,
+			};
 			life.wasReady ||= isReady(current);
-			life.leaving = current.metadata.deletionTimestamp !== undefined;
+			// What has ended is still there for a while, and does nothing.
+			const hasEnded = ["Succeeded", "Failed"].includes(current.status?.phase ?? "");
+			life.leaving = current.metadata.deletionTimestamp !== undefined && !hasEnded;
+			life.ended = hasEnded;
 			life.restarts = (current.status?.containerStatuses ?? []).reduce(
 				(sum, { restartCount }) => sum + restartCount,
 				0,
