@@ -31,7 +31,8 @@ local max_tries = 2; -- for want of such an answer
 -- What failed, for a while. Past `max_remembered` the oldest goes.
 local function new_memory()
 	local memory, until_when, order = {}, {}, {};
-	local function key(domain, address) return domain.."\0"..(address or ""); end
+	-- No domain: of a peer that does not say who it is
+	local function key(domain, address) return (domain or "").."\0"..(address or ""); end
 	function memory:add(domain, address) -- luacheck: ignore 212/self
 		local k = key(domain, address);
 		if not until_when[k] then
@@ -41,7 +42,7 @@ local function new_memory()
 		until_when[k] = monotonic() + remembered_for;
 	end
 	function memory:has(domain, address) -- luacheck: ignore 212/self
-		local time = domain and until_when[key(domain, address)];
+		local time = until_when[key(domain, address)];
 		return time ~= nil and time > monotonic();
 	end
 	return memory;
@@ -91,11 +92,12 @@ end);
 
 module:hook("s2s-destroyed", function (event)
 	local session = event.session;
-	local domain = session.direction == "incoming" and session.from_host;
-	if not domain or not tls_failed(session) then return; end
+	if session.direction ~= "incoming" or not tls_failed(session) then return; end
+	local domain = session.from_host;
 	local demands = settings.of(domain);
 	if demands.mode ~= "TLSOptional" or security.needs_external(demands, "incoming") then return; end
-	module:log("warn", "TLS handshake of %s at %s failed: STARTTLS is not offered to it for %d s", domain, session.ip, remembered_for);
+	module:log("warn", "TLS handshake of %s at %s failed: STARTTLS is not offered to it for %d s",
+		domain or "a peer that did not say who it is", session.ip, remembered_for);
 	tls_failures:add(domain, session.ip);
 end);
 

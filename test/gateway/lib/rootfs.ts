@@ -8,6 +8,7 @@ const packages = [
 	"ca-certificates",
 	"ejabberd",
 	"iproute2",
+	"jabberd2",
 	"lua-unbound",
 	"lua5.4",
 	"mount",
