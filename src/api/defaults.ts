@@ -37,4 +37,14 @@ export const defaults = {
 	saslExternal: "Offered",
 	dialbackMode: "Enabled",
 	platform: "Generic",
+	/** Absent: no limit. */
+	limits: {
+		/** 512 KiB, as most servers have it. */
+		stanzaBytes: 524_288,
+		incomingStreams: 2_500,
+		outgoingStreams: 2_500,
+		unauthenticatedStreams: 1_000,
+		unauthenticatedStreamsPerAddress: 250,
+		handshakeSeconds: 60,
+	},
 } as const;

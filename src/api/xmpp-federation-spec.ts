@@ -2,6 +2,7 @@ import { z } from "zod";
 import { defaults } from "./defaults.ts";
 import { dns, publicAddress } from "./dns.ts";
 import { policyDefault } from "./federation-policy.ts";
+import { limits } from "./limits.ts";
 import { mapByName, setOf } from "./lists.ts";
 import { dnsLabel, domainName, host, port } from "./names.ts";
 import { networkPolicy } from "./network-policy.ts";
@@ -166,6 +167,7 @@ export const xmppFederationSpec = ruled(
 			})
 			.meta({ description: "How nodes are restarted." })
 			.exactOptional(),
+		limits: limits.meta({ description: "What peers can make a node hold and do." }).exactOptional(),
 		image: image.meta({ description: "Gateway image.", defaultsTo: "the operator's" }).exactOptional(),
 	}),
 	{

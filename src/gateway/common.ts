@@ -1,6 +1,7 @@
 import type { NodeIntent } from "../model/intent.ts";
 import { drainTimes } from "./drain.ts";
 import { type GatewayLayout, trustedAuthoritiesKey } from "./layout.ts";
+import { limitDefaults } from "./limits.ts";
 import { type LuaValue, luaComment, luaString, luaValue } from "./lua.ts";
 
 export type GatewayRole = "router" | "federation";
@@ -19,6 +20,16 @@ const connectSeconds: Record<GatewayRole, number> = { router: 5, federation: 20 
  * be six times as long when it is written as it was when it was read: this is for what it does not see.
  */
 const SEND_BUFFER_BYTES = 8 * 1024 * 1024;
+
+/** Connections that wait to be accepted. Past it the kernel drops what others begin, so it must hold a burst of strangers. */
+const TCP_BACKLOG = 1024;
+
+/**
+ * Cipher suites of TLS 1.2 by RFC 9325 section 4.2, in OpenSSL's words: ephemeral elliptic curves with authenticated
+ * encryption. Prosody's own list has finite-field Diffie-Hellman besides, which that RFC advises against. For
+ * peers only: an internal server may be old.
+ */
+const CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 /** A line `NAME = VALUE`, where VALUE is a value or, with `raw`, Lua source text. */
 export function assignment(name: string, value: LuaValue): string {
@@ -64,6 +75,7 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 			read_size: 65536,
 			connect_timeout: connectSeconds[role],
 			max_send_buffer_size: SEND_BUFFER_BYTES,
+			tcp_backlog: TCP_BACKLOG,
 		}),
 		assignment("network_default_read_size", 65536),
 		"",
@@ -84,6 +96,7 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		assignment("s2s_close_timeout", drain.limitSeconds),
 		assignment("s2s_stanza_size_limit", STANZA_BYTES),
 		assignment("s2s_send_queue_size", 1),
+		assignment("xmppfed_limits", limitDefaults(node, role)),
 		assignment("s2s_timeout", unauthenticatedSeconds[role]),
 		assignment("certificates", layout.certificateDirectory),
 		assignment("xmppfed_link_tls", { directory: layout.linkDirectory, name: node.links.tlsName }),
@@ -91,6 +104,7 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 			certificate: certificateFile(layout),
 			key: `${layout.certificateDirectory}/tls.key`,
 			...(role === "federation" && authorities(node, layout)),
+			...(role === "federation" && { ciphers: CIPHERS }),
 		}),
 	];
 }

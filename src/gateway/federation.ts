@@ -7,6 +7,7 @@ import { luaString } from "./lua.ts";
 /** What a component has of modules beside Prosody's own for streams. */
 const domainModules = [
 	"xmppfed_dialback",
+	"xmppfed_idle",
 	"xmppfed_incoming",
 	"xmppfed_outgoing",
 	"xmppfed_peer_incoming",
@@ -14,6 +15,7 @@ const domainModules = [
 	"xmppfed_peer_security",
 	"xmppfed_peers",
 	"xmppfed_policy",
+	"xmppfed_rates",
 	"xmppfed_routers",
 	"xmppfed_second_try",
 ];
@@ -49,7 +51,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 		assignment("component_ports", []),
 		assignment("xmppfed_link_interfaces", layout.interfaces),
 		assignment("xmppfed_link_port", layout.linkPort),
-		assignment("component_stanza_size_limit", 4 * 1024 * 1024),
+		assignment("component_stanza_size_limit", 8 * 1024 * 1024),
 		`component_secret = ${credential(credentialNames.link)}`,
 		"",
 		assignment("modules_enabled", [

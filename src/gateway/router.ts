@@ -28,8 +28,6 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 		`xmppfed_link_secret = ${credential(credentialNames.link)}`,
 		assignment("xmppfed_upstreams", upstreams),
 		assignment("xmppfed_template_host", TEMPLATE_HOST),
-		"-- All streams come from the internal server",
-		assignment("xmppfed_unauthenticated_address_limit", 1000),
 		"-- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered",
 		assignment("unbound", {
 			resolvconf: true,

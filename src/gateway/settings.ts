@@ -3,6 +3,7 @@ import { canonicalJson } from "../model/canonical-json.ts";
 import type { NodeIntent, PeerSecurityIntent } from "../model/intent.ts";
 import { defaultSecurity } from "../model/peer-security.ts";
 import { xmppDomain } from "./domain.ts";
+import { limitSettings } from "./limits.ts";
 import { policyListFiles, policySetting } from "./policy.ts";
 
 /**
@@ -26,8 +27,9 @@ export function settingsFiles(node: NodeIntent): SettingsFiles {
  * Each setting by its name, in small letters, digits and hyphens. One that has its default is left out: a value here is
  * written as JSON and handed to those modules that watch its name.
  */
-function settings({ policy, security, peers }: NodeIntent): Readonly<Record<string, unknown>> {
+function settings({ policy, security, peers, limits }: NodeIntent): Readonly<Record<string, unknown>> {
 	return {
+		...(limits && { limits: limitSettings(limits) }),
 		...(policy && { policy: policySetting(policy) }),
 		...((security ?? peers) !== undefined && { security: securitySetting(security, peers) }),
 	};

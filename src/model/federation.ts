@@ -18,6 +18,7 @@ import type {
 	SecretDigests,
 	ServiceIntent,
 } from "./intent.ts";
+import { limitsOf } from "./limits.ts";
 import { internalServiceName, linksServiceName, linkTlsName, serviceHost } from "./names.ts";
 import { defaultSecurity, peerSecurities, securityProblems, securityWarnings } from "./peer-security.ts";
 import { withoutPolicy } from "./policy/in-force.ts";
@@ -154,6 +155,7 @@ function federationIntent(
 		...(drainSeconds !== fieldDefaults.drainSeconds && { drainSeconds }),
 		...security(spec),
 		...(!trustsPublicAuthorities(spec) && { systemRoots: false as const }),
+		...limitsOf(spec.limits ?? {}),
 	};
 	const upstream = hostPort(spec.upstream, clusterDomain);
 	const restart = (node: string) => {

@@ -72,6 +72,22 @@ export interface PeerSecurityIntent {
 }
 
 export type SaslUse = "Required" | "Offered" | "Disabled";
+/** Of `spec.limits`, what the pod's memory limit follows. Absent: the default. */
+export interface StreamsIntent {
+	readonly incomingStreams?: number;
+	readonly outgoingStreams?: number;
+}
+
+/** The rest of `spec.limits`. Absent: the default, which for rates and idle streams is no limit. */
+export interface LimitsIntent {
+	readonly stanzaBytes?: number;
+	readonly stanzasPerSecond?: number;
+	readonly streamsPerMinute?: number;
+	readonly unauthenticatedStreams?: number;
+	readonly unauthenticatedStreamsPerAddress?: number;
+	readonly handshakeSeconds?: number;
+	readonly idleSeconds?: number;
+}
 
 /**
  * Everything that decides what one node runs. Two nodes with equal intents run the same; a node restarts when its
@@ -113,6 +129,9 @@ export interface NodeIntent {
 	readonly security?: PeerSecurityIntent;
 	/** By domain; with `*.` for that domain and all its subdomains. Absent: none. */
 	readonly peers?: Readonly<Record<string, PeerSecurityIntent>>;
+	/** Absent where every field of it would be. */
+	readonly streams?: StreamsIntent;
+	readonly limits?: LimitsIntent;
 	/** When a restart of the node was last asked for (`RestartOrder.at`). Absent: never. */
 	readonly requestedAt?: string;
 }

@@ -15,6 +15,7 @@ import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { acceptedDialbackName, linkCertificateSecretName, nodeObjectName, policyListName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
 import { restartAnnotation, revisionAnnotation } from "./annotations.ts";
+import { gatewayMemoryMiB } from "./gateway-memory.ts";
 import { portNames } from "./gateway-ports.ts";
 import { nodeSelectorLabels, publishedLabel, roleSelector, switchLabel } from "./labels.ts";
 import { metadata } from "./metadata.ts";
@@ -23,24 +24,10 @@ import { nodeSecretName } from "./node-secret.ts";
 import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod-security.ts";
 import { policyListKey } from "./policy-lists.ts";
 
-/**
- * Memory limit of each process where `spec.nodes[].resources` says nothing. What the process can hold at once, by the
- * bounds in deploy/gateway/modules, in MiB:
- *
- * | 30 | the process itself                                                                    |
- * | 405 | 2,500 incoming and 2,500 outgoing streams with TLS, 85 kB each (docs/results/2026-11-24-gateway-bench.md) |
- * | 190 | what waits to be sent: 32, 4 between two counts, 32 kB for each of 5,000 (mod_xmppfed_backlog) |
- * | 110 | stanzas that have begun and not ended: 32, 16 kB for each of 5,000 (mod_xmppfed_incoming) |
- * | 10 | 20,000 remote domains, 10,000 remembered choices of a link, 1,000 failures              |
- *
- * All of that at once leaves next to nothing for what Lua's collector has not freed yet.
- */
-export const gatewayMemoryMiB = 768;
-
-const defaultResources = {
-	requests: { cpu: "50m", memory: "64Mi" },
-	limits: { memory: `${gatewayMemoryMiB}Mi` },
-} as const;
+/** What each container gets where `spec.nodes[].resources` says nothing. */
+function defaultResources({ streams }: NodeIntent) {
+	return { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: `${gatewayMemoryMiB(streams)}Mi` } };
+}
 
 /**
  * One node: one pod with a router and, where the node is Enabled, a federation connection manager (R1). A new pod is
@@ -113,7 +100,7 @@ function container(
 		args: [role],
 		ports,
 		env: [{ name: "CREDENTIALS_DIRECTORY", value: credentialsDirectory }],
-		resources: resources ?? defaultResources,
+		resources: resources ?? defaultResources(node),
 		securityContext: containerSecurityContext(),
 		startupProbe: { ...probe("/live"), periodSeconds: 1, failureThreshold: 60 },
 		livenessProbe: { ...probe("/live"), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },

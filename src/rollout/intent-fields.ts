@@ -17,6 +17,8 @@ interface IntentField {
 }
 
 const ofNode = (part: string) => (node: NodeIntent) => `spec.nodes[${node.name}].${part}`;
+/** Limits as they are in force, so that a change of one is told as that. */
+const withDefaults = (limits: unknown) => ({ ...defaults.limits, ...(typeof limits === "object" ? limits : {}) });
 const operators = (name: string) => ({ reason: "OperatorChanged" as const, field: () => name });
 
 /**
@@ -64,6 +66,8 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 		shown: (security) => security ?? defaultSecurity({}),
 	},
 	peers: { reason: "PeerChanged", field: () => "spec.peers", shown: shownPeers },
+	streams: { reason: "LimitsChanged", field: () => "spec.limits", shown: (streams) => withDefaults(streams) },
+	limits: { reason: "LimitsChanged", field: () => "spec.limits", shown: (limits) => withDefaults(limits) },
 	requestedAt: {
 		reason: "Requested",
 		field: () => `metadata.annotations[${orderAnnotations.restart}]`,

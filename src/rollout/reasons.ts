@@ -125,6 +125,12 @@ export const restartReasons = {
 		live: false,
 		meaning: "The time that a node has to drain changed, and with it its pod's grace period.",
 	},
+	LimitsChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: false,
+		meaning: "What peers can make a node hold and do is bounded otherwise.",
+	},
 	Requested: {
 		rule: "R15",
 		scope: "AsAsked",

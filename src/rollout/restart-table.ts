@@ -17,6 +17,7 @@ const serviceAtOnce = "The Service is changed at once.";
 const internalServices =
 	"The Services of routers and resolver are changed at once; the resolver follows new addresses.";
 const ifInForce = "Nothing while another policy of the federation is in force.";
+const memoryFollows = "The pod's memory limit follows.";
 const toPod = "Copied to the pod.";
 const inherited = "Peers whose entry leaves it out change with it.";
 
@@ -100,6 +101,15 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "networkPolicy.*", reasons: [], note: "The NetworkPolicies are changed, made or removed at once." },
 		{ field: "resolver.enabled", reasons: [], note: "The resolver is made or removed." },
 		{ field: "rollout.drainSeconds", reasons: ["RolloutChanged"], note: "The old pod drains by the old value." },
+		{ field: "limits.stanzaBytes", reasons: ["LimitsChanged"], note: "" },
+		{ field: "limits.stanzasPerSecond", reasons: ["LimitsChanged"], note: "" },
+		{ field: "limits.streamsPerMinute", reasons: ["LimitsChanged"], note: "" },
+		{ field: "limits.incomingStreams", reasons: ["LimitsChanged"], note: memoryFollows },
+		{ field: "limits.outgoingStreams", reasons: ["LimitsChanged"], note: memoryFollows },
+		{ field: "limits.unauthenticatedStreams", reasons: ["LimitsChanged"], note: "" },
+		{ field: "limits.unauthenticatedStreamsPerAddress", reasons: ["LimitsChanged"], note: "" },
+		{ field: "limits.handshakeSeconds", reasons: ["LimitsChanged"], note: "" },
+		{ field: "limits.idleSeconds", reasons: ["LimitsChanged"], note: "" },
 		{ field: "image", reasons: ["ImageChanged"], note: "A newer operator keeps the image that an older one chose." },
 	],
 	FederationPolicy: [

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { gatewayMemoryMiB } from "../../src/objects/node-deployment.ts";
+import { gatewayMemoryMiB } from "../../src/objects/gateway-memory.ts";
 import type { XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
 import { peakMemory } from "./lib/memory.ts";
@@ -145,7 +145,7 @@ describe("a stalled", () => {
 		for (const role of ["router", "federation"] as const) {
 			const peak = await peakMemory(world.node("gw-1").program(role));
 			console.log(`${role}: ${peak} MiB at most`);
-			expect(peak).toBeLessThan(gatewayMemoryMiB);
+			expect(peak).toBeLessThan(gatewayMemoryMiB());
 		}
 	});
 });

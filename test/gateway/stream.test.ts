@@ -152,10 +152,7 @@ const cases: Readonly<Record<string, Case>> = {
 	"another encoding": { pieces: ["<?xml version='1.0' encoding='iso-8859-1'?>", header.slice(21)], folded: 0 },
 	"no stream": { pieces: ["<html>"], folded: 0 },
 	"text between stanzas": { pieces: [header, `abc${message}`], folded: 1 },
-	"an unfinished stanza over the limit": {
-		pieces: [header, `<message>${"x".repeat(20_000)}`, "</message>"],
-		folded: 1,
-	},
+	"an unfinished stanza over the limit": { pieces: [header, `<message>${"x".repeat(20_000)}`], folded: 0 },
 	"an unfinished stanza below the limit": {
 		pieces: [header, `<message>${"x".repeat(9_000)}</message><message>${"x".repeat(9_000)}`],
 		folded: 1,
@@ -203,6 +200,11 @@ describe("a stream as Prosody reads it", () => {
 		expect(Object.fromEntries(told)).toEqual(
 			Object.fromEntries(Object.entries(cases).map(([name, { folded }]) => [name, `folded ${folded}`])),
 		);
+	});
+
+	test("a stanza over the limit is refused also where it comes in one piece, which Prosody lets pass", async () => {
+		const [result] = await compare([{ pieces: [header, `<message>${"x".repeat(20_000)}</message>`] }]);
+		expect(result).toMatch(/^differs: fed stanza-too-large instead of <message/);
 	});
 
 	test("names that are all different leave nothing behind", async () => {

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { limitDefaults } from "../../src/gateway/limits.ts";
+import { luaValue } from "../../src/gateway/lua.ts";
 import type { XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
 import { Forwarder } from "./lib/forwarder.ts";
@@ -13,7 +15,7 @@ const settings = [
 	"xmppfed_upstream_probe_interval = 1",
 	"xmppfed_upstream_retry_interval = 1",
 	"xmppfed_upstream_answer = 2",
-	"s2s_timeout = 4",
+	`xmppfed_limits = ${luaValue({ ...limitDefaults({}, "router"), handshakeSeconds: 4 })}`,
 ].join("\n");
 
 /** Each router reaches the internal server by a port of its own, which the test opens and closes. */
@@ -40,7 +42,7 @@ describe("a router that does not reach its upstream", () => {
 		});
 		const own = world.network.address(1);
 		for (const [index, name] of names.entries()) {
-			ports.set(name, await Forwarder.listen(own, 15_269 + index, world.internalAddress));
+			ports.set(name, await Forwarder.listen(own, 15_269 + index, world.addressOf("internal")));
 			const node = world.node(name);
 			node.intent = { ...node.intent, upstream: { host: upstreamNames[name], port: 15_269 + index } };
 			await node.startRole("router", world.secrets, settings);

@@ -22,6 +22,7 @@ export const withLimits = (fields: Fields) => withNode({ resources: { limits: fi
 export const withRequests = (fields: Fields) => withNode({ resources: { requests: fields } });
 export const withService = (service: Fields) => federation({ service });
 export const withInternalService = (internalService: Fields) => federation({ internalService });
+export const withBounds = (limits: Fields) => federation({ limits });
 export const withNetworkPeer = (list: "internal" | "monitoring", peer: Fields) =>
 	federation({ networkPolicy: { [list]: [peer] } });
 export const withSecurity = (security: Fields) => federation({ security });

@@ -1,4 +1,4 @@
-import { federation, longName, upstream, withHost } from "./builders.ts";
+import { federation, longName, upstream, withBounds, withHost } from "./builders.ts";
 import type { InvalidCase } from "./cases.ts";
 import {
 	invalid,
@@ -159,6 +159,39 @@ export const invalidFederations: readonly InvalidCase[] = [
 		federation({ rollout: { drainSeconds: "30s" } }),
 		"spec.rollout.drainSeconds",
 		notOf("number", "integer"),
+	),
+	...Object.entries({
+		stanzaBytes: [9_999, 1_048_577],
+		stanzasPerSecond: [0, 100_001],
+		streamsPerMinute: [0, 10_001],
+		incomingStreams: [9, 10_001],
+		outgoingStreams: [9, 10_001],
+		unauthenticatedStreams: [9, 10_001],
+		unauthenticatedStreamsPerAddress: [0, 10_001],
+		handshakeSeconds: [4, 301],
+		idleSeconds: [59, 86_401],
+	} as const).flatMap(([field, [low, high]]) => [
+		invalid(`limits.${field}: ${low}`, withBounds({ [field]: low }), `spec.limits.${field}`, {
+			zod: `>=${low + 1}`,
+			apiserver: `greater than or equal to ${low + 1}`,
+		}),
+		invalid(`limits.${field}: ${high}`, withBounds({ [field]: high }), `spec.limits.${field}`, {
+			zod: `<=${high - 1}`,
+			apiserver: `less than or equal to ${high - 1}`,
+		}),
+	]),
+	invalid("limits: a list", federation({ limits: [] }), "spec.limits", notOf("object")),
+	invalid(
+		"limits: more unauthenticated streams of one address than of all",
+		withBounds({ unauthenticatedStreamsPerAddress: 101, unauthenticatedStreams: 100 }),
+		"spec.limits.unauthenticatedStreamsPerAddress",
+		"one address cannot have more than all together",
+	),
+	invalid(
+		"limits: more unauthenticated streams than incoming ones",
+		withBounds({ unauthenticatedStreams: 101, incomingStreams: 100 }),
+		"spec.limits.unauthenticatedStreams",
+		"it must be at most incomingStreams",
 	),
 	...["", "Gateway", "a:b:c", "a/b@sha256:0", "/a", "a/", "a b", "https://example.com/a"].map((image) =>
 		invalid(

@@ -121,7 +121,7 @@ function valueOf(schema: StructuralSchema, name: string): fc.Arbitrary<unknown> 
 		{ a: null },
 		...hostileTexts,
 	);
-	return fc.oneof({ weight: 200, arbitrary: fittingValue(schema, name) }, { weight: 1, arbitrary: strange });
+	return fc.oneof({ weight: 400, arbitrary: fittingValue(schema, name) }, { weight: 1, arbitrary: strange });
 }
 
 function fittingValue(schema: StructuralSchema, name: string): fc.Arbitrary<unknown> {
@@ -180,5 +180,5 @@ function patternOf(schema: StructuralSchema): RegExp | undefined {
 }
 
 function usually<A, B>(first: fc.Arbitrary<A>, second: fc.Arbitrary<B>): fc.Arbitrary<A | B> {
-	return fc.oneof({ weight: 60, arbitrary: first }, { weight: 1, arbitrary: second });
+	return fc.oneof({ weight: 120, arbitrary: first }, { weight: 1, arbitrary: second });
 }

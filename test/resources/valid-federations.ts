@@ -5,6 +5,7 @@ import { root } from "../../deploy/generate.ts";
 import {
 	federation,
 	longName,
+	withBounds,
 	withHost,
 	withInternalService,
 	withLimits,
@@ -132,6 +133,40 @@ export const validFederations: readonly ValidCase[] = [
 	{ name: "resolver off", resource: federation({ resolver: { enabled: false } }) },
 	{ name: "empty rollout", resource: federation({ rollout: {} }) },
 	{ name: "shortest drain", resource: federation({ rollout: { drainSeconds: 1 } }) },
+	{ name: "empty limits", resource: withBounds({}) },
+	{
+		name: "lowest limits",
+		resource: withBounds({
+			stanzaBytes: 10_000,
+			stanzasPerSecond: 1,
+			streamsPerMinute: 1,
+			incomingStreams: 10,
+			outgoingStreams: 10,
+			unauthenticatedStreams: 10,
+			unauthenticatedStreamsPerAddress: 1,
+			handshakeSeconds: 5,
+			idleSeconds: 60,
+		}),
+	},
+	{
+		name: "highest limits",
+		resource: withBounds({
+			stanzaBytes: 1_048_576,
+			stanzasPerSecond: 100_000,
+			streamsPerMinute: 10_000,
+			incomingStreams: 10_000,
+			outgoingStreams: 10_000,
+			unauthenticatedStreams: 10_000,
+			unauthenticatedStreamsPerAddress: 10_000,
+			handshakeSeconds: 300,
+			idleSeconds: 86_400,
+		}),
+	},
+	// What is not set is not compared with its default: such a bound cannot be reached, and harms nobody.
+	{
+		name: "fewer incoming streams than may be unauthenticated by default",
+		resource: withBounds({ incomingStreams: 10 }),
+	},
 	{ name: "longest drain", resource: federation({ rollout: { drainSeconds: 600 } }) },
 	{ name: "image: short name", resource: federation({ image: "gateway" }) },
 	{

@@ -39,6 +39,11 @@ local function flush(conn)
 	return waiting_for(conn);
 end
 
+-- Whether more than next to nothing waits for a connection, and the network does not take it
+function is_stalled(conn)
+	return waiting_for(conn) > next_to_nothing and flush(conn) > next_to_nothing;
+end
+
 local function count()
 	buffered, added = 0, 0;
 	for outlet in pairs(outlets) do buffered = buffered + waiting_for(outlet.conn); end

@@ -19,6 +19,8 @@ local backlog = module:depends("xmppfed_backlog");
 local incoming = module:depends("xmppfed_incoming");
 local outgoing = module:depends("xmppfed_outgoing");
 local peers = module:depends("xmppfed_peers");
+local rates = role == "federation" and module:depends("xmppfed_rates");
+local idle = role == "federation" and module:depends("xmppfed_idle");
 local status = module:depends("xmppfed_status");
 local peer_counts = role == "federation" and module:depends("xmppfed_peer_counts");
 local page_size = 4096; -- bytes, of /proc/self/statm on x64 and arm64 as Debian builds its kernels
@@ -187,8 +189,13 @@ local function render()
 	for direction, causes in sorted(failures) do
 		for cause, count in sorted(causes) do f:add(count, "direction", direction, "cause", cause); end
 	end
-	f = family(lines, "xmppfed_connections_refused", "counter", "Incoming connections that were refused because there were too many.");
-	f:add(incoming.refused);
+	f = family(lines, "xmppfed_connections_refused", "counter", "Incoming connections that were refused because there were too many, by bound.");
+	for bound, count in sorted(incoming.refused) do f:add(count, "bound", bound); end
+	if rates then
+		f:add(rates.refused, "bound", "rate");
+		family(lines, "xmppfed_streams_slowed", "counter", "Times that a peer's stream was not read for a while, because of the rate of its stanzas."):add(rates.slowed);
+		family(lines, "xmppfed_streams_ended_idle", "counter", "Streams that were ended because nothing went over them."):add(idle.closed);
+	end
 
 	local forwarded, refused = stanzas();
 	f = family(lines, "xmppfed_stanzas", "counter", "Stanzas handed on: out, towards peers; in, towards the internal server.");

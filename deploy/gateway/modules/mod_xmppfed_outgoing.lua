@@ -17,9 +17,9 @@
 --
 -- Options:
 --   xmppfed_role                         router or federation
---   xmppfed_outgoing_limit (integer)     outgoing streams (2500)
---   xmppfed_opening_limit (integer)      of these, not authenticated yet (1000)
+--   xmppfed_opening_limit (integer)      outgoing streams that are not authenticated yet (1000)
 --   s2s_send_queue_size                  must be 1: the queue is kept here
+-- How many outgoing streams there may be: mod_xmppfed_limits
 
 module:set_global();
 
@@ -28,11 +28,11 @@ local st = require "prosody.util.stanza";
 local st = require "prosody.util.stanza";
 local add_task = require "prosody.util.timer".add_task;
 local backlog = module:depends("xmppfed_backlog");
+local limits = module:depends("xmppfed_limits").limits;
 local bounce = module:require "xmppfed_bounce".bounce;
 
 local hosts = prosody.hosts;
 local role = module:get_option_enum("xmppfed_role", "router", "federation");
-local outgoing_limit = module:get_option_integer("xmppfed_outgoing_limit", 2500, 1);
 local opening_limit = module:get_option_integer("xmppfed_opening_limit", 1000, 1);
 
 local key_interval = 5; -- seconds
@@ -54,7 +54,7 @@ end
 
 -- Whether one more stream can be opened
 function has_room()
-	return outgoing < outgoing_limit and opening < opening_limit;
+	return outgoing < limits.outgoingStreams and opening < opening_limit;
 end
 
 local function too_long(session, size)
@@ -158,7 +158,7 @@ local function on_established(event)
 	if not session.xmppfed_opening then return; end
 	session.xmppfed_opening, opening = false, opening - 1;
 	local conn = session.conn;
-	session.xmppfed_outlet = backlog.outlet(conn);
+	session.xmppfed_outlet, session.xmppfed_routed = backlog.outlet(conn), 0;
 	-- Without the debug lines and filters, which nobody has here. mod_s2s and mod_xmppfed_drain replace it when they
 	-- close the stream.
 	function session.sends2s(data) return conn:write(tostring(data)); end
@@ -184,6 +184,7 @@ local function route(event)
 	if session.type == "s2sout" and session.sends2s == session.xmppfed_sends2s then
 		local text = tostring(stanza);
 		local problem = too_long(session, #text);
+		session.xmppfed_routed = session.xmppfed_routed + 1;
 		if problem then
 			refuse(stanza, "modify", "policy-violation", problem);
 		elseif session.xmppfed_outlet:send(text, stanza) then
@@ -205,6 +206,11 @@ end
 function module.add_host(module)
 	module:hook("s2sout-created", on_created, 100);
 	module:hook("route/remote", route, 0);
+end
+
+-- A number that changes when something is to be sent on a stream, which must be authenticated
+function used(session)
+	return session.xmppfed_routed;
 end
 
 -- For the metrics

@@ -45,7 +45,8 @@ end
 
 -- Closes a stream and says why: to the peer, in the log, and by that in the status. Returns true.
 function refuse(session, why, condition)
-	local peer = session.direction == "incoming" and session.from_host or session.to_host;
+	local peer = session.from_host;
+	if session.direction == "outgoing" then peer = session.to_host; end
 	session.log("warn", "Refused the %s stream of %s at %s: %s", session.direction, peer or "a peer that did not say who it is",
 		session.ip or (session.conn and session.conn:ip()) or "an unknown address", why);
 	session:close({ condition = condition or "policy-violation", text = why });

@@ -33,7 +33,7 @@ local orders = {
 };
 
 local default, exact, wildcards, strictest;
-unreadable = nil; -- why nobody is let in
+unreadable = false; -- why nobody is let in; Prosody logs each reading of a global that is nil
 
 local function is_one_of(list, value)
 	for _, each in ipairs(list) do
@@ -88,7 +88,7 @@ local function take(value, failure)
 		if parent then new_wildcards[parent] = of_peer; else new_exact[domain] = of_peer; end
 		new_strictest = strictest_of(new_strictest, of_peer);
 	end
-	unreadable, default, exact, wildcards, strictest = nil, value.default, new_exact, new_wildcards, new_strictest;
+	unreadable, default, exact, wildcards, strictest = false, value.default, new_exact, new_wildcards, new_strictest;
 	module:fire_event("xmppfed-peer-settings");
 	return nil;
 end

@@ -14,9 +14,9 @@ return {
 	xmlns = "urn:xmppfed:link:0";
 	ping_interval = 5; -- seconds
 	silence_limit = 20; -- seconds without a sign of life, after which a side gives the link up
-	-- Bytes of one stanza on a link. A stanza that came in with s2s_stanza_size_limit (512 KiB) can be six times as
-	-- long when it is written again, because ' and " are then written as &apos; and &quot;.
-	stanza_size_limit = 4 * 1024 * 1024;
+	-- Bytes of one stanza on a link. A stanza that came in with the highest spec.limits.stanzaBytes (1 MiB) can be
+	-- six times as long when it is written again, because ' and " are then written as &apos; and &quot;.
+	stanza_size_limit = 8 * 1024 * 1024;
 	-- Ends a connection whose other side is gone. conn:close() would wait until all is written, and conn:destroy() by
 	-- itself tells nobody.
 	cut = function (conn, why)

@@ -14,7 +14,8 @@
 --     might use a namespace prefix of the stream header, declares one, names the stream's own namespace, or has a CDATA
 --     section.
 --   * What is no message, presence or iq (stream features, dialback, SASL, link messages) becomes elements at once.
---   * Limits count as in util.xmppstream: the bytes that were read and belong to no complete element.
+--   * Limits count the bytes of an element from its first one, whether it is complete or not. (util.xmppstream lets an
+--     element of any length pass that comes in one read.)
 --   * What a parser holds is bounded. Expat keeps every name of an element or attribute that it has seen, about 15 bytes
 --     for each byte read where all of them differ: parsers are replaced while their stream goes on.
 --   * What a peer sends takes CPU in proportion to its length.
@@ -192,10 +193,11 @@ local function new(session, callbacks, limit, extra)
 	local lang = "en";               -- of the stream (RFC 6120 section 4.7.4)
 	local depth = 0;                 -- open elements: 1 within the stream, 2 or more within a stanza
 	local attr, start, tag_end;      -- of the open stanza; positions are bytes from the start of the stream
+	local handled = 0;               -- elements that are complete
 	local fed, done = 0, 0;          -- bytes that came, bytes up to the end of the last complete element
 	local chunks, count, base = {}, 0, 0; -- what came and is not done, and the position that it starts at
 
-	local renewing = false;
+	local renewing, is_too_long = false, false;
 
 	local handlers = {};
 
@@ -287,6 +289,12 @@ local function new(session, callbacks, limit, extra)
 			return;
 		end
 		if not attr then return; end
+		if done - start > limit then
+			is_too_long = true;
+			if not self.stop or not self:stop() then error("Failed to abort parsing"); end
+			return;
+		end
+		handled = handled + 1;
 		local stanza_name = stanza_names[name];
 		local stanza = stanza_name and fold(stanza_name, tag_start) or parse(context, bytes(start, done));
 		attr = nil;
@@ -371,13 +379,14 @@ local function new(session, callbacks, limit, extra)
 				return ok, err;
 			end
 			forget();
-			if fed - done > limit then return nil, "stanza-too-large"; end
+			if is_too_long or fed - done > limit then return nil, "stanza-too-large"; end
 			if ok and depth > 0 and context and not session.notopen and fed - since > parser_bytes + 4 * (fed - done) then
 				return renew();
 			end
 			return ok, err;
 		end;
 		held = function () return fed - done; end; -- bytes of what has begun and not ended
+		handled = function () return handled; end; -- elements that were complete, since the stream came to be
 		set_session = function (_, new_session) session = new_session; end;
 		set_stanza_size_limit = function (_, new_limit, new_max_elements)
 			limit, max_elements = new_limit, new_max_elements;

@@ -6,6 +6,12 @@ import * as x509 from "@peculiar/x509";
 x509.cryptoProvider.set(webcrypto);
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const rsa = {
+	name: "RSASSA-PKCS1-v1_5",
+	hash: "SHA-256",
+	modulusLength: 2048,
+	publicExponent: new Uint8Array([1, 0, 1]),
+} as const;
 
 export interface Pem {
 	readonly certificate: string;
@@ -18,6 +24,8 @@ export interface CertificateOptions {
 	/** In 30 days where absent. */
 	readonly notAfter?: Date;
 	readonly usages?: readonly x509.ExtendedKeyUsageType[];
+	/** Elliptic curves where absent. */
+	readonly key?: "RSA";
 }
 
 export const serverAuthOnly: readonly x509.ExtendedKeyUsageType[] = [x509.ExtendedKeyUsage.serverAuth];
@@ -66,10 +74,12 @@ async function makeCertificate(
 		notBefore = new Date(Date.now() - 2 * 86_400_000),
 		notAfter = new Date(Date.now() + 30 * 86_400_000),
 		usages = bothUsages,
+		key: kind,
 	}: CertificateOptions = {},
 	signer?: { readonly issuer: string; readonly signingKey: webcrypto.CryptoKey },
 ): Promise<Pem> {
-	const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+	const own = kind === "RSA" ? rsa : algorithm;
+	const keys = await webcrypto.subtle.generateKey(own, true, ["sign", "verify"]);
 	const subject = `CN=${domains[0] ?? ""}`;
 	const certificate = await x509.X509CertificateGenerator.create({
 		subject,
@@ -78,7 +88,7 @@ async function makeCertificate(
 		notAfter,
 		publicKey: keys.publicKey,
 		signingKey: signer?.signingKey ?? keys.privateKey,
-		signingAlgorithm: algorithm,
+		signingAlgorithm: signer ? algorithm : own,
 		extensions: [
 			new x509.SubjectAlternativeNameExtension(domains.map((value) => ({ type: "dns" as const, value }))),
 			new x509.ExtendedKeyUsageExtension([...usages]),

@@ -50,14 +50,24 @@ export class Network implements AsyncDisposable {
 		return `${NETWORK}.${this.#number}.${machine}`;
 	}
 
+	/** Gives the test itself that many more addresses, from that of number 100 on. */
+	async addAddresses(count: number): Promise<readonly string[]> {
+		const addresses = Array.from({ length: count }, (_, index) => this.address(100 + index));
+		const device = `${INTERFACE}${this.#number}`;
+		await run(["ip", "-batch", "-"], {
+			input: addresses.map((each) => `address add ${each}/24 dev ${device}\n`).join(""),
+		});
+		return addresses;
+	}
+
 	/** Its IPv6 address. */
 	address6(machine: number): string {
 		return `fd00:${(0xd500 + this.#number).toString(16)}::${machine.toString(16)}`;
 	}
 
 	/** Starts a machine with the addresses of that number; look-ups go to the address `nameserver`. */
-	async machine(name: string, number: number, nameserver: string): Promise<Machine> {
-		const machine = await Machine.start(name, this.#rootfs);
+	async machine(name: string, number: number, nameserver: string, rootfs = this.#rootfs): Promise<Machine> {
+		const machine = await Machine.start(name, rootfs);
 		this.machines.push(machine);
 		const link = [
 			"ip",

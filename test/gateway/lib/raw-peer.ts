@@ -14,6 +14,8 @@ export class PlayedPeers implements Disposable {
 	readonly streams = new Map<string, RawStream[]>();
 	/** Keys (db:result) that are left without an answer, on each stream. */
 	unanswered = 0;
+	/** What is said of the key of a stream by the server of a domain, where it says anything. */
+	verdict: (domain: string, id: string, key: string) => "valid" | "invalid" | undefined = () => "valid";
 	readonly #certificate: Pem;
 	#listener: RawListener | undefined;
 
@@ -70,7 +72,7 @@ export class PlayedPeers implements Disposable {
 		await this.#answer(stream);
 	}
 
-	/** Says that every key is right. */
+	/** Answers dialback: of its own keys as `verdict` says, and that ours are right. */
 	async #answer(stream: RawStream): Promise<void> {
 		const [from, to] = domainsOf(stream);
 		this.streams.set(to, [...(this.streams.get(to) ?? []), stream]);
@@ -79,12 +81,15 @@ export class PlayedPeers implements Disposable {
 		await waitFor(
 			"the stream to end",
 			() => {
-				const elements = [...stream.received.matchAll(/<db:(verify|result) ([^>]*)>[^<]*</g)];
-				for (const [, name = "", attributes = ""] of elements.slice(seen)) {
+				const elements = [...stream.received.matchAll(/<db:(verify|result) ([^>]*)>([^<]*)</g)];
+				for (const [, name = "", attributes = "", key = ""] of elements.slice(seen)) {
 					seen++;
 					if (name === "result" && keys++ < this.unanswered) continue;
-					const id = /id='[^']*'/.exec(attributes)?.[0] ?? "";
-					stream.send(`<db:${name} from='${to}' to='${from}' ${id} type='valid'/>`);
+					const id = /id='([^']*)'/.exec(attributes)?.[1];
+					const type = name === "verify" ? this.verdict(to, id ?? "", key) : "valid";
+					if (type === undefined) continue;
+					const ofStream = id === undefined ? "" : ` id='${id}'`;
+					stream.send(`<db:${name} from='${to}' to='${from}'${ofStream} type='${type}'/>`);
 				}
 				return stream.closed;
 			},

@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, TLSSocket, connect as tlsConnect } from "node:tls";
+import { createServer as createTlsServer, type SecureContextOptions, TLSSocket, connect as tlsConnect } from "node:tls";
 import { waitFor } from "../../lib/xmpp/wait.ts";
 
 /** One end of an XMPP stream that says exactly what a test wants it to. */
@@ -12,13 +12,15 @@ export class RawStream implements Disposable {
 	readonly peerFingerprint: string | undefined;
 	readonly #socket: Socket;
 
-	/** With `tls` over TLS; who the other side is is not looked at. */
+	/** With `tls` over TLS; who the other side is is not looked at. `localAddress` is one of the test's own. */
 	static async connect(
 		host: string,
 		port: number,
 		tls?: { readonly cert?: string; readonly key?: string },
+		localAddress?: string,
 	): Promise<RawStream> {
-		const socket = tls ? tlsConnect({ host, port, ...tls, rejectUnauthorized: false }) : connect(port, host);
+		const to = { host, port, ...(localAddress !== undefined && { localAddress }) };
+		const socket = tls ? tlsConnect({ ...to, ...tls, rejectUnauthorized: false }) : connect(to);
 		await new Promise<void>((resolve, reject) => {
 			socket.once(tls ? "secureConnect" : "connect", () => resolve());
 			socket.once("error", reject);
@@ -45,6 +47,11 @@ export class RawStream implements Disposable {
 		this.#socket.write(text);
 	}
 
+	/** From now on nothing is read, not even that the other side ends the connection. */
+	pause(): void {
+		this.#socket.pause();
+	}
+
 	async receive(part: string): Promise<void> {
 		await waitFor(`${part} in ${JSON.stringify(this.received)}`, () => this.received.includes(part), {
 			timeout: 5_000,
@@ -52,9 +59,9 @@ export class RawStream implements Disposable {
 	}
 
 	/** TLS on the same connection, once the other side has said that it may begin. */
-	async startTls(): Promise<RawStream> {
+	async startTls(options: SecureContextOptions = {}): Promise<RawStream> {
 		this.#socket.removeAllListeners("data");
-		const socket = tlsConnect({ socket: this.#socket, rejectUnauthorized: false });
+		const socket = tlsConnect({ socket: this.#socket, rejectUnauthorized: false, ...options });
 		await new Promise<void>((resolve, reject) => {
 			socket.once("secureConnect", () => resolve());
 			socket.once("error", reject);
@@ -72,6 +79,19 @@ export class RawStream implements Disposable {
 			socket.once("error", reject);
 		});
 		return stream;
+	}
+
+	/** A second handshake inside TLS 1.2. @throws {Error} where the other side does not want it. */
+	async renegotiate(): Promise<void> {
+		const socket = this.#socket;
+		if (!(socket instanceof TLSSocket)) throw new Error("there is no TLS on this connection");
+		await new Promise<void>((resolve, reject) => {
+			socket.once("error", reject);
+			socket.renegotiate({ rejectUnauthorized: false }, (error) => {
+				if (error) reject(error);
+				else resolve();
+			});
+		});
 	}
 
 	[Symbol.dispose](): void {

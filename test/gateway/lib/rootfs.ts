@@ -17,9 +17,9 @@ const packages = [
 	"util-linux",
 ];
 
-/** A directory with the extracted root file system, from the cache. Nothing may write to it. */
-export async function extractedRootfs(): Promise<string> {
-	const archive = await ensureRootfs({ suite: "trixie", packages });
+/** A directory with the extracted root file system, from the cache. Nothing may write to it. @param more packages */
+export async function extractedRootfs(more: readonly string[] = []): Promise<string> {
+	const archive = await ensureRootfs({ suite: "trixie", packages: [...packages, ...more] });
 	return await cached("gateway-test-root", keyOf(archive), async (directory) => {
 		await mkdir(directory, { recursive: true });
 		await run([

@@ -145,9 +145,9 @@ export class World implements AsyncDisposable {
 		return machine;
 	}
 
-	/** Where the internal server takes streams of other servers. */
-	get internalAddress(): { host: string; port: number } {
-		return { host: this.network.address(numbers.internal), port: 5269 };
+	/** Where a server takes streams of other servers. */
+	addressOf(role: "internal" | ServerKind): { host: string; port: number } {
+		return { host: this.network.address(numbers[role]), port: 5269 };
 	}
 
 	/** The internal server. */
@@ -192,14 +192,18 @@ export class World implements AsyncDisposable {
 		return await XmppClient.login(this.#account(user, peers[kind].domain, numbers[kind]));
 	}
 
-	/** Publishes the DNS records of peers, and of nodes as `linked`, `published` and `routers` say. */
+	/**
+	 * Publishes the DNS records of peers, and of nodes as `linked`, `published` and `routers` say. A name that `records` has
+	 * has those alone.
+	 */
 	async publish(records: readonly string[] = []): Promise<void> {
 		const server = (domain: string, target: string) => `_xmpp-server._tcp.${domain}. SRV 0 0 5269 ${target}.`;
 		const address = (name: string, number: number) => `${name}. A ${this.network.address(number)}`;
 		const addresses = (name: string, nodes: readonly string[]) =>
 			nodes.map((node) => `${name}. A ${this.node(node).address}`);
-		await this.dns.publish([
-			...records,
+		const owner = (record: string) => record.split(" ", 1)[0];
+		const given = new Set(records.map(owner));
+		const others = [
 			address(names.upstream, numbers.internal),
 			...addresses(names.links, this.linked),
 			...addresses(names.router, this.routers),
@@ -211,7 +215,8 @@ export class World implements AsyncDisposable {
 				server(peers[kind].rooms, `xmpp.${peers[kind].domain}`),
 				address(`xmpp.${peers[kind].domain}`, numbers[kind]),
 			]),
-		]);
+		];
+		await this.dns.publish([...records, ...others.filter((record) => !given.has(owner(record)))]);
 	}
 
 	#account(user: string, domain: string, number: number): Account {

@@ -46,7 +46,8 @@ const node = (spec: XmppFederation["spec"], index: number) => {
 };
 
 /** What is changed: field of the table (or `-`), change, other inputs, causes. */
-const cases: readonly (readonly [string, Change, Partial<FederationInputs>, readonly string[]])[] = [
+type Case = readonly [string, Change, Partial<FederationInputs>, readonly string[]];
+const cases: readonly Case[] = [
 	["-", () => {}, {}, []],
 	[
 		"additionalDomains",
@@ -278,6 +279,26 @@ const cases: readonly (readonly [string, Change, Partial<FederationInputs>, read
 		{},
 		["R17 RolloutChanged spec.rollout.drainSeconds from 60 to 30 Node: gw-1 gw-2 inside"],
 	],
+	...Object.entries({
+		stanzaBytes: [262_144, 524_288],
+		stanzasPerSecond: [200, undefined],
+		streamsPerMinute: [60, undefined],
+		incomingStreams: [4_000, 2_500],
+		outgoingStreams: [4_000, 2_500],
+		unauthenticatedStreams: [2_000, 1_000],
+		unauthenticatedStreamsPerAddress: [100, 250],
+		handshakeSeconds: [30, 60],
+		idleSeconds: [600, undefined],
+	} as const).map(
+		([name, [from, to]]): Case => [
+			`limits.${name}`,
+			({ limits = {} }) => void Reflect.deleteProperty(limits, name),
+			{},
+			[
+				`R17 LimitsChanged spec.limits.${name} from ${from}${to === undefined ? "" : ` to ${to}`} Node: gw-1 gw-2 inside`,
+			],
+		],
+	),
 	[
 		"image",
 		(spec) => void (spec.image = "registry.example.com/xmppfed/gateway:0.2.0"),

@@ -13,7 +13,7 @@ default_storage = "memory"
 RunScript("/usr/lib/xmppfed/modules/xmppfed_stream.lua")
 RunScript("/usr/lib/xmppfed/modules/xmppfed_prepared_addresses.lua")
 gc = { mode = "incremental", threshold = 200, speed = 200 }
-network_settings = { nagle = false, read_size = 65536, connect_timeout = 20, max_send_buffer_size = 8388608 }
+network_settings = { nagle = false, read_size = 65536, connect_timeout = 20, max_send_buffer_size = 8388608, tcp_backlog = 1024 }
 network_default_read_size = 65536
 
 -- HTTP: /ready, /live, /status
@@ -33,10 +33,11 @@ xmppfed_link_limit = 25
 s2s_close_timeout = 30
 s2s_stanza_size_limit = 524288
 s2s_send_queue_size = 1
+xmppfed_limits = { stanzaBytes = 524288, incomingStreams = 2500, outgoingStreams = 2500, unauthenticatedStreams = 1000, unauthenticatedStreamsPerAddress = 250, handshakeSeconds = 60 }
 s2s_timeout = 60
 certificates = "/run/xmppfed/certificate"
 xmppfed_link_tls = { directory = "/run/xmppfed/link", name = "links.federation.corp.xmppfed.invalid" }
-ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/certificate/tls.key" }
+ssl = { certificate = "/run/xmppfed/certificate/tls.crt", key = "/run/xmppfed/certificate/tls.key", ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20" }
 
 -- Streams with peers
 s2s_interfaces = { "*", "::" }
@@ -54,7 +55,7 @@ unbound = { resolvconf = true, options = { ["infra-host-ttl:"] = "2", ["infra-ca
 component_ports = {}
 xmppfed_link_interfaces = { "*", "::" }
 xmppfed_link_port = 5275
-component_stanza_size_limit = 4194304
+component_stanza_size_limit = 8388608
 component_secret = Credential("link-secret")
 
 modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_link_port", "xmppfed_metrics", "xmppfed_settings", "xmppfed_status" }
@@ -66,6 +67,6 @@ VirtualHost "placeholder.invalid"
 
 -- The local domains
 Component "example.lab" "component"
-	modules_enabled = { "xmppfed_dialback", "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_routers", "xmppfed_second_try" }
+	modules_enabled = { "xmppfed_dialback", "xmppfed_idle", "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_rates", "xmppfed_routers", "xmppfed_second_try" }
 Component "conference.example.lab" "component"
-	modules_enabled = { "xmppfed_dialback", "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_routers", "xmppfed_second_try" }
+	modules_enabled = { "xmppfed_dialback", "xmppfed_idle", "xmppfed_incoming", "xmppfed_outgoing", "xmppfed_peer_incoming", "xmppfed_peer_outgoing", "xmppfed_peer_security", "xmppfed_peers", "xmppfed_policy", "xmppfed_rates", "xmppfed_routers", "xmppfed_second_try" }

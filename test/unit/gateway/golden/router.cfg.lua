@@ -13,7 +13,7 @@ default_storage = "memory"
 RunScript("/usr/lib/xmppfed/modules/xmppfed_stream.lua")
 RunScript("/usr/lib/xmppfed/modules/xmppfed_prepared_addresses.lua")
 gc = { mode = "incremental", threshold = 200, speed = 200 }
-network_settings = { nagle = false, read_size = 65536, connect_timeout = 5, max_send_buffer_size = 8388608 }
+network_settings = { nagle = false, read_size = 65536, connect_timeout = 5, max_send_buffer_size = 8388608, tcp_backlog = 1024 }
 network_default_read_size = 65536
 
 -- HTTP: /ready, /live, /status
@@ -33,6 +33,7 @@ xmppfed_link_limit = 25
 s2s_close_timeout = 30
 s2s_stanza_size_limit = 524288
 s2s_send_queue_size = 1
+xmppfed_limits = { stanzaBytes = 524288, incomingStreams = 2500, outgoingStreams = 2500, unauthenticatedStreams = 1000, unauthenticatedStreamsPerAddress = 1000, handshakeSeconds = 30 }
 s2s_timeout = 30
 certificates = "/run/xmppfed/certificate"
 xmppfed_link_tls = { directory = "/run/xmppfed/link", name = "links.federation.corp.xmppfed.invalid" }
@@ -51,8 +52,6 @@ xmppfed_links = { host = "federation-links.corp.svc.cluster.local", port = 5275 
 xmppfed_link_secret = Credential("link-secret")
 xmppfed_upstreams = { ["example.lab"] = { host = "ejabberd.corp.svc.cluster.local", port = 5269 }, ["conference.example.lab"] = { host = "ejabberd.corp.svc.cluster.local", port = 5269 } }
 xmppfed_template_host = "remote-domain.invalid"
--- All streams come from the internal server
-xmppfed_unauthenticated_address_limit = 1000
 -- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered
 unbound = { resolvconf = true, options = { ["infra-host-ttl:"] = "2", ["infra-cache-max-rtt:"] = "2000", ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }
 
