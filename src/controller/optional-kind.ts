@@ -25,6 +25,7 @@ export class OptionalKind<T extends KubernetesObject> {
 	readonly #client: KubernetesClient;
 	readonly #signal: AbortSignal;
 	#running: Promise<Running<T> | undefined> | undefined;
+	#isWatched = false;
 
 	/** @param signal ends the watch */
 	constructor(options: ReflectorOptions<T>, signal: AbortSignal) {
@@ -33,9 +34,9 @@ export class OptionalKind<T extends KubernetesObject> {
 		this.#signal = signal;
 	}
 
-	/** Whether it is watched. */
+	/** Whether it was there, and is watched, when it was last asked for. */
 	get isUsed(): boolean {
-		return this.#running !== undefined;
+		return this.#isWatched;
 	}
 
 	/**
@@ -43,21 +44,16 @@ export class OptionalKind<T extends KubernetesObject> {
 	 * @throws {ApiError} where the right to see it is missing
 	 */
 	async use(): Promise<Owned<T> | undefined> {
-		const before = await this.#running;
-		if (before?.reflector.refusal) {
-			// It was there, and is no more, or may not be seen any longer: found out anew.
-			before.stop.abort();
-			this.#running = undefined;
+		const known = this.#running;
+		const before = await known?.catch(() => undefined);
+		// It is not there, or was and is no more, or may not be seen any longer: found out anew, by one of those who ask.
+		if (this.#running === known && (!before || before.reflector.refusal)) {
+			before?.stop.abort();
+			this.#running = this.#start();
 		}
-		this.#running ??= this.#start();
-		try {
-			const running = await this.#running;
-			if (!running) this.#running = undefined;
-			return running;
-		} catch (error) {
-			this.#running = undefined;
-			throw error;
-		}
+		const running = await this.#running;
+		this.#isWatched = running !== undefined;
+		return running;
 	}
 
 	async #start(): Promise<Running<T> | undefined> {
