@@ -5,7 +5,7 @@ import { canonicalJson } from "../canonical-json.ts";
 import type { PolicyIntent, PolicyList } from "../intent.ts";
 import type { Problem } from "../problem.ts";
 import { readPattern } from "./domain.ts";
-import { directionsNamed, writeLists } from "./lists.ts";
+import { directionsNamed, mostListCharacters, mostPolicyLists, writeLists } from "./lists.ts";
 import type { Exception, PolicyRules } from "./rules.ts";
 
 /** A policy that can be enforced. */
@@ -73,7 +73,12 @@ export function compilePolicy(spec: FederationPolicySpec, configMaps: ReadonlyMa
 	}
 	if (problems.length > 0) return { ok: false, problems };
 	const enforcement = spec.enforcement ?? defaults.policyEnforcement;
-	return { ok: true, policy: policyOf({ default: spec.default, exceptions }, enforcement) };
+	const policy = policyOf({ default: spec.default, exceptions }, enforcement);
+	if (policy.lists.length > mostPolicyLists) {
+		const message = `has more than ${mostPolicyLists * mostListCharacters} characters with those of exceptions. Use wildcards.`;
+		return { ok: false, problems: [{ reason: "TooManyExceptions", field: "spec.exceptionsFrom", message }] };
+	}
+	return { ok: true, policy };
 }
 
 /** The policy with these rules. */

@@ -1,5 +1,5 @@
 import { domainToASCII } from "node:url";
-import { domainPattern } from "../../api/names.ts";
+import { isDomainPattern } from "../../api/names.ts";
 
 /**
  * The one form in which domains are compared: labels of ASCII (A-labels) in lower case, no dot at the end. A peer that
@@ -16,7 +16,7 @@ export function readPattern(text: string): string | undefined {
 	const base = text.slice(wildcard.length).toLowerCase();
 	// What domainToASCII takes for a URL's host is no domain: it reads %61 as a letter.
 	const pattern = wildcard + (isAscii(base) || base.includes("%") ? base : domainToASCII(base));
-	return domainPattern.safeParse(pattern).success ? pattern : undefined;
+	return isDomainPattern(pattern) ? pattern : undefined;
 }
 
 function isAscii(text: string): boolean {

@@ -10,7 +10,7 @@ export function writeLists(exceptions: ReadonlyMap<string, Pick<Exception, "dire
 	let length = 0;
 	for (const pattern of [...exceptions.keys()].toSorted()) {
 		const line = `${letterOf(exceptions.get(pattern)?.directions ?? new Set())} ${pattern}\n`;
-		if (length + line.length > mostCharacters) {
+		if (length + line.length > mostListCharacters) {
 			lists.push(lines.join(""));
 			lines = [];
 			length = 0;
@@ -32,8 +32,14 @@ export function readLists(lists: readonly string[], source: string): ReadonlyMap
 	return new Map(exceptions);
 }
 
+/**
+ * Texts that a policy may have. With the strategy Live pods refer to all of them, whether they are there or not, and the
+ * kubelet watches each; 100,000 domains of 34 characters fit.
+ */
+export const mostPolicyLists = 4;
+
 /** All ASCII, so as many bytes: what a ConfigMap takes, with room for its metadata. */
-const mostCharacters = 900_000;
+export const mostListCharacters = 900_000;
 
 const both: ReadonlySet<Direction> = new Set(["Incoming", "Outgoing"]);
 const letters = { B: both, I: new Set<Direction>(["Incoming"]), O: new Set<Direction>(["Outgoing"]) } as const;

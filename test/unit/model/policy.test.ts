@@ -196,6 +196,22 @@ describe("a policy", () => {
 	});
 });
 
+test("a policy whose domains are too long for its ConfigMaps is refused", () => {
+	const lists = Object.fromEntries(
+		Array.from({ length: 5 }, (_, list) => {
+			const names = Array.from(
+				{ length: 3_900 },
+				(_none, index) => `${`${"x".repeat(50)}.`.repeat(4)}d${index}.l${list}.example`,
+			);
+			return [`l${list}`, { data: { list: names.join("\n") } }];
+		}),
+	);
+	const problems = refused(spec({ exceptionsFrom: from(...Object.keys(lists)) }), lists);
+	expect(problems).toMatchObject([
+		{ reason: "TooManyExceptions", message: expect.stringContaining("3600000 characters") },
+	]);
+});
+
 describe("in force", () => {
 	const named = (name: string, creationTimestamp: string) => ({ metadata: { name, creationTimestamp } });
 
