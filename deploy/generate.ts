@@ -22,7 +22,13 @@ export const kinds: readonly Kind[] = [xmppFederationKind, federationPolicyKind]
 /** Path below the repository's root -> content. */
 export function generatedFiles(): ReadonlyMap<string, string> {
 	return new Map([
-		...kinds.map((kind): [string, string] => [`crds/${kind.plural}.${kind.group}.yaml`, definitionFile(kind)]),
+		...kinds.flatMap((kind) =>
+			// A chart cannot have files from outside its directory.
+			["crds", "charts/xmpp-federation-operator/files/crds"].map((directory): [string, string] => [
+				`${directory}/${kind.plural}.${kind.group}.yaml`,
+				definitionFile(kind),
+			]),
+		),
 		["docs/reference.md", referenceFile()],
 		["docs/restarts.md", restartsDocument()],
 		["docs/peers.md", peersDocument()],

@@ -34,6 +34,7 @@ const tools = {
 	coredns: { module: "coredns", package: "github.com/coredns/coredns", versionOf: "github.com/coredns/coredns" },
 	ctr: { module: "containerd", package: `${containerd}/cmd/ctr`, versionOf: containerd },
 	etcd: { module: "etcd", package: "go.etcd.io/etcd/server/v3", versionOf: "go.etcd.io/etcd/server/v3" },
+	helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm", versionOf: "helm.sh/helm/v4" },
 	kind: { module: "kind", package: "sigs.k8s.io/kind", versionOf: "sigs.k8s.io/kind" },
 	"kube-apiserver": kubernetes("kube-apiserver"),
 	"kube-controller-manager": kubernetes("kube-controller-manager"),

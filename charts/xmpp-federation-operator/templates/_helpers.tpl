@@ -1,0 +1,71 @@
+{{/* Name of every object of the release: 53 characters at most, so that suffixes fit. */}}
+{{- define "operator.fullname" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 53 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 53 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Part of an immutable selector, and what federations' NetworkPolicies let in: never change it. */}}
+{{- define "operator.selectorLabels" -}}
+app.kubernetes.io/name: xmpp-federation-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
+{{- define "operator.labels" -}}
+{{ include "operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "operator.serviceAccount" -}}
+{{- default (ternary (include "operator.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
+{{- end -}}
+
+{{/* (list ROOT IMAGE NAME): the reference of an image. */}}
+{{- define "operator.image" -}}
+{{- $root := index . 0 -}}
+{{- $image := index . 1 -}}
+{{- $name := index . 2 -}}
+{{- $repository := required (printf "%s.repository is missing: set it to where the image is, such as registry.example.com/xmppfed/%s" $name (ternary "operator" "gateway" (eq $name "image"))) $image.repository -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (default $root.Chart.AppVersion $image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Rights on what federations are made of: in all namespaces or in one. A test compares them with deploy/operator. */}}
+{{- define "operator.rules" -}}
+- apiGroups: [xmppfed.dev]
+  resources: [xmppfederations, federationpolicies]
+  verbs: [get, list, watch]
+- apiGroups: [xmppfed.dev]
+  resources: [xmppfederations/status, federationpolicies/status]
+  verbs: [patch]
+# Owner references that block deletion need this where the API server enforces permissions on them.
+- apiGroups: [xmppfed.dev]
+  resources: [xmppfederations/finalizers]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [services, configmaps, secrets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
