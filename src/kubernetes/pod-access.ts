@@ -34,7 +34,7 @@ const longestAnswer = 64 * 1024 * 1024;
 const longestErrors = 4_096;
 
 /**
- * Reaches into pods through the API server and the kubelet (docs/decisions/0013): from inside the pod's own network
+ * Reaches into pods through the API server and the kubelet (docs/decisions/0011): from inside the pod's own network
  * namespace, where no NetworkPolicy holds anything up.
  */
 export class PodAccess {
@@ -144,7 +144,7 @@ export class PodAccess {
 				throw new ApiError(call, socket.statusCode ?? 0, parsed(await readText(socket, longestErrors * 16)));
 			}
 			onOpen?.((channel, text) => socket.send(Buffer.concat([Buffer.from([channel]), Buffer.from(text)])));
-			for await (const message of socket.messages(signal)) {
+			for await (const message of socket.messages()) {
 				if (message.length > 0 && onMessage(message.readUInt8(0), message.subarray(1))) break;
 			}
 		} catch (error) {

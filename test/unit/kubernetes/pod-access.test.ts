@@ -46,6 +46,13 @@ async function podAccess(play: (connection: Duplex, path: string, protocols: str
 		connection.write(
 			`HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${createHash("sha1").update(key).digest("base64")}\r\nsec-websocket-protocol: ${protocols.split(",")[0]}\r\n\r\n`,
 		);
+		// Who serves ends the connection, once both ends have closed (RFC 6455 section 7.1.1).
+		connection.on("data", (data: Buffer) => {
+			// Short frames with a mask of four bytes.
+			for (let at = 0; at + 1 < data.length; at += 6 + (data.readUInt8(at + 1) & 127)) {
+				if ((data.readUInt8(at) & 15) === 8) connection.end();
+			}
+		});
 		play(connection, request.url ?? "", protocols);
 	});
 	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
