@@ -98,7 +98,7 @@ describe("exec", () => {
 		expect(result).toEqual({ code: 0, errors: "an error\n" });
 		expect(lines).toEqual(["one", "two \u00fc", `three${"x".repeat(70_000)}`, "y".repeat(300)]);
 		expect(asked).toBe(
-			"/api/v1/namespaces/chat/pods/gw-1/exec?container=federation&stdout=true&stderr=true&command=a&command=b+c v5.channel.k8s.io, v4.channel.k8s.io",
+			"/api/v1/namespaces/chat/pods/gw-1/exec?container=federation&stdout=true&stderr=true&command=a&command=b+c v5.channel.k8s.io,v4.channel.k8s.io",
 		);
 	});
 
