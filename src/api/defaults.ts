@@ -47,4 +47,6 @@ export const defaults = {
 		unauthenticatedStreamsPerAddress: 250,
 		handshakeSeconds: 60,
 	},
+	strategy: "Documented",
+	imageUpdates: "Manual",
 } as const;

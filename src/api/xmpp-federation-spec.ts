@@ -153,6 +153,24 @@ export const xmppFederationSpec = ruled(
 			.exactOptional(),
 		rollout: z
 			.object({
+				strategy: z
+					.enum(["Documented", "Live"])
+					.meta({
+						description:
+							"Documented: every change of a node's settings restarts it. Live: what a node can take over while it runs, " +
+							"such as a new certificate, restarts nothing. A change of the strategy restarts each node once.",
+						defaultsTo: defaults.strategy,
+					})
+					.exactOptional(),
+				imageUpdates: z
+					.enum(["Manual", "Automatic"])
+					.meta({
+						description:
+							"What happens when the operator is updated and has another gateway image, where spec.image is absent. Manual: " +
+							"a node takes it when it restarts for another reason. Automatic: the nodes are restarted for it.",
+						defaultsTo: defaults.imageUpdates,
+					})
+					.exactOptional(),
 				drainSeconds: z
 					.int()
 					.min(1)
@@ -168,7 +186,12 @@ export const xmppFederationSpec = ruled(
 			.meta({ description: "How nodes are restarted." })
 			.exactOptional(),
 		limits: limits.meta({ description: "What peers can make a node hold and do." }).exactOptional(),
-		image: image.meta({ description: "Gateway image.", defaultsTo: "the operator's" }).exactOptional(),
+		image: image
+			.meta({
+				description: "Gateway image. It must be at least as new as the operator.",
+				defaultsTo: "the operator's, see spec.rollout.imageUpdates",
+			})
+			.exactOptional(),
 	}),
 	{
 		cel: "!has(self.additionalDomains) || !self.additionalDomains.exists(d, d.lowerAscii() == self.domain.lowerAscii())",

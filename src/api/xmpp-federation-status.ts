@@ -15,14 +15,20 @@ const node = z.object({
 	name: text(40, 1).meta({ description: "Name of the node." }),
 	federation: z.enum(["Enabled", "Disabled"]).meta({ description: "What the resource asks of the node." }),
 	ready: z.boolean().meta({ description: "Whether the node's pod is ready." }),
-	state: z.enum(["Current", "Pending", "Restarting", "Blocked"]).meta({
+	state: z.enum(["Current", "Pending", "Restarting", "Applying", "Blocked"]).meta({
 		description:
 			"Current: it runs what the resource asks. Pending: it waits for its turn to restart. Restarting: it is " +
-			"restarting. Blocked: it cannot, see message.",
+			"restarting. Applying: it takes over a change while it runs. Blocked: it cannot, see message.",
 	}),
 	reason: text(1024).meta({ description: "Why, in one word for programs." }).exactOptional(),
 	message: text(32_768).meta({ description: "Why and what to do, for people." }).exactOptional(),
 	revision: text(128).meta({ description: "Hash of what the node runs." }).exactOptional(),
+	liveRevision: text(128)
+		.meta({
+			description:
+				"Hash of what the node takes over while it runs, once all its processes have it in force. With strategy Live only.",
+		})
+		.exactOptional(),
 });
 
 const dnsRecord = z.object({
@@ -53,6 +59,7 @@ const effectiveNode = z.object({
 	federation: z.enum(["Enabled", "Disabled"]).meta({ description: "Whether it exchanges traffic with the internet." }),
 	published: z.boolean().meta({ description: "Whether peers connect to it." }),
 	upstream: z.object(hostAndPort).meta({ description: "The internal server as the node reaches it." }),
+	image: text(512).meta({ description: "Gateway image." }).exactOptional(),
 });
 
 const cause = z.object({
@@ -61,13 +68,15 @@ const cause = z.object({
 	field: text(512).meta({ description: "What changed." }),
 	from: text(256).meta({ description: "Old value, where it is no secret." }).exactOptional(),
 	to: text(256).meta({ description: "New value, where it is no secret." }).exactOptional(),
-	scope: z
-		.enum(["AllNodes", "Node"])
-		.meta({ description: "AllNodes: it restarts every node. Node: it restarts the nodes that it is about." }),
+	scope: z.enum(["AllNodes", "Node", "None"]).meta({
+		description:
+			"AllNodes: it restarts every node. Node: it restarts the nodes that it is about. None: it restarts nothing, the " +
+			"nodes take it over while they run.",
+	}),
 	nodes: z
 		.array(text(40, 1))
 		.max(64)
-		.meta({ description: "Nodes that restart, start or stop for it.", ...atomic }),
+		.meta({ description: "Nodes that restart, start or stop for it, or take it over.", ...atomic }),
 });
 
 const startedAt = z.string().meta({ description: "When it began.", format: "date-time" });
@@ -119,10 +128,13 @@ const security = z.object({
 
 /** The settings in force, with every default filled in. */
 const effective = z.object({
-	image: text(512).meta({ description: "Gateway image." }),
+	image: text(512).meta({ description: "Gateway image, that of the first node where they differ." }),
 	imageFrom: z.enum(["Spec", "Operator"]).meta({
-		description: "Spec: spec.image chose it. Operator: the operator did, and a newer operator does not change it.",
+		description: "Spec: spec.image chose it. Operator: the operator did, see spec.rollout.imageUpdates.",
 	}),
+	operatorImage: text(512)
+		.meta({ description: "Gateway image of the operator. Absent: every node has it." })
+		.exactOptional(),
 	securityMode: securityMode.meta({ description: "Whether traffic with peers without an entry is encrypted." }),
 	security: security.meta({ description: "How peers without an entry are identified." }).exactOptional(),
 	peers: z

@@ -15,7 +15,9 @@ export interface ShownCause {
 export function causesText(causes: readonly ShownCause[]): string {
 	const rows = causes.map((cause) => {
 		const { rule, reason, scope, nodes } = cause;
-		return [rule, reason, scope, nodes.join(","), changeText(cause, meaningOf(reason))];
+		const change = changeText(cause, meaningOf(reason));
+		const shown = scope === "None" ? `${change.replace(/\.$/, "")} (applied live, restarts nothing)` : change;
+		return [rule, reason, scope, nodes.join(","), shown];
 	});
 	return table(["RULE", "REASON", "SCOPE", "NODES", "CHANGE"], rows);
 }

@@ -14,7 +14,7 @@ export function planText(plan: RestartPlan, paint: Paint): string {
 
 function headline({ exists, nodes, steps, possible }: RestartPlan, paint: Paint): string {
 	const count = (action: string) => steps.filter((step) => step.action === action).length;
-	const [made, restarted, removed] = [count("Create"), count("Restart"), count("Remove")];
+	const [made, restarted, removed, live] = [count("Create"), count("Restart"), count("Remove"), count("Apply")];
 	if (!exists) return `is new: ${plural(made, "node starts", "nodes start")}, nothing restarts`;
 	const parts = [
 		...(restarted > 0
@@ -22,11 +22,12 @@ function headline({ exists, nodes, steps, possible }: RestartPlan, paint: Paint)
 			: []),
 		...(removed > 0 ? [plural(removed, "node is removed", "nodes are removed")] : []),
 		...(made > 0 ? [plural(made, "node starts", "nodes start")] : []),
+		...(live > 0 ? [`applied live to ${plural(live, "node", "nodes")}`] : []),
 	];
 	const words = parts.join(", ");
 	if (restarted + removed > 0)
 		return paint("yellow", restarted + removed > 1 ? `${words}, one after the other` : words);
-	if (possible.length > 0) return paint("yellow", [...parts, "nodes may restart"].join(", "));
+	if (possible.some((cause) => !cause.live)) return paint("yellow", [...parts, "nodes may restart"].join(", "));
 	return paint("green", [...parts, "nothing restarts"].join(", "));
 }
 
@@ -43,7 +44,12 @@ function sections(plan: RestartPlan, paint: Paint): readonly string[] {
 		action,
 		reasons.join(", ") || "-",
 	]);
-	const possibleRows = possible.map((cause) => [cause.reason, cause.nodes.join(","), changeText(cause)]);
+	const possibleRows = possible.map((cause) => [
+		cause.reason,
+		cause.live ? "applied live" : "restarts",
+		cause.nodes.join(","),
+		changeText(cause),
+	]);
 	const quietRows = withoutRestart.map((change) => [changeText(change), change.note]);
 	return [
 		...cautions(plan).map((text) => paint("yellow", text)),
@@ -54,7 +60,7 @@ function sections(plan: RestartPlan, paint: Paint): readonly string[] {
 			: []),
 		...(possible.length > 0
 			? [
-					`Restarts only if what the Secret holds is another (Secrets are not read):\n${table(["REASON", "NODES", "CHANGE"], possibleRows)}`,
+					`Only if what the Secret holds is another (Secrets are not read):\n${table(["REASON", "EFFECT", "NODES", "CHANGE"], possibleRows)}`,
 				]
 			: []),
 		...(withoutRestart.length > 0

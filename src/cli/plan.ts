@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { type Parsed, parseFederationPolicy, parseXmppFederation, statusOf } from "../api/parse.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
-import { chosenImage } from "../model/chosen-image.ts";
 import { denyAll, recordedPolicy } from "../model/policy/in-force.ts";
 import { describeProblems } from "../model/problem.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
@@ -156,7 +155,7 @@ async function planOne(
 		current: new Set(status?.nodes.filter(({ state }) => state === "Current").map((node) => node.name)),
 		// As far as status is of this version
 		earlier: (live && statusOf(live)?.rollout?.causes) ?? [],
-		chosenImage: chosenImage(live?.status),
+		status: live?.status,
 		now: terminal.now(),
 	});
 }

@@ -3,13 +3,14 @@ import { defaults } from "../api/defaults.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import { type IntentInputs, intentOf, localDomains } from "../model/federation.ts";
 import type { SecretDigests } from "../model/intent.ts";
+import { type KeptImage, keptImage, operatorImage } from "../model/kept-image.ts";
 import { linksServiceName, serviceHost } from "../model/names.ts";
-import { nodeRevision } from "../model/revision.ts";
+import { liveRevision, nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
-import { type Cause, causes, type RecordedCause } from "../rollout/causes.ts";
+import { type Cause, causes, causesOfStep, type RecordedCause } from "../rollout/causes.ts";
 import { secretFields } from "../rollout/intent-fields.ts";
 import { type ObservedNode, plan } from "../rollout/plan.ts";
-import type { RestartReason } from "../rollout/reasons.ts";
+import { type RestartReason, restartReasons } from "../rollout/reasons.ts";
 import type { RunningNode } from "./applied-nodes.ts";
 import { type FieldChange, quietChanges } from "./quiet-changes.ts";
 
@@ -38,7 +39,8 @@ export interface RestartPlan {
 
 export interface PlannedStep {
 	readonly node: string;
-	readonly action: "Create" | "Restart" | "Remove";
+	/** Apply: the node takes something over while it runs. */
+	readonly action: "Create" | "Apply" | "Restart" | "Remove";
 	readonly reasons: readonly RestartReason[];
 }
 
@@ -53,6 +55,8 @@ export interface PossibleCause {
 	readonly from: string;
 	readonly to: string;
 	readonly nodes: readonly string[];
+	/** Whether they take it over while they run. */
+	readonly live: boolean;
 }
 
 export type PolicyInput = NonNullable<IntentInputs["policy"]>;
@@ -71,14 +75,14 @@ export interface PlanSituation {
 	readonly current: ReadonlySet<string>;
 	/** The policy in force now, and the one that would be; what is absent is no policy. */
 	readonly policies?: { readonly live: PolicyInput | undefined; readonly proposed: PolicyInput | undefined };
-	/** `status.effective.image` where the operator chose it. */
-	readonly chosenImage: string | undefined;
+	/** As it is, of whatever version of the operator. */
+	readonly status: unknown;
 	readonly now: Date;
 }
 
 /** Whether a pod that runs would go, or could. */
 export function restartsAnything({ steps, possible }: RestartPlan): boolean {
-	return steps.some(({ action }) => action !== "Create") || possible.length > 0;
+	return steps.some(({ action }) => action === "Restart" || action === "Remove") || possible.some(({ live }) => !live);
 }
 
 /** By the functions that the operator itself uses, on what may be read without any Secret. */
@@ -95,11 +99,13 @@ export function restartPlan(situation: PlanSituation): RestartPlan {
 		name: node.name,
 		federation: node.federation,
 		revision: nodeRevision(node),
+		live: liveRevision(node),
 	}));
-	const observed = running.map(({ name, federation, revision }) => ({
+	const observed = running.map(({ name, federation, revision, live: written }) => ({
 		name,
 		federation,
 		revision,
+		live: written,
 		ready: !notReady.has(name),
 		moving: false,
 	}));
@@ -112,7 +118,7 @@ export function restartPlan(situation: PlanSituation): RestartPlan {
 		steps: inOrder(desired, observed).map(({ kind, node }) => ({
 			node,
 			action: kind,
-			reasons: [...new Set(found.filter(({ nodes }) => nodes.includes(node)).map(({ reason }) => reason))],
+			reasons: [...new Set(causesOfStep({ kind, node }, found).map(({ reason }) => reason))],
 		})),
 		causes: found.map((cause) => ({ ...cause, due: due.has(keyOf(cause)) })),
 		possible: live ? possibleCauses(live, proposed, running) : [],
@@ -135,7 +141,9 @@ function inOrder(desired: Desired, observed: readonly ObservedNode[]) {
 		if (steps.length === 0) return taken;
 		for (const step of steps) {
 			const target = wanted.get(step.node);
-			if (target) nodes.set(step.node, { ...target, ready: true, moving: false });
+			const before = nodes.get(step.node);
+			if (step.kind === "Apply" && before) nodes.set(step.node, { ...before, live: target?.live });
+			else if (target) nodes.set(step.node, { ...target, ready: true, moving: false });
 			else nodes.delete(step.node);
 			taken.push(step);
 		}
@@ -148,17 +156,21 @@ function modelled(
 	digests: SecretDigests,
 	policy: PolicyInput | undefined,
 ) {
-	const { running, chosenImage, now } = situation;
+	const { running, status, now } = situation;
 	const restarts = running.flatMap(({ name, restartedAt }): [string, string][] =>
 		restartedAt === undefined ? [] : [[name, restartedAt]],
 	);
+	const kept = running.flatMap((node): [string, KeptImage][] => {
+		const image = keptImage(node, status);
+		return image ? [[node.name, image]] : [];
+	});
 	const inputs = {
 		defaults: {
-			gatewayImage: operatorsImage,
-			resolverImage: operatorsImage,
+			gatewayImage: operatorImage(status) ?? unknownImage,
+			resolverImage: unknownImage,
 			clusterDomain: clusterDomain(federation, running),
 		},
-		chosenImage,
+		keptImages: new Map(kept),
 		policy,
 		carriedOutRestarts: new Map(restarts),
 	};
@@ -166,10 +178,10 @@ function modelled(
 }
 
 /** Stands for an image that only the operator knows. */
-const operatorsImage = "the operator's";
+const unknownImage = "the operator's";
 
-const record = z.looseObject({
-	links: z.looseObject({ host: z.string() }),
+const linksRecord = z.looseObject({ links: z.looseObject({ host: z.string() }) });
+const secretsRecord = z.looseObject({
 	secrets: z.looseObject({
 		certificate: z.string(),
 		dialback: z.string(),
@@ -177,12 +189,20 @@ const record = z.looseObject({
 		trustedCAs: z.string().exactOptional(),
 	}),
 });
+const liveRecord = z.looseObject({ secrets: z.looseObject({ certificate: z.string() }) });
+
+/** Digests that a node runs with, those of its live objects first. */
+function recordedDigests({ applied, appliedLive }: RunningNode): SecretDigests | undefined {
+	const live = liveRecord.safeParse(appliedLive).data?.secrets;
+	const fixed = z.looseObject({ secrets: z.looseObject({}) }).safeParse(applied).data?.secrets;
+	return secretsRecord.safeParse({ secrets: { ...fixed, ...live } }).data?.secrets;
+}
 
 /** The operator's setting, as it stands in what the nodes run. */
 function clusterDomain({ metadata }: StoredFederation, running: readonly RunningNode[]): string {
 	const prefix = serviceHost(linksServiceName(metadata.name), metadata.namespace, "");
 	for (const { applied } of running) {
-		const host = record.safeParse(applied).data?.links.host;
+		const host = linksRecord.safeParse(applied).data?.links.host;
 		if (host?.startsWith(prefix)) return host.slice(prefix.length);
 	}
 	return "cluster.local";
@@ -193,10 +213,12 @@ function clusterDomain({ metadata }: StoredFederation, running: readonly Running
  * got it yet, status tells that it changed.
  */
 function digestsInUse({ running, current, earlier }: PlanSituation): SecretDigests {
-	const newest = running.find(({ name, applied }) => current.has(name) && record.safeParse(applied).success);
-	const known = [...(newest ? [newest] : []), ...running].flatMap(
-		({ applied }) => record.safeParse(applied).data?.secrets ?? [],
-	)[0] ?? { certificate: "", dialback: "", link: "" };
+	const newest = running.find((node) => current.has(node.name) && recordedDigests(node));
+	const known = [...(newest ? [newest] : []), ...running].flatMap((node) => recordedDigests(node) ?? [])[0] ?? {
+		certificate: "",
+		dialback: "",
+		link: "",
+	};
 	if (newest) return known;
 	const pending = new Set(earlier.map(({ reason }) => reason));
 	const changed = Object.entries(secretFields).filter(([, { reason }]) => pending.has(reason));
@@ -231,6 +253,7 @@ function possibleCauses(
 	const [before, after] = [secretNames(live), secretNames(proposed)];
 	const wanted = new Set(proposed.spec.nodes.map(({ name }) => name));
 	const nodes = running.map(({ name }) => name).filter((name) => wanted.has(name));
+	const isLive = [live, proposed].every(({ spec }) => spec.rollout?.strategy === "Live");
 	const secrets = [
 		["certificate", "CertificateChanged", "spec.security.certificate"],
 		["trustedCAs", "TrustedCAsChanged", "spec.security.trustedCAs.configMapRef"],
@@ -240,7 +263,7 @@ function possibleCauses(
 		const [from, to] = [before[name], after[name]];
 		return from === undefined || to === undefined || from === to || nodes.length === 0
 			? []
-			: [{ reason, field, from, to, nodes }];
+			: [{ reason, field, from, to, nodes, live: restartReasons[reason].live && isLive }];
 	});
 }
 

@@ -81,7 +81,12 @@ function nodesText({ status }: FederationView, paint: Paint): string {
 		: table(["NODE", "FEDERATION", "READY", "STATE", "REASON", "REVISION", "MESSAGE"], rows);
 }
 
-const stateColours: Readonly<Record<string, Colour>> = { Current: "green", Pending: "yellow", Restarting: "yellow" };
+const stateColours: Readonly<Record<string, Colour>> = {
+	Current: "green",
+	Pending: "yellow",
+	Restarting: "yellow",
+	Applying: "yellow",
+};
 
 function rolloutText({ causes, startedAt, done, total }: RolloutView): string {
 	if (causes.length === 0) return "";
@@ -131,7 +136,7 @@ function condition({ status }: FederationView, type: string) {
 function progress(view: FederationView): string {
 	const { status } = view;
 	const count = (state: string) => status.nodes.filter((node) => node.state === state).length;
-	const waiting = count("Pending") + count("Restarting");
+	const waiting = count("Pending") + count("Restarting") + count("Applying");
 	const words = [
 		...(waiting > 0 ? [`${waiting} to go`] : []),
 		...(count("Blocked") > 0 ? [`${count("Blocked")} blocked`] : []),

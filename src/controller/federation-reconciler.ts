@@ -2,10 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { parseXmppFederation, statusOf } from "../api/parse.ts";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
 import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/object.ts";
-import type { Certificate, ConfigMap, Secret } from "../kubernetes/resources.ts";
+import {
+	type Certificate,
+	type ConfigMap,
+	deployments as deploymentResource,
+	type Secret,
+} from "../kubernetes/resources.ts";
 import type { DialbackStep } from "../model/dialback-rotation.ts";
 import { modelFederation } from "../model/federation.ts";
 import { dialbackOf } from "../model/federation-credentials.ts";
@@ -14,14 +20,15 @@ import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeObjectName } from "../model/names.ts";
 import { recordedPolicy } from "../model/policy/in-force.ts";
 import type { Problem } from "../model/problem.ts";
-import { nodeRevision } from "../model/revision.ts";
+import { liveRevision, nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
-import { revisionAnnotation } from "../objects/annotations.ts";
+import { imageFromAnnotation, revisionAnnotation } from "../objects/annotations.ts";
 import { nodeObjects, type SharedObjects, sharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName, recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import { nodeDeployment } from "../objects/node-deployment.ts";
-import { causes as causesOf, describeCause } from "../rollout/causes.ts";
+import { causes as causesOf, causesOfStep, describeCause } from "../rollout/causes.ts";
+import { isTakingOver, type LiveState, liveState } from "../rollout/live.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
 import { dnsPublished, dnsQuestions } from "../status/dns-published.ts";
 import { dnsRecords } from "../status/dns-records.ts";
@@ -33,9 +40,10 @@ import type { DnsLookups } from "./dns-lookups.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
+import { refreshPods, restoreLive, writeLive } from "./live-objects.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import type { NamedWatches } from "./named-watches.ts";
-import { observe, observeServices } from "./observe.ts";
+import { observe, observeServices, type WrittenLive } from "./observe.ts";
 import type { OptionalKind } from "./optional-kind.ts";
 import type { OwnedKinds } from "./owned-kinds.ts";
 import type { NodeRecord, Policies, PolicyInForce } from "./policies.ts";
@@ -45,6 +53,7 @@ import type { StatusWriter } from "./status-writer.ts";
 import { removeUnused } from "./unused-objects.ts";
 
 export interface ReconcilerParts {
+	readonly client: KubernetesClient;
 	readonly caches: Caches;
 	readonly ownedKinds: OwnedKinds;
 	readonly secretWatches: NamedWatches<Secret>;
@@ -69,7 +78,6 @@ type Facts = Partial<
 		| "certificate"
 		| "dialback"
 		| "dialbackWaitsFor"
-		| "imageFrom"
 		| "problems"
 		| "warnings"
 		| "remarks"
@@ -87,6 +95,8 @@ type Facts = Partial<
 const again = {
 	/** Nothing tells of the end of most obstacles: a foreign object, a quota, a right, a webhook. */
 	afterObstacle: 20_000,
+	/** Until a kubelet is asked again to look for new files. */
+	whileApplying: 3_000,
 	/** A pod that does not go may be lost with its Kubernetes node: `lostPodAfter`. */
 	whileMoving: 30_000,
 	/** Once in a while, whatever happens. */
@@ -97,13 +107,19 @@ const again = {
 
 function usualDelay({ obstacles, nodes }: FederationObservation): number {
 	if (obstacles.length > 0) return again.afterObstacle;
-	return nodes.some(({ moving }) => moving) ? again.whileMoving : again.always;
+	if (nodes.some(({ takeOver: told }) => told?.state === "Applying")) return again.whileApplying;
+	return nodes.some((node) => node.moving || isTakingOver(node)) ? again.whileMoving : again.always;
 }
 
 /** Milliseconds for which a step waits for its Events: what they tell stands in status already. */
 const announceTimeout = 1_000;
 
-const verbs = { Create: "starts", Restart: "restarts", Remove: "is removed" } as const;
+const verbs = {
+	Create: "starts",
+	Apply: "takes over while it runs",
+	Restart: "restarts",
+	Remove: "is removed",
+} as const;
 
 const nothingToDo: Plan = { steps: [], waiting: [] };
 
@@ -196,7 +212,8 @@ export class FederationReconciler {
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
 		const waitsForDialback = seen.dialbackWaitsFor.length > 0;
-		this.#parts.routerReports.hurry(key, seen.plan.waiting.length > 0 || waitsForDialback);
+		const takesOver = seen.nodes.some(isTakingOver);
+		this.#parts.routerReports.hurry(key, seen.plan.waiting.length > 0 || waitsForDialback || takesOver);
 		this.#parts.routerReports.askAll(key, waitsForDialback);
 		const { certificate } = seen;
 		const known = certificate && "findings" in certificate ? certificate : undefined;
@@ -251,7 +268,7 @@ class FederationRun {
 		if (!model.ok) return await save({ problems: model.problems, certificate: model.certificate, policy });
 
 		const { intent, secrets } = model;
-		const { security, image } = this.#federation.spec;
+		const { security } = this.#federation.spec;
 		const drifted = new Set(intent.nodes.filter((node) => this.#hasDrifted(intent, node)).map(({ name }) => name));
 		const facts = () => ({
 			intent,
@@ -266,7 +283,6 @@ class FederationRun {
 			dialback: security?.dialback?.secretRef ? ("Given" as const) : ("Generated" as const),
 			dialbackWaitsFor: dialback?.waitsFor ?? [],
 			changesAt: dialback?.again,
-			imageFrom: image === undefined ? ("Operator" as const) : ("Spec" as const),
 			obstacles: writer.obstacles,
 		});
 		const shared = sharedObjects(intent);
@@ -281,11 +297,14 @@ class FederationRun {
 		for (const step of steps) {
 			const before = writer.obstacles.length;
 			await this.#take(step, intent, secrets);
-			if (step.kind !== "Restart" || writer.obstacles.length > before) continue;
-			const own = seen.causes.filter(({ nodes }) => nodes.includes(step.node));
-			for (const { reason } of own) this.#parts.metrics.nodeRestarted(reason);
+			if (writer.obstacles.length > before) continue;
+			for (const { reason } of causesOfStep(step, seen.causes)) {
+				if (step.kind === "Restart") this.#parts.metrics.nodeRestarted(reason);
+				if (step.kind === "Apply") this.#parts.metrics.takenOver(reason);
+			}
 		}
 		await this.#restoreNodeFiles(intent, secrets);
+		await this.#refreshPods(steps, facts());
 		await removeUnused(this.#key, intent, shared, caches, writer);
 		return await save(facts());
 	}
@@ -340,31 +359,39 @@ class FederationRun {
 		if (step.kind === "Remove") return await this.#removeNode(step.node);
 		const node = intent.nodes.find(({ name }) => name === step.node);
 		if (!node) throw new Error(`a step was planned for a node that is not in the intent: ${step.node}`);
+		if (step.kind === "Apply") return void (await writeLive(intent, node, secrets, this.#parts, this.#writer));
 		const objects = nodeObjects(intent, node, secrets);
 		const configuration = await this.#writer.createConfigMap(objects.configuration);
 		const secret = await this.#writer.createSecret(objects.secret);
+		const live = node.strategy !== "Live" || (await writeLive(intent, node, secrets, this.#parts, this.#writer));
 		// A pod without its files would only wait for them.
-		if (configuration && secret) await this.#writer.apply(objects.deployment);
+		if (configuration && secret && live) await this.#writer.apply(objects.deployment);
+	}
+
+	async #refreshPods(steps: readonly Step[], facts: Facts): Promise<void> {
+		if (!facts.intent?.nodes.some(({ strategy }) => strategy === "Live")) return;
+		const changed = new Set(steps.flatMap(({ kind, node }) => (kind === "Apply" ? [node] : [])));
+		const { nodes } = observation(this.#parts, this.#key, this.#object, facts);
+		await refreshPods(this.#key, nodes, changed, this.#parts, this.#writer);
 	}
 
 	/** One Event for each cause and node, written before the step is taken where it can be written at once. */
 	async #announce({ plan: { steps }, causes }: FederationObservation): Promise<void> {
 		const { events, caches } = this.#parts;
 		const pods = caches.pods.store.byIndex(this.#key);
-		const written = steps.flatMap(({ kind, node }) =>
-			causes
-				.filter(({ nodes }) => nodes.includes(node))
-				.map((cause) => {
-					const pod = pods.find(({ metadata }) => metadata.labels?.[nodeLabel] === node && !metadata.deletionTimestamp);
-					return events.recordFirst({
-						regarding: this.#object,
-						...(pod && { related: pod }),
-						type: "Normal",
-						reason: cause.reason,
-						action: kind,
-						note: `Node ${node} ${verbs[kind]}: ${describeCause(cause)} (${cause.rule}).`,
-					});
-				}),
+		const written = steps.flatMap((step) =>
+			causesOfStep(step, causes).map((cause) => {
+				const { kind, node } = step;
+				const pod = pods.find(({ metadata }) => metadata.labels?.[nodeLabel] === node && !metadata.deletionTimestamp);
+				return events.recordFirst({
+					regarding: this.#object,
+					...(pod && { related: pod }),
+					type: "Normal",
+					reason: cause.reason,
+					action: kind,
+					note: `Node ${node} ${verbs[kind]}: ${describeCause(cause)} (${cause.rule}).`,
+				});
+			}),
 		);
 		await Promise.race([Promise.all(written), sleep(announceTimeout, undefined, { ref: false })]);
 	}
@@ -378,11 +405,24 @@ class FederationRun {
 		}
 	}
 
+	/** Who chose the image can change without a change of the image. That restarts nothing. */
+	async #noteImageSource({ namespace, name, imageFrom }: FederationIntent, node: NodeIntent): Promise<void> {
+		const { store } = this.#parts.caches.deployments;
+		const deployment = store.get(objectKey(namespace, nodeObjectName(name, node.name)));
+		if (!deployment || deployment.metadata.annotations?.[imageFromAnnotation] === imageFrom) return;
+		const annotated = await this.#writer.annotate(this.#parts.client, deploymentResource, deployment, {
+			[imageFromAnnotation]: imageFrom,
+		});
+		if (annotated) store.remember(annotated);
+	}
+
 	/** Makes files again that somebody deleted of a node that runs its intent: a pod that starts again needs them. */
 	async #restoreNodeFiles(intent: FederationIntent, secrets: NodeSecrets): Promise<void> {
 		const { configMaps, secrets: kept } = this.#parts.caches;
 		for (const node of intent.nodes) {
 			if (!this.#isAtIntent(intent, node)) continue;
+			await this.#noteImageSource(intent, node);
+			if (node.strategy === "Live") await restoreLive(intent, node, secrets, this.#parts, this.#writer);
 			const files = objectKey(intent.namespace, nodeConfigurationName(node));
 			if (configMaps.store.get(files) && kept.store.get(files)) continue;
 			const { configuration, secret } = nodeObjects(intent, node, secrets);
@@ -401,15 +441,24 @@ function observation(
 	const { intent } = facts;
 	const withAddress = intent?.nodeAddresses.map(({ node }) => node) ?? [];
 	const { nodes: found, services } = observe(key, caches, routerReports, now(), withAddress);
-	const nodes = found.map((node) => (facts.drifted?.has(node.name) ? { ...node, drifted: true } : node));
-	const desired = intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
-	const wanted = new Map(desired?.map(({ name, revision }) => [name, revision]));
-	const applied = nodes.map((node) =>
+	const desired = intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node), live: liveRevision(node) }));
+	const wanted = new Map(desired?.map((node) => [node.name, node]));
+	const nodes = found.map(({ written, ...node }) => ({
+		...node,
+		...(facts.drifted?.has(node.name) && { drifted: true }),
+		...(written && node.revision === wanted.get(node.name)?.revision && { takeOver: takeOver(written, now()) }),
+	}));
+	const applied = found.map((node) => ({
+		...node,
+		drifted: facts.drifted?.has(node.name),
+		appliedLive: node.written?.applied,
 		// What runs as it should need not be read.
-		node.revision === wanted.get(node.name) ? node : { ...node, applied: recordOf(caches, object, node) },
-	);
+		...(node.revision !== wanted.get(node.name)?.revision && { applied: recordOf(caches, object, node) }),
+	}));
 	const differs =
-		intent && (applied.length !== wanted.size || applied.some((node) => "applied" in node || node.drifted));
+		intent &&
+		(applied.length !== wanted.size ||
+			applied.some((node) => "applied" in node || node.drifted || node.live !== wanted.get(node.name)?.live));
 	const earlier = differs ? statusOf(caches.federations.store.get(key) ?? object)?.rollout?.causes : undefined;
 	return {
 		generation: object.metadata.generation ?? 0,
@@ -424,7 +473,6 @@ function observation(
 		certificate: facts.certificate,
 		dialback: facts.dialback ?? "Generated",
 		dialbackWaitsFor: facts.dialbackWaitsFor ?? [],
-		imageFrom: facts.imageFrom ?? "Operator",
 		acting: facts.acting ?? false,
 		problems: facts.problems ?? [],
 		obstacles: facts.obstacles ?? [],
@@ -437,6 +485,14 @@ function policyRemarks(policy: PolicyInForce | undefined): readonly Problem[] {
 		...problem,
 		field: `${policy?.object.kind} ${policy?.object.metadata.name} ${problem.field}`,
 	}));
+}
+
+/** What a node that is at its intent says of what it takes over while it runs. */
+function takeOver({ settings, certificate, writtenAt, readySince, reports }: WrittenLive, now: Date): LiveState {
+	// A pod that has started since has what was written before.
+	const times = [writtenAt, readySince].map((time) => Date.parse(time ?? "")).filter((time) => !Number.isNaN(time));
+	const since = times.length > 0 ? new Date(Math.max(...times)) : undefined;
+	return liveState({ settings, certificate, since }, reports, now);
 }
 
 /** The intent that a node's Deployment was made from, as that revision's ConfigMap has it. */

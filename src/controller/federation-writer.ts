@@ -1,5 +1,6 @@
-import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
-import { controllerOf, type KubernetesObject, type Observed } from "../kubernetes/object.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import { ApiError, describeRefusal, isNotFound } from "../kubernetes/errors.ts";
+import { controllerOf, type KubernetesObject, type Observed, type Resource } from "../kubernetes/object.ts";
 import { ForeignObjectError, type OwnedObjects } from "../kubernetes/owned.ts";
 import type {
 	ConfigMap,
@@ -17,8 +18,8 @@ export class NamespaceTerminatingError extends Error {
 	override readonly name = "NamespaceTerminatingError";
 }
 
-type Mutable = Deployment | NetworkPolicy | PodDisruptionBudget | Service;
-type MutableKind = "Deployment" | "NetworkPolicy" | "PodDisruptionBudget" | "Service";
+type Mutable = ConfigMap | Deployment | NetworkPolicy | PodDisruptionBudget | Secret | Service;
+type MutableKind = "ConfigMap" | "Deployment" | "NetworkPolicy" | "PodDisruptionBudget" | "Secret" | "Service";
 
 /**
  * Writes the objects of one federation during one reconcile. What an object's name, its content or missing rights stand
@@ -65,9 +66,26 @@ export class FederationWriter {
 		return await this.#try(object, this.#kinds.Secret.apply(object, this.#signal));
 	}
 
-	/** Brings a mutable object to what is wanted. */
-	async apply(object: Mutable & { readonly kind: MutableKind }): Promise<void> {
-		await this.#try<Mutable>(object, this.#kindOf(object).apply(object, this.#signal));
+	/** Brings a mutable object to what is wanted. @returns whether nothing is in the way */
+	async apply(object: Mutable & { readonly kind: MutableKind }): Promise<boolean> {
+		return (await this.#try<Mutable>(object, this.#kindOf(object).apply(object, this.#signal))) !== undefined;
+	}
+
+	/** Sets annotations of an object. One that has gone meanwhile is no obstacle. @returns as it is now */
+	async annotate<T extends KubernetesObject>(
+		client: KubernetesClient,
+		resource: Resource<T>,
+		object: Observed<T>,
+		annotations: Readonly<Record<string, string>>,
+	): Promise<Observed<T> | undefined> {
+		const { namespace, name, uid } = object.metadata;
+		const patch = { metadata: { uid, annotations } };
+		try {
+			return await client.mergePatch(resource, namespace, name, patch, { signal: this.#signal });
+		} catch (error) {
+			if (!isNotFound(error)) this.#obstacles.push(obstacleOf({ ...object, kind: resource.kind }, error));
+			return undefined;
+		}
 	}
 
 	/** Brings an object of a kind that has a writer of its own to what is wanted. @returns as {@link applySecret} */

@@ -2,15 +2,21 @@ import { credentialNames } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Certificate, ConfigMap, Secret } from "../kubernetes/resources.ts";
 import { isSelfSignedFor } from "../model/certificate.ts";
-import { chosenImage } from "../model/chosen-image.ts";
 import { dialbackOrder } from "../model/dialback-order.ts";
 import { localDomains } from "../model/federation.ts";
-import type { FederationInputs, GeneratedSecrets, SecretContent } from "../model/federation-inputs.ts";
+import type {
+	FederationInputs,
+	GeneratedSecrets,
+	OperatorDefaults,
+	SecretContent,
+} from "../model/federation-inputs.ts";
+import { type KeptImage, keptImage } from "../model/kept-image.ts";
 import { generatedSecretName, issuedCertificateName, selfSignedSecretName } from "../model/names.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
-import { restartAnnotation } from "../objects/annotations.ts";
+import { imageFromAnnotation, restartAnnotation, revisionAnnotation } from "../objects/annotations.ts";
 import { generatedKeys, generatedSecret, selfSignedSecret } from "../objects/generated-secrets.ts";
 import { nodeLabel } from "../objects/labels.ts";
+import { recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import type { Caches } from "./caches.ts";
 import { ensureRotatedDialback } from "./dialback.ts";
 import type { FederationWriter } from "./federation-writer.ts";
@@ -25,6 +31,7 @@ interface Sources {
 	readonly secretWatches: NamedWatches<Secret>;
 	readonly configMapWatches: NamedWatches<ConfigMap>;
 	readonly certificates: OptionalKind<Certificate>;
+	readonly defaults: OperatorDefaults;
 	readonly now: () => Date;
 }
 
@@ -36,9 +43,10 @@ interface Sources {
 export async function gatherInputs(
 	key: string,
 	federation: StoredFederation,
-	{ caches, secretWatches, configMapWatches, certificates, now }: Sources,
+	sources: Sources,
 	writer: FederationWriter,
 ): Promise<Omit<FederationInputs, "defaults"> | undefined> {
+	const { caches, secretWatches, configMapWatches, certificates, now } = sources;
 	const { certificate, dialback, trustedCAs } = federation.spec.security ?? {};
 	const { namespace, name } = federation.metadata;
 	const certificateName = certificate?.issuerRef ? issuedCertificateName(name) : certificate?.secretName;
@@ -59,7 +67,7 @@ export async function gatherInputs(
 		issuance,
 		trustedCAs: textsOf(authoritiesName === undefined ? undefined : configMaps.get(authoritiesName)),
 		dialback: contentOf(dialbackName === undefined ? undefined : given.get(dialbackName)),
-		chosenImage: chosenImage(federation.status),
+		keptImages: keptImages(key, federation, sources, writer),
 		carriedOutRestarts: carriedOutRestarts(key, caches, writer),
 	};
 }
@@ -162,4 +170,25 @@ function textsOf(configMap: ConfigMap | undefined): FederationInputs["trustedCAs
 
 function contentOf(secret: Secret | undefined): SecretContent | undefined {
 	return secret && { type: secret.type, data: secret.data ?? {} };
+}
+
+/** Of what nodes' Deployments ask for. Those that have this operator's image need not keep it. */
+function keptImages(
+	key: string,
+	{ status }: StoredFederation,
+	{ caches, defaults }: Sources,
+	writer: FederationWriter,
+): ReadonlyMap<string, KeptImage> {
+	const found = caches.deployments.store.byIndex(key).flatMap((deployment): [string, KeptImage][] => {
+		const { name, namespace, labels, annotations } = deployment.metadata;
+		const [node, revision] = [labels?.[nodeLabel], annotations?.[revisionAnnotation]];
+		if (node === undefined || revision === undefined || !writer.owns(deployment)) return [];
+		const containers = deployment.spec?.template.spec?.containers ?? [];
+		if (containers.every(({ image }) => image === defaults.gatewayImage)) return [];
+		const record = caches.configMaps.store.get(objectKey(namespace, revisionedName(name, revision)));
+		const applied = recordedIntent(record);
+		const kept = keptImage({ revision, imageFrom: annotations?.[imageFromAnnotation], applied }, status);
+		return kept ? [[node, kept]] : [];
+	});
+	return new Map(found);
 }

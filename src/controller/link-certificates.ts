@@ -8,12 +8,8 @@ import {
 	pickCertificates,
 } from "../model/link-certificate-state.ts";
 import { linkAuthoritySecretName, linkCertificateSecretName, linkTlsName } from "../model/names.ts";
-import {
-	linkAuthoritySecret,
-	linkCertificateSecret,
-	type Owner,
-	writtenAtAnnotation,
-} from "../objects/link-secrets.ts";
+import { writtenAtAnnotation } from "../objects/annotations.ts";
+import { linkAuthoritySecret, linkCertificateSecret, type Owner } from "../objects/link-secrets.ts";
 import type { Caches } from "./caches.ts";
 import { inBase64, type PemPair } from "./certificate-pair.ts";
 import type { FederationWriter } from "./federation-writer.ts";

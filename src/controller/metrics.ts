@@ -30,13 +30,19 @@ export class OperatorMetrics {
 	});
 	readonly #steps = new Counter({
 		name: "xmppfed_node_steps_total",
-		help: "Nodes created, restarted and removed.",
+		help: "Nodes created, restarted and removed, and those given something while they run (Apply).",
 		labelNames: ["step"],
 		registers: [this.registry],
 	});
 	readonly #restarts = new Counter({
 		name: "xmppfed_node_restarts_total",
 		help: "Restarts of nodes by reason; a restart with several reasons counts for each.",
+		labelNames: ["reason"],
+		registers: [this.registry],
+	});
+	readonly #takenOver = new Counter({
+		name: "xmppfed_node_live_changes_total",
+		help: "Changes that nodes were given while they run, by reason (spec.rollout.strategy: Live).",
 		labelNames: ["reason"],
 		registers: [this.registry],
 	});
@@ -91,6 +97,10 @@ export class OperatorMetrics {
 
 	nodeRestarted(reason: string): void {
 		this.#restarts.inc({ reason });
+	}
+
+	takenOver(reason: string): void {
+		this.#takenOver.inc({ reason });
 	}
 
 	rolloutFinished(seconds: number): void {

@@ -3,11 +3,25 @@ import { objectKey } from "../kubernetes/object.ts";
 import type { Service } from "../kubernetes/resources.ts";
 import type { DialbackNode } from "../model/dialback-rotation.ts";
 import { internalServiceName, nodeServiceName, publicServiceName, resolverName } from "../model/names.ts";
+import { nodeLiveName, readLive } from "../objects/node-live.ts";
 import { linkedNodes } from "../rollout/links.ts";
+import type { ProcessReport } from "../rollout/live.ts";
 import { observeNodes } from "../rollout/observe.ts";
-import type { FederationObservation, ServiceObservation } from "../status/federation-observation.ts";
+import type { ObservedNode } from "../rollout/plan.ts";
+import type { FederationObservation, NodeObservation, ServiceObservation } from "../status/federation-observation.ts";
 import type { Caches } from "./caches.ts";
-import type { RouterReports } from "./router-reports.ts";
+import type { RouterReport, RouterReports } from "./router-reports.ts";
+
+/** What a node's live objects say, and what its processes say to it. */
+export interface WrittenLive extends ReturnType<typeof readLive> {
+	readonly readySince: string | undefined;
+	readonly reports: Readonly<Record<string, ProcessReport | undefined>>;
+}
+
+export interface SeenNode extends NodeObservation {
+	/** Undefined where it has no live objects. */
+	readonly written?: WrittenLive;
+}
 
 /** What there is of a federation: nodes by their Deployments, pods and routers, and Services. */
 export function observe(
@@ -16,28 +30,46 @@ export function observe(
 	reports: RouterReports,
 	now: Date,
 	withAddress: readonly string[],
-): Pick<FederationObservation, "nodes" | "services"> & { readonly dialback: readonly DialbackNode[] } {
+): Pick<FederationObservation, "services"> & {
+	readonly nodes: readonly SeenNode[];
+	readonly dialback: readonly DialbackNode[];
+} {
 	// In one order, whatever came first: equal observations make equal statuses.
 	const nodes = observeNodes(caches.deployments.store.byIndex(key), caches.pods.store.byIndex(key), now).toSorted(
 		(a, b) => (a.name < b.name ? -1 : 1),
+	);
+	const [namespace = "", federationName = ""] = key.split("/");
+	const liveOf = new Map(
+		nodes.flatMap(({ name }): [string, ReturnType<typeof readLive>][] => {
+			const live = objectKey(namespace, nodeLiveName(federationName, name));
+			const configMap = caches.configMaps.store.get(live);
+			return configMap ? [[name, readLive(configMap, caches.secrets.store.get(live))]] : [];
+		}),
 	);
 	const asksAll = reports.asksAll(key);
 	const urls = nodes.flatMap(({ name, federation, addresses: [address] }): [string, string][] => {
 		if (!address) return [];
 		const router: [string, string] = [name, statusUrl(address, podLayout.routerHttpPort)];
-		if (!asksAll || federation === "Disabled") return [router];
-		return [router, [federationProcess(name), statusUrl(address, podLayout.federationHttpPort)]];
+		if (federation === "Disabled" || (!asksAll && !liveOf.has(name))) return [router];
+		// Status has a line for each stream: what is taken over is asked for by itself.
+		const path = asksAll ? "/status" : "/status/settings";
+		return [router, [federationProcess(name), statusUrl(address, podLayout.federationHttpPort, path)]];
 	});
 	const told = reports.use(key, new Map(urls));
 	const enabled = nodes.filter(({ federation }) => federation === "Enabled");
 	const addressesOf = new Map(enabled.map(({ name, addresses }) => [name, addresses]));
 	return {
-		nodes: nodes.map(({ addresses: _addresses, ...node }) => {
+		nodes: nodes.map(({ addresses: _addresses, readySince, ...node }) => {
 			const report = told.get(node.name);
-			if (!report) return { ...node, upstream: undefined };
-			const { links, accepts: _accepts, ...upstream } = report;
+			const live = liveOf.get(node.name);
+			const seen = {
+				...node,
+				...(live && { live: live.revision, written: { ...live, readySince, reports: reportsOf(node, told) } }),
+			};
+			if (!report) return { ...seen, upstream: undefined };
+			const { links, accepts: _accepts, settings: _settings, ...upstream } = report;
 			// A router that does not reach its upstream takes its links back.
-			return { ...node, upstream, ...(links && upstream.reachable && { linkedTo: linkedNodes(links, addressesOf) }) };
+			return { ...seen, upstream, ...(links && upstream.reachable && { linkedTo: linkedNodes(links, addressesOf) }) };
 		}),
 		services: observeServices(key, caches, withAddress),
 		dialback: nodes
@@ -61,9 +93,20 @@ function common(lists: readonly (readonly string[] | undefined)[]): readonly str
 	return known.length < lists.length ? undefined : first.filter((entry) => known.every((list) => list.includes(entry)));
 }
 
-function statusUrl(podIP: string, port: number): string {
+function statusUrl(podIP: string, port: number, path = "/status"): string {
 	const host = podIP.includes(":") ? `[${podIP}]` : podIP;
-	return `http://${host}:${port}/status`;
+	return `http://${host}:${port}${path}`;
+}
+
+/** Of every process that the node has. */
+function reportsOf(
+	{ name, federation }: ObservedNode,
+	told: ReadonlyMap<string, RouterReport>,
+): WrittenLive["reports"] {
+	return {
+		router: told.get(name)?.settings,
+		...(federation === "Enabled" && { federation: told.get(federationProcess(name))?.settings }),
+	};
 }
 
 /** @param withAddress names of the nodes that peers reach by themselves */

@@ -62,6 +62,7 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	const policies = new Policies(caches, listWatches);
 	const policyTarget = { client, store: caches.policies.store, events };
 	const reconciler = new FederationReconciler({
+		client,
 		caches,
 		ownedKinds: makeOwnedKinds(client, caches),
 		secretWatches: new NamedWatches({ resource: secrets, client, log, signal, onChange, timing }),

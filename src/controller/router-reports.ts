@@ -5,6 +5,7 @@ import { z } from "zod";
 import { readText, sendRequest } from "../kubernetes/http-request.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { LinkView } from "../rollout/links.ts";
+import type { ProcessReport } from "../rollout/live.ts";
 
 /** The part of a process's /status that conditions and the plan are made from. */
 const processStatus = z.object({
@@ -14,6 +15,8 @@ const processStatus = z.object({
 		.default([]),
 	links: z.array(z.object({ domain: z.string(), address: z.string(), state: z.string() })).exactOptional(),
 	dialback: z.object({ accepted: z.array(z.string()) }).exactOptional(),
+	settings: z.object({ revision: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
+	certificate: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
 });
 
 export interface RouterReport {
@@ -23,6 +26,8 @@ export interface RouterReport {
 	readonly links: readonly LinkView[] | undefined;
 	/** Ids of the dialback secrets that it accepts; undefined where its image knows of no more than one. */
 	readonly accepts?: readonly string[] | undefined;
+	/** What it has in force of what it takes over while it runs. */
+	readonly settings: ProcessReport;
 }
 
 /** Milliseconds between two questions to a router that reaches its upstream, and to one that does not or did not answer. */
@@ -152,10 +157,21 @@ export class RouterReports {
 			const silence = { before: timeout, during: timeout };
 			const response = await sendRequest(url, { agent: this.#agent, signal: AbortSignal.timeout(timeout), silence });
 			const answer: unknown = JSON.parse(await readText(response, longestAnswer));
-			const { role, upstreams, links, dialback } = processStatus.parse(answer);
+			const { role, upstreams, links, dialback, settings, certificate } = processStatus.parse(answer);
 			if (upstreams.length === 0 && role !== "federation") return undefined;
 			const failed = upstreams.find(({ reachable }) => !reachable);
-			return { reachable: !failed, error: failed?.failure, links: linkViews(links), accepts: dialback?.accepted };
+			const failure = settings?.failure ?? certificate?.failure;
+			return {
+				reachable: !failed,
+				error: failed?.failure,
+				links: linkViews(links),
+				accepts: dialback?.accepted,
+				settings: {
+					settings: settings?.revision,
+					certificate: certificate?.digest,
+					...(failure !== undefined && { failure }),
+				},
+			};
 		} catch (error) {
 			this.#log.debug({ url, err: error }, "router did not answer");
 			return undefined;

@@ -11,6 +11,7 @@ import {
 import type { SharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName } from "../objects/node-configuration.ts";
+import { nodeLiveName } from "../objects/node-live.ts";
 import type { Caches } from "./caches.ts";
 import { newestRotated } from "./dialback.ts";
 import type { FederationWriter } from "./federation-writer.ts";
@@ -77,9 +78,13 @@ function filesInUse(key: string, intent: FederationIntent, caches: Caches): Read
 			...(projected?.sources ?? []).map((source) => source.configMap?.name),
 		]),
 	);
+	const own = intent.nodes.flatMap((node) => [
+		nodeConfigurationName(node),
+		...(node.strategy === "Live" ? [nodeLiveName(intent.name, node.name)] : []),
+	]);
 	const lists = intent.nodes.flatMap(({ policy }) => policy?.lists ?? []);
 	return new Set([
-		...intent.nodes.map(nodeConfigurationName),
+		...own,
 		...lists.map((digest) => policyListName(intent.name, digest)),
 		...referred.filter((name) => name !== undefined),
 	]);

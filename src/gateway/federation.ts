@@ -1,6 +1,7 @@
 import type { NodeIntent } from "../model/intent.ts";
 import { assignment, commonConfiguration, credential, dnsOptions, placeholderHost } from "./common.ts";
 import { xmppDomain } from "./domain.ts";
+import { withImageCheck } from "./image-check.ts";
 import { credentialNames, type GatewayLayout, podLayout } from "./layout.ts";
 import { luaString } from "./lua.ts";
 
@@ -32,7 +33,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 	if (node.federation !== "Enabled") {
 		throw new Error(`node ${node.name} has no federation connection manager: its federation is ${node.federation}`);
 	}
-	return [
+	const lines = [
 		...commonConfiguration(node, "federation", layout),
 		"",
 		"-- Streams with peers",
@@ -63,6 +64,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 			"xmppfed_lean",
 			"xmppfed_link_port",
 			"xmppfed_metrics",
+			"xmppfed_own_certificate",
 			"xmppfed_settings",
 			"xmppfed_status",
 		]),
@@ -75,5 +77,6 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 			`\t${assignment("modules_enabled", domainModules)}`,
 		]),
 		"",
-	].join("\n");
+	];
+	return withImageCheck(lines, node, "federation", layout);
 }

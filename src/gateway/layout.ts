@@ -51,7 +51,11 @@ export const podLayout: GatewayLayout = {
 
 /** Names in a pod and keys in its ConfigMap and Secret. */
 export const containerNames = { router: "router", federation: "federation" } as const;
-export const configurationKeys = { router: "router.cfg.lua", federation: "federation.cfg.lua" } as const;
+export const configurationKeys = {
+	router: "router.cfg.lua",
+	federation: "federation.cfg.lua",
+	imageCheck: "image-check.lua",
+} as const;
 /** Files in `$CREDENTIALS_DIRECTORY`, read with Prosody's `Credential("NAME")`. */
 export const credentialNames = { dialback: "dialback-secret", link: "link-secret" } as const;
 /** File of the authorities in their directory, and key in the node's Secret. */

@@ -1,6 +1,7 @@
 import type { NodeIntent } from "../model/intent.ts";
 import { assignment, commonConfiguration, credential, dnsOptions, placeholderHost } from "./common.ts";
 import { xmppDomain } from "./domain.ts";
+import { withImageCheck } from "./image-check.ts";
 import { credentialNames, type GatewayLayout, podLayout } from "./layout.ts";
 import { luaString } from "./lua.ts";
 
@@ -12,7 +13,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 	const upstreams = Object.fromEntries(
 		node.domains.map((domain) => [xmppDomain(domain), { host: node.upstream.host, port: node.upstream.port }]),
 	);
-	return [
+	const lines = [
 		...commonConfiguration(node, "router", layout),
 		"",
 		"-- Streams with the internal server. It identifies itself, and every remote domain to itself, by dialback:",
@@ -42,6 +43,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 			"xmppfed_lean",
 			"xmppfed_links",
 			"xmppfed_metrics",
+			"xmppfed_own_certificate",
 			"xmppfed_settings",
 			"xmppfed_status",
 			"xmppfed_upstream_probe",
@@ -61,5 +63,6 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 			"xmppfed_outgoing",
 		])}`,
 		"",
-	].join("\n");
+	];
+	return withImageCheck(lines, node, "router", layout);
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { NodeIntent, PeerSecurityIntent } from "../model/intent.ts";
+import { liveOf, withoutLive } from "../model/live.ts";
 import { defaultSecurity } from "../model/peer-security.ts";
 import { xmppDomain } from "./domain.ts";
 import { limitSettings } from "./limits.ts";
@@ -15,19 +16,40 @@ export type SettingsFiles = Readonly<Record<string, string>>;
 /** Says which files belong together, so that none is taken beside an older one. */
 export const revisionFile = "revision";
 
+/** Names, one a line, the files that are of the pod's revision, beside those that change while it runs. */
+const fixedFile = ".fixed";
+
 /** The settings of both processes of a node: each a file `NAME.json`, and their revision. */
 export function settingsFiles(node: NodeIntent): SettingsFiles {
-	const files = Object.fromEntries(
-		Object.entries(settings(node)).map(([name, value]) => [`${name}.json`, `${canonicalJson(value)}\n`]),
-	);
+	const files = filesOf(node);
 	return { ...files, [revisionFile]: `${settingsRevision(files, policyListFiles(node))}\n` };
+}
+
+/** Those of a revision of the node: with the strategy Live, without what the node takes over while it runs. */
+export function revisionedSettings(node: NodeIntent): SettingsFiles {
+	if (node.strategy !== "Live") return settingsFiles(node);
+	const files = filesOf(withoutLive(node));
+	const names = [...Object.keys(files), ...Object.keys(policyListFiles(node))].toSorted();
+	return { ...files, [fixedFile]: names.map((name) => `${name}\n`).join("") };
+}
+
+/** Those that a node takes over while it runs. Their revision is of them alone: the others are of the pod's. */
+export function liveSettings(node: NodeIntent): SettingsFiles {
+	const files = filesOf(liveOf(node));
+	return { ...files, [revisionFile]: `${settingsRevision(files)}\n` };
+}
+
+function filesOf(intent: Partial<NodeIntent>): SettingsFiles {
+	return Object.fromEntries(
+		Object.entries(settings(intent)).map(([name, value]) => [`${name}.json`, `${canonicalJson(value)}\n`]),
+	);
 }
 
 /**
  * Each setting by its name, in small letters, digits and hyphens. One that has its default is left out: a value here is
  * written as JSON and handed to those modules that watch its name.
  */
-function settings({ policy, security, peers, limits }: NodeIntent): Readonly<Record<string, unknown>> {
+function settings({ policy, security, peers, limits }: Partial<NodeIntent>): Readonly<Record<string, unknown>> {
 	return {
 		...(limits && { limits: limitSettings(limits) }),
 		...(policy && { policy: policySetting(policy) }),

@@ -1,3 +1,4 @@
+import type { KeptImage } from "./kept-image.ts";
 import type { EffectivePolicy } from "./policy/in-force.ts";
 
 /**
@@ -21,8 +22,8 @@ export interface FederationInputs {
 	readonly policy?: { readonly name: string; readonly effective: EffectivePolicy } | undefined;
 	/** Addresses or names that a load balancer gave the internal Service. */
 	readonly internalAddresses?: readonly string[] | undefined;
-	/** `status.effective.image` where an operator chose it (`imageFrom`). */
-	readonly chosenImage?: string | undefined;
+	/** Images that operators chose, by node. */
+	readonly keptImages?: ReadonlyMap<string, KeptImage> | undefined;
 	/** When a restart was last asked for that was carried out, by node. */
 	readonly carriedOutRestarts?: ReadonlyMap<string, string> | undefined;
 }

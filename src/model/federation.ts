@@ -24,6 +24,7 @@ import { defaultSecurity, peerSecurities, securityProblems, securityWarnings } f
 import { withoutPolicy } from "./policy/in-force.ts";
 import { linkPort, xmppServerPort } from "./ports.ts";
 import type { Problem } from "./problem.ts";
+import { nodeRevision } from "./revision.ts";
 import { type RolloutOrders, requestedAt, rolloutOrders } from "./rollout-orders.ts";
 import { secretDigest } from "./secret-digest.ts";
 import type { StoredFederation } from "./stored-federation.ts";
@@ -105,14 +106,22 @@ export function localDomains({ spec }: Pick<XmppFederation, "spec">): readonly s
 }
 
 /**
- * The image of a federation: the one it asks for, else the one that an operator chose for it before, so that a newer
- * operator restarts nothing, else this operator's (design: imageUpdates).
+ * A node with its image: the one that the resource asks for, else the operator's. With imageUpdates Manual a node keeps
+ * the one that an earlier operator chose for it for as long as nothing else of it changes; then it takes the operator's,
+ * along with the configuration that is made for that. Another node's change is none of its own (R17).
  */
-export function effectiveImage(
-	federation: Pick<XmppFederation, "spec">,
-	inputs: Pick<FederationInputs, "defaults" | "chosenImage">,
-): string {
-	return federation.spec.image ?? inputs.chosenImage ?? inputs.defaults.gatewayImage;
+function withImage(
+	node: Omit<NodeIntent, "image">,
+	{ spec: { image, rollout } }: Pick<XmppFederation, "spec">,
+	{ defaults: { gatewayImage }, keptImages }: Pick<IntentInputs, "defaults" | "keptImages">,
+): NodeIntent {
+	if (image !== undefined) return { ...node, image };
+	const kept = keptImages?.get(node.name);
+	if (kept && (rollout?.imageUpdates ?? fieldDefaults.imageUpdates) === "Manual") {
+		const unchanged = { ...node, image: kept.image };
+		if (nodeRevision(unchanged) === kept.revision) return unchanged;
+	}
+	return { ...node, image: gatewayImage };
 }
 
 export function isPublished(node: XmppFederationNode): boolean {
@@ -137,7 +146,7 @@ function federationIntent(
 	const policy = inputs.policy
 		? inputs.policy.effective
 		: withoutPolicy(spec.defaultPolicy ?? fieldDefaults.defaultPolicy);
-	const drainSeconds = spec.rollout?.drainSeconds ?? fieldDefaults.drainSeconds;
+	const { drainSeconds = fieldDefaults.drainSeconds, strategy = fieldDefaults.strategy } = spec.rollout ?? {};
 	const { clusterDomain } = inputs.defaults;
 	const common = {
 		namespace: metadata.namespace,
@@ -149,29 +158,33 @@ function federationIntent(
 			port: linkPort,
 			tlsName: linkTlsName(metadata.name, metadata.namespace),
 		},
-		image: effectiveImage(federation, inputs),
 		secrets: secretDigests,
 		...(policy && { policy: policy.intent }),
 		...(drainSeconds !== fieldDefaults.drainSeconds && { drainSeconds }),
 		...security(spec),
 		...(!trustsPublicAuthorities(spec) && { systemRoots: false as const }),
 		...limitsOf(spec.limits ?? {}),
+		...(strategy === "Live" && { strategy }),
 	};
 	const upstream = hostPort(spec.upstream, clusterDomain);
 	const restart = (node: string) => {
 		const at = requestedAt(node, orders, inputs.carriedOutRestarts?.get(node));
 		return at === undefined ? {} : { requestedAt: at };
 	};
-	const nodes = spec.nodes.map(
-		(node): NodeIntent => ({
-			...common,
-			...restart(node.name),
-			name: node.name,
-			federation: node.federation ?? fieldDefaults.federation,
-			published: isPublished(node),
-			upstream: node.upstream ? hostPort(node.upstream, clusterDomain) : upstream,
-			placement: placement(node),
-		}),
+	const nodes = spec.nodes.map((node) =>
+		withImage(
+			{
+				...common,
+				...restart(node.name),
+				name: node.name,
+				federation: node.federation ?? fieldDefaults.federation,
+				published: isPublished(node),
+				upstream: node.upstream ? hostPort(node.upstream, clusterDomain) : upstream,
+				placement: placement(node),
+			},
+			federation,
+			inputs,
+		),
 	);
 	return {
 		namespace: metadata.namespace,
@@ -179,6 +192,8 @@ function federationIntent(
 		uid: metadata.uid,
 		domains,
 		nodes,
+		imageFrom: spec.image === undefined ? "Operator" : "Spec",
+		operatorImage: inputs.defaults.gatewayImage,
 		ownUpstreams: spec.nodes.filter((node) => node.upstream).map(({ name }) => name),
 		orders,
 		policyLists: policy?.lists ?? [],

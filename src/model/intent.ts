@@ -1,3 +1,4 @@
+import type { ImageSource } from "./kept-image.ts";
 import type { RolloutOrders } from "./rollout-orders.ts";
 
 /**
@@ -132,6 +133,8 @@ export interface NodeIntent {
 	/** Absent where every field of it would be. */
 	readonly streams?: StreamsIntent;
 	readonly limits?: LimitsIntent;
+	/** Live: what `live.ts` lists changes while the node runs. Absent: Documented. */
+	readonly strategy?: "Live";
 	/** When a restart of the node was last asked for (`RestartOrder.at`). Absent: never. */
 	readonly requestedAt?: string;
 }
@@ -201,6 +204,10 @@ export interface FederationIntent {
 	readonly uid: string;
 	readonly domains: readonly string[];
 	readonly nodes: readonly NodeIntent[];
+	/** Who chose the images of the nodes. */
+	readonly imageFrom: ImageSource;
+	/** The gateway image of this operator, whatever the nodes have. */
+	readonly operatorImage: string;
 	/** Names of the nodes whose upstream is their own, not the federation's: to name the right field where it changes. */
 	readonly ownUpstreams: readonly string[];
 	readonly orders: RolloutOrders;

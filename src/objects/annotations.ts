@@ -5,3 +5,15 @@ export const revisionAnnotation = "xmppfed.dev/revision";
 
 /** On a node's Deployment: when a restart was last asked for that was carried out. */
 export const restartAnnotation = orderAnnotations.restart;
+
+/** On a node's Deployment: who chose its image. */
+export const imageFromAnnotation = "xmppfed.dev/image-from";
+
+/** On a node's live objects: the revision of what it takes over while it runs. */
+export const liveRevisionAnnotation = "xmppfed.dev/live-revision";
+
+/** On what changes while pods run: when it was last written. RFC 3339. */
+export const writtenAtAnnotation = "xmppfed.dev/written-at";
+
+/** On pods, `LIVE-REVISION@TIME`: a change of it makes the kubelet look for new files at once. */
+export const refreshAnnotation = "xmppfed.dev/refresh";

@@ -2,8 +2,8 @@ import { credentialNames } from "../gateway/layout.ts";
 import { rotateDialbackAnnotation } from "../model/dialback-order.ts";
 import type { AcceptedDialback, DialbackSecret } from "../model/dialback-rotation.ts";
 import { acceptedDialbackName, rotatedDialbackName } from "../model/names.ts";
+import { writtenAtAnnotation } from "./annotations.ts";
 import { objectLabels } from "./labels.ts";
-import { writtenAtAnnotation } from "./link-secrets.ts";
 import { metadata } from "./metadata.ts";
 
 type Owner = { readonly namespace: string; readonly name: string; readonly uid: string };

@@ -1,13 +1,11 @@
 import { linkAuthoritySecretName, linkCertificateSecretName } from "../model/names.ts";
+import { writtenAtAnnotation } from "./annotations.ts";
 import { objectLabels } from "./labels.ts";
 import { metadata } from "./metadata.ts";
 
 /** The federation that a Secret is of. */
 export type Owner = { readonly namespace: string; readonly name: string; readonly uid: string };
 type Pair = { readonly certificate: string; readonly key: string };
-
-/** On the Secret that pods mount: when it was last written. */
-export const writtenAtAnnotation = "xmppfed.dev/written-at";
 
 /** The authority that signs link certificates. No pod mounts it. @param pair base64 */
 export function linkAuthoritySecret(federation: Owner, pair: Pair) {

@@ -1,11 +1,12 @@
 import { federationConfiguration } from "../gateway/federation.ts";
+import { imageCheckScript } from "../gateway/image-check.ts";
 import { configurationKeys, settingsKey } from "../gateway/layout.ts";
 import { routerConfiguration } from "../gateway/router.ts";
-import { settingsFiles } from "../gateway/settings.ts";
+import { revisionedSettings } from "../gateway/settings.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { nodeObjectName } from "../model/names.ts";
-import { nodeRevision } from "../model/revision.ts";
+import { nodeRevision, revisionedIntent } from "../model/revision.ts";
 import { revisionAnnotation } from "./annotations.ts";
 import { nodeSelectorLabels, objectLabels } from "./labels.ts";
 import { metadata } from "./metadata.ts";
@@ -13,9 +14,18 @@ import { metadata } from "./metadata.ts";
 /** Key of the intent itself: what the node runs can be compared field by field with what it should run. */
 export const intentKey = "intent.json";
 
+/** The settings files among other keys. */
+function settings(node: NodeIntent): Record<string, string> {
+	return Object.fromEntries(Object.entries(revisionedSettings(node)).map(([file, text]) => [settingsKey(file), text]));
+}
+
 /** The intent that a node's ConfigMap records; undefined where it has none, or none that is JSON. */
 export function recordedIntent(configMap: { readonly data?: Readonly<Record<string, string>> } | undefined): unknown {
-	const text = configMap?.data?.[intentKey];
+	return parsed(configMap?.data?.[intentKey]);
+}
+
+/** @returns undefined where the text is no JSON */
+export function parsed(text: string | undefined): unknown {
 	try {
 		return text === undefined ? undefined : JSON.parse(text);
 	} catch {
@@ -45,10 +55,11 @@ export function nodeConfiguration(federation: FederationIntent, node: NodeIntent
 		}),
 		immutable: true,
 		data: {
+			[configurationKeys.imageCheck]: imageCheckScript,
 			[configurationKeys.router]: routerConfiguration(node),
 			...(node.federation === "Enabled" ? { [configurationKeys.federation]: federationConfiguration(node) } : {}),
-			...Object.fromEntries(Object.entries(settingsFiles(node)).map(([file, text]) => [settingsKey(file), text])),
-			[intentKey]: `${canonicalJson(node)}\n`,
+			...settings(node),
+			[intentKey]: `${canonicalJson(revisionedIntent(node))}\n`,
 		},
 	};
 }

@@ -10,16 +10,17 @@ import {
 	trustedAuthoritiesKey,
 } from "../gateway/layout.ts";
 import { policyListFiles } from "../gateway/policy.ts";
-import { settingsFiles } from "../gateway/settings.ts";
+import { revisionedSettings } from "../gateway/settings.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { acceptedDialbackName, linkCertificateSecretName, nodeObjectName, policyListName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
-import { restartAnnotation, revisionAnnotation } from "./annotations.ts";
+import { imageFromAnnotation, restartAnnotation, revisionAnnotation } from "./annotations.ts";
 import { gatewayMemoryMiB } from "./gateway-memory.ts";
 import { portNames } from "./gateway-ports.ts";
 import { nodeSelectorLabels, publishedLabel, roleSelector, switchLabel } from "./labels.ts";
 import { metadata } from "./metadata.ts";
 import { nodeConfigurationName, revisionedLabels } from "./node-configuration.ts";
+import { nodeLiveName } from "./node-live.ts";
 import { nodeSecretName } from "./node-secret.ts";
 import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod-security.ts";
 import { policyListKey } from "./policy-lists.ts";
@@ -46,6 +47,7 @@ export function nodeDeployment(federation: FederationIntent, node: NodeIntent) {
 		kind: "Deployment" as const,
 		metadata: metadata(federation, nodeObjectName(federation.name, node.name), labels, {
 			...revision,
+			[imageFromAnnotation]: federation.imageFrom,
 			...(node.requestedAt !== undefined && { [restartAnnotation]: node.requestedAt }),
 		}),
 		spec: {
@@ -123,19 +125,22 @@ function container(
 
 function volumes(node: NodeIntent) {
 	const files = (...keys: string[]) => keys.map((key) => ({ key, path: key }));
-	const secret = (name: string, keys: string[]) => ({
+	const secret = (name: string, keys: string[], secretName = nodeSecretName(node)) => ({
 		name,
-		secret: { secretName: nodeSecretName(node), defaultMode: 0o440, items: files(...keys) },
+		secret: { secretName, defaultMode: 0o440, items: files(...keys) },
 	});
+	// What changes while the pod runs is not of its revision.
+	const live = node.strategy === "Live" ? nodeLiveName(node.federationName, node.name) : undefined;
 	const configuration = [
+		configurationKeys.imageCheck,
 		configurationKeys.router,
 		...(node.federation === "Enabled" ? [configurationKeys.federation] : []),
 	];
 	return [
 		{ name: "configuration", configMap: { name: nodeConfigurationName(node), items: files(...configuration) } },
 		secret("credentials", [credentialNames.dialback, credentialNames.link]),
-		secret("certificate", ["tls.crt", "tls.key"]),
-		settingsVolume(node),
+		secret("certificate", ["tls.crt", "tls.key"], live),
+		settingsVolume(node, live),
 		...(node.federation === "Enabled" && node.secrets.trustedCAs !== undefined
 			? [secret("trusted-authorities", [trustedAuthoritiesKey])]
 			: []),
@@ -150,15 +155,17 @@ function volumes(node: NodeIntent) {
 	];
 }
 
-function settingsVolume(node: NodeIntent) {
-	const items = Object.keys(settingsFiles(node)).map((file) => ({ key: settingsKey(file), path: file }));
+/** @param live name of the ConfigMap with what changes while the pod runs; undefined where that is nothing */
+function settingsVolume(node: NodeIntent, live: string | undefined) {
+	const items = Object.keys(revisionedSettings(node)).map((file) => ({ key: settingsKey(file), path: file }));
 	const own = { name: nodeConfigurationName(node), items };
 	const lists = Object.entries(policyListFiles(node)).map(([file, digest]) => ({
 		name: policyListName(node.federationName, digest),
 		items: [{ key: policyListKey, path: file }],
 	}));
-	if (lists.length === 0) return { name: "settings", configMap: own };
-	return { name: "settings", projected: { sources: [own, ...lists].map((configMap) => ({ configMap })) } };
+	const sources = [own, ...lists, ...(live === undefined ? [] : [{ name: live }])];
+	if (sources.length === 1) return { name: "settings", configMap: own };
+	return { name: "settings", projected: { sources: sources.map((configMap) => ({ configMap })) } };
 }
 
 /** Nodes keep apart where they can, so that one Kubernetes node takes one of them along. */

@@ -24,8 +24,7 @@ export function nodeSecret(federation: FederationIntent, node: NodeIntent, secre
 		type: "Opaque",
 		immutable: true,
 		data: {
-			"tls.crt": secrets.certificate.certificate,
-			"tls.key": secrets.certificate.key,
+			...(node.strategy === "Live" ? {} : certificateData(secrets)),
 			[credentialNames.dialback]: secrets.dialback,
 			[credentialNames.link]: secrets.link,
 			...(secrets.trustedCAs !== undefined && { [trustedAuthoritiesKey]: secrets.trustedCAs }),
@@ -33,4 +32,8 @@ export function nodeSecret(federation: FederationIntent, node: NodeIntent, secre
 			[generatedKeys.digestKey]: secrets.digestKey,
 		},
 	};
+}
+
+export function certificateData({ certificate: { certificate, key } }: NodeSecrets) {
+	return { "tls.crt": certificate, "tls.key": key };
 }

@@ -1,13 +1,17 @@
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
+import { liveOf, withoutLive } from "../model/live.ts";
 import { nodeRevision } from "../model/revision.ts";
 import { intentFields, secretFields } from "./intent-fields.ts";
+import type { Step } from "./plan.ts";
 import { type RestartReason, type Rule, restartReasons, type Scope } from "./reasons.ts";
 
 /**
- * Why nodes have to restart, start or stop: what changed between what they run and what they should run.
+ * Why nodes have to restart, start, stop or take something over: what changed between what they run and what they should
+ * run.
  *
- * Invariant: a node that the plan restarts, makes beside others or removes has a cause; one that it leaves alone has none.
+ * Invariant: a node that the plan restarts, makes beside others or removes has a cause with a scope; one that it leaves
+ * alone has none.
  */
 export interface Cause {
 	readonly rule: Rule;
@@ -18,7 +22,7 @@ export interface Cause {
 	readonly from?: string;
 	readonly to?: string;
 	readonly scope: Scope;
-	/** Nodes that restart for it, in the order of `spec.nodes`, removed ones last. */
+	/** Nodes that restart for it, or take it over, in the order of `spec.nodes`, removed ones last. */
 	readonly nodes: readonly string[];
 }
 
@@ -35,6 +39,8 @@ export interface AppliedNode {
 	readonly revision: string;
 	/** The intent of that revision, as it was recorded (`intent.json`); undefined where that is gone or not JSON. */
 	readonly applied?: unknown;
+	/** The live parts of the intent that its live objects were last made from (`liveOf`); undefined where it has none. */
+	readonly appliedLive?: unknown;
 	readonly drifted?: boolean | undefined;
 }
 
@@ -44,6 +50,7 @@ export const valueLimit = 256;
 export const fieldLimit = 512;
 
 type Entry = Omit<Cause, "nodes" | "rule">;
+type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * @param earlier causes of the roll-out that is under way: they tell a node that was enabled from one that was added as
@@ -73,6 +80,11 @@ export function causes(
 		...entry,
 		nodes: [...nodes],
 	}));
+}
+
+/** Causes that a step is taken for. */
+export function causesOfStep({ kind, node }: Pick<Step, "kind" | "node">, all: readonly Cause[]): readonly Cause[] {
+	return all.filter(({ nodes, scope }) => nodes.includes(node) && (scope === "None") === (kind === "Apply"));
 }
 
 /** Sentence without its end: `spec.upstream.port changed from 5269 to 5270`. */
@@ -106,26 +118,41 @@ class Change {
 			const reason = node.federation === "Enabled" ? "EnabledNodeAdded" : "NodeAdded";
 			return [entryOf(reason, `spec.nodes[${node.name}]`)];
 		}
+		const taken = this.#takenOver(before, node);
 		if (before.revision === nodeRevision(node)) {
-			return before.drifted ? [entryOf("Drifted", `Deployment of node ${node.name}`)] : [];
+			return before.drifted ? [entryOf("Drifted", `Deployment of node ${node.name}`), ...taken] : taken;
 		}
-		const entries = isRecord(before.applied) ? this.#differences(before.applied, node) : [];
-		return entries.length > 0 ? entries : [entryOf("OperatorChanged", `record of node ${node.name}`)];
+		const isLive = node.strategy === "Live" || (isRecord(before.applied) && before.applied["strategy"] === "Live");
+		const entries = isRecord(before.applied) ? this.#differences(before.applied, node, isLive) : [];
+		return [...(entries.length > 0 ? entries : [entryOf("OperatorChanged", `record of node ${node.name}`)]), ...taken];
+	}
+
+	/** What the node takes over while it runs. */
+	#takenOver({ appliedLive }: AppliedNode, node: NodeIntent): readonly Entry[] {
+		if (node.strategy !== "Live" || !isRecord(appliedLive)) return [];
+		const entries = this.#entries(appliedLive, liveOf(node), node);
+		return entries.map((entry) => ({ ...entry, scope: "None" }));
 	}
 
 	removal({ name, federation }: AppliedNode): Entry {
 		return entryOf(federation === "Enabled" ? "EnabledNodeRemoved" : "NodeRemoved", `spec.nodes[${name}]`);
 	}
 
-	#differences(before: Readonly<Record<string, unknown>>, node: NodeIntent): readonly Entry[] {
-		const now: Readonly<Record<string, unknown>> = { ...node };
+	/** @param isLive what is taken over while the node runs is told by itself */
+	#differences(before: Fields, node: NodeIntent, isLive: boolean): readonly Entry[] {
+		return isLive
+			? this.#entries(withoutLive(before), withoutLive(node), node)
+			: this.#entries(before, { ...node }, node);
+	}
+
+	#entries(before: Fields, now: Fields, node: NodeIntent): readonly Entry[] {
 		const names = [...new Set([...Object.keys(intentFields), ...Object.keys(before), ...Object.keys(now)])];
 		const changed = names.filter((name) => !isEqual(before[name], now[name]));
 		// A node that is enabled is published by that alone.
 		const toggled = changed.includes("federation");
 		const entries = changed.flatMap((name): readonly Entry[] => {
 			if (name === "enabledNodes") return this.#enabledNodes(before[name], node.enabledNodes);
-			if (name === "secrets") return secrets(before[name], node.secrets);
+			if (name === "secrets") return secrets(before[name], now[name]);
 			if (name === "published" && toggled) return [];
 			const known = knownField(name);
 			if (!known) return [entryOf("OperatorChanged", `${name} of node ${node.name}`)];
@@ -172,11 +199,11 @@ function toggle(name: string, to: "Enabled" | "Disabled"): Entry {
 	return { ...entryOf("FederationToggled", `spec.nodes[${name}].federation`), from, to };
 }
 
-function secrets(before: unknown, now: object): readonly Entry[] {
-	const [old, current] = [isRecord(before) ? before : {}, new Map<string, unknown>(Object.entries(now))];
-	const names = [...new Set([...Object.keys(old), ...current.keys()])];
+function secrets(before: unknown, now: unknown): readonly Entry[] {
+	const [old, current] = [isRecord(before) ? before : {}, isRecord(now) ? now : {}];
+	const names = [...new Set([...Object.keys(old), ...Object.keys(current)])];
 	return names
-		.filter((name) => !isEqual(old[name], current.get(name)))
+		.filter((name) => !isEqual(old[name], current[name]))
 		.map((name) => {
 			const known = new Map(Object.entries(secretFields)).get(name);
 			return known ? entryOf(known.reason, known.field) : entryOf("OperatorChanged", `secret ${name}`);
@@ -237,6 +264,6 @@ function isEqual(a: unknown, b: unknown): boolean {
 	return canonicalJson({ value: a }) === canonicalJson({ value: b });
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isRecord(value: unknown): value is Fields {
 	return typeof value === "object" && value !== null && !Array.isArray(value);
 }

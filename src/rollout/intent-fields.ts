@@ -49,7 +49,10 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 		field: (_node, { policyName }) => (policyName === undefined ? "policy" : `FederationPolicy ${policyName}: spec`),
 		shown: shownPolicy,
 	},
-	image: { reason: "ImageChanged", field: () => "spec.image" },
+	image: {
+		reason: "ImageChanged",
+		field: (_node, { imageFrom }) => (imageFrom === "Spec" ? "spec.image" : "gateway image of the operator"),
+	},
 	systemRoots: {
 		reason: "TrustedCAsChanged",
 		field: () => "spec.security.trustedCAs.systemRoots",
@@ -68,6 +71,11 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 	peers: { reason: "PeerChanged", field: () => "spec.peers", shown: shownPeers },
 	streams: { reason: "LimitsChanged", field: () => "spec.limits", shown: (streams) => withDefaults(streams) },
 	limits: { reason: "LimitsChanged", field: () => "spec.limits", shown: (limits) => withDefaults(limits) },
+	strategy: {
+		reason: "RolloutChanged",
+		field: () => "spec.rollout.strategy",
+		shown: (strategy) => strategy ?? defaults.strategy,
+	},
 	requestedAt: {
 		reason: "Requested",
 		field: () => `metadata.annotations[${orderAnnotations.restart}]`,

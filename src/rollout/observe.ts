@@ -1,3 +1,4 @@
+import { outdatedImageExitCode } from "../gateway/image-check.ts";
 import type { FederationSwitch } from "../model/intent.ts";
 import { revisionAnnotation } from "../objects/annotations.ts";
 import { nodeLabel, switchLabel } from "../objects/labels.ts";
@@ -46,6 +47,7 @@ interface ConditionView {
 	readonly status: string;
 	readonly reason?: string | undefined;
 	readonly message?: string | undefined;
+	readonly lastTransitionTime?: string | undefined;
 }
 
 interface ContainerView {
@@ -59,6 +61,16 @@ interface ContainerView {
 	readonly lastState?:
 		| { readonly terminated?: { readonly exitCode: number; readonly reason?: string | undefined } | undefined }
 		| undefined;
+}
+
+/** What is known of a node's newest pod. */
+export interface PodFacts {
+	/** Why it is not ready; empty when nothing is known. */
+	readonly trouble: string;
+	/** The first is the one by which it is asked. */
+	readonly addresses: readonly string[];
+	/** RFC 3339; undefined while it is not ready. */
+	readonly readySince: string | undefined;
 }
 
 /** Waiting for these is what every pod does at its start. */
@@ -77,7 +89,7 @@ export function observeNodes(
 	deployments: readonly DeploymentView[],
 	pods: readonly PodView[],
 	now: Date,
-): readonly (ObservedNode & { readonly trouble: string; readonly addresses: readonly string[] })[] {
+): readonly (ObservedNode & PodFacts)[] {
 	return deployments.flatMap((deployment) => {
 		const name = deployment.metadata.labels?.[nodeLabel];
 		if (name === undefined) return [];
@@ -111,17 +123,21 @@ function observeNode(name: string, deployment: DeploymentView, pods: readonly Po
 		moving: !actedOn || replacing || leaving || pods.length > newest.length || newest.length > 1,
 		trouble: readyPod ? "" : trouble(deployment, newest),
 		addresses: addressesOf(readyPod ?? newest[0]),
+		readySince: readyPod && readyCondition(readyPod)?.lastTransitionTime,
 	};
 }
 
-/** The first is the one by which the pod is asked. */
 function addressesOf(pod: PodView | undefined): readonly string[] {
 	const { podIP, podIPs = [] } = pod?.status ?? {};
 	return [...new Set([podIP, ...podIPs.map(({ ip }) => ip)])].filter((ip) => ip !== undefined);
 }
 
 function isReady(pod: PodView): boolean {
-	return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+	return readyCondition(pod) !== undefined;
+}
+
+function readyCondition({ status: pod }: PodView): ConditionView | undefined {
+	return pod?.conditions?.find(({ type, status }) => type === "Ready" && status === "True");
 }
 
 function isFinished(pod: PodView): boolean {
@@ -158,6 +174,12 @@ function podTrouble({ status }: PodView): string {
 /** Says the same for as long as the same is wrong: counts and back-off times would be news at every restart. */
 function containerTrouble({ name, image, ready, restartCount, state, lastState }: ContainerView): string {
 	const ended = lastState?.terminated;
+	if (!ready && ended?.exitCode === outdatedImageExitCode && restartCount > 0) {
+		return (
+			`container ${name}: the image ${image ?? ""} is older than the operator and lacks a part of the gateway; ` +
+			"set spec.image to an image of the operator's release, or leave it out"
+		);
+	}
 	if (!ready && ended && restartCount > 0) {
 		const why = ended.reason && ended.reason !== "Error" ? `${ended.reason}, ` : "";
 		return `container ${name} keeps ending (${why}exit code ${ended.exitCode}); kubectl logs --previous -c ${name} shows why`;

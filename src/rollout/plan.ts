@@ -7,7 +7,8 @@ import { type Blocker, type BlockReason, blockerOf, isAtIntent } from "./predica
  * nothing, so that a change during a roll-out replaces the plan, and a new process goes on where another one was.
  *
  * Invariants:
- * - A node whose revision is its intent's is never restarted.
+ * - A node whose revision is its intent's is never restarted. What it takes over while it runs it gets at once, and
+ *   nobody waits for that.
  * - At most one node that runs is restarted or removed at a time: while one is on its way, no other starts.
  * - Only what is broken may go while another is on its way to health: a node that is not ready is repaired or removed at
  *   once, so that a broken node never blocks its own repair, and two broken ones can be repaired.
@@ -18,6 +19,8 @@ export interface DesiredNode {
 	readonly federation: FederationSwitch;
 	/** Revision of the intent (`nodeRevision`). */
 	readonly revision: string;
+	/** Revision of what the node takes over while it runs (`liveRevision`); undefined where that is nothing. */
+	readonly live?: string | undefined;
 }
 
 export interface ObservedNode {
@@ -25,6 +28,8 @@ export interface ObservedNode {
 	readonly federation: FederationSwitch;
 	/** Revision that the node's Deployment asks for. */
 	readonly revision: string;
+	/** Revision that its live objects have; undefined where it has none. */
+	readonly live?: string | undefined;
 	/** A pod of that revision is Ready. */
 	readonly ready: boolean;
 	/** Pods of an earlier revision still run or drain, or the Deployment controller has not yet acted. */
@@ -47,6 +52,8 @@ export interface ObservedNode {
 
 export type Step =
 	| { readonly kind: "Create"; readonly node: string }
+	/** The node takes something over while it runs. */
+	| { readonly kind: "Apply"; readonly node: string }
 	| { readonly kind: "Restart"; readonly node: string }
 	| { readonly kind: "Remove"; readonly node: string };
 
@@ -55,7 +62,7 @@ export interface WaitingNode extends Blocker {
 }
 
 export interface Plan {
-	/** Steps to take now. Creations restart nothing and come together; of the others there is one at most. */
+	/** Steps to take now. Create and Apply restart nothing and come together; of the others there is one at most. */
 	readonly steps: readonly Step[];
 	/** Nodes that wait for their turn, in order, and what they wait for. */
 	readonly waiting: readonly WaitingNode[];
@@ -72,7 +79,12 @@ export function plan(desired: readonly DesiredNode[], nodes: readonly ObservedNo
 	const wanted = new Map(desired.map((node) => [node.name, node]));
 	const existing = new Map(observed.map((node) => [node.name, node]));
 	const created = desired.filter(({ name }) => !existing.has(name)).map(({ name }) => name);
-	const creations = created.map((node): Step => ({ kind: "Create", node }));
+	const atOnce = [
+		...created.map((node): Step => ({ kind: "Create", node })),
+		...observed
+			.filter((node) => takesOver(node, wanted.get(node.name)))
+			.map(({ name }): Step => ({ kind: "Apply", node: name })),
+	];
 
 	const queue = observed
 		.flatMap((node) => stepFor(node, wanted.get(node.name)))
@@ -80,13 +92,13 @@ export function plan(desired: readonly DesiredNode[], nodes: readonly ObservedNo
 		.map(({ kind, node }): Step => ({ kind, node }));
 
 	const [next, ...rest] = queue;
-	if (!next) return { steps: creations, waiting: [] };
+	if (!next) return { steps: atOnce, waiting: [] };
 	const blocker = blockerOf(existing.get(next.node), { wanted, observed, created, orders });
 	if (blocker) {
-		return { steps: creations, waiting: queue.map(({ node }) => ({ node, ...blocker })) };
+		return { steps: atOnce, waiting: queue.map(({ node }) => ({ node, ...blocker })) };
 	}
 	return {
-		steps: [...creations, next],
+		steps: [...atOnce, next],
 		waiting: rest.map(({ node }) => ({ node, behind: next.node, reason: "AnotherNodeNext" })),
 	};
 }
@@ -109,6 +121,10 @@ function stepFor(
 		return node.federation === "Disabled" ? 3 : 4;
 	};
 	return [{ kind: "Restart", node: node.name, rank: rank() }];
+}
+
+function takesOver({ live, leaving }: ObservedNode, target: DesiredNode | undefined): boolean {
+	return !leaving && live !== undefined && target?.live !== undefined && live !== target.live;
 }
 
 function compare(a: string, b: string): number {

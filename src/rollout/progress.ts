@@ -89,7 +89,7 @@ function merged(
 }
 
 function rank({ scope }: RecordedCause): number {
-	return scope === "AllNodes" ? 0 : 1;
+	return scope === "AllNodes" ? 0 : scope === "Node" ? 1 : 2;
 }
 
 function time(date: Date): string {

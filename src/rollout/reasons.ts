@@ -1,13 +1,16 @@
 /** Restart rules of the requirements. */
 export type Rule = "R15" | "R16" | "R17";
-/** AllNodes: every node of the federation. Node: the nodes that the change is about, which may be all of them. */
-export type Scope = "AllNodes" | "Node";
+/**
+ * AllNodes: every node of the federation. Node: the nodes that the change is about, which may be all of them. None: no
+ * node restarts, they take it over while they run.
+ */
+export type Scope = "AllNodes" | "Node" | "None";
 
 interface ReasonFacts {
 	readonly rule: Rule;
 	/** AsAsked: what was asked for decides. */
-	readonly scope: Scope | "AsAsked";
-	/** Whether what runs can take it over without a restart. */
+	readonly scope: Exclude<Scope, "None"> | "AsAsked";
+	/** Whether the nodes take it over while they run where `spec.rollout.strategy` is Live. */
 	readonly live: boolean;
 	readonly meaning: string;
 }
@@ -86,7 +89,7 @@ export const restartReasons = {
 	CertificateChanged: {
 		rule: "R17",
 		scope: "Node",
-		live: false,
+		live: true,
 		meaning: "The certificate that peers see is another one: another Secret is named, or its content changed.",
 	},
 	TrustedCAsChanged: {
@@ -110,20 +113,22 @@ export const restartReasons = {
 	PolicyChanged: {
 		rule: "R17",
 		scope: "Node",
-		live: true,
+		live: false,
 		meaning: "Whom the federation exchanges messages with changed: another policy, or none, is in force.",
 	},
 	ImageChanged: {
 		rule: "R17",
 		scope: "Node",
 		live: false,
-		meaning: "The gateway image changed.",
+		meaning: "The gateway image changed: another one is named, or the operator has another one than the node.",
 	},
 	RolloutChanged: {
 		rule: "R17",
 		scope: "Node",
 		live: false,
-		meaning: "The time that a node has to drain changed, and with it its pod's grace period.",
+		meaning:
+			"The time that a node has to drain changed, and with it its pod's grace period, or whether it takes over settings " +
+			"while it runs.",
 	},
 	LimitsChanged: {
 		rule: "R17",

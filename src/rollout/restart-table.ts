@@ -100,6 +100,11 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "internalService.sourceRanges", reasons: [], note: internalServices },
 		{ field: "networkPolicy.*", reasons: [], note: "The NetworkPolicies are changed, made or removed at once." },
 		{ field: "resolver.enabled", reasons: [], note: "The resolver is made or removed." },
+		{
+			field: "rollout.strategy",
+			reasons: ["RolloutChanged"],
+			note: "Once: a node finds what it takes over while it runs in other objects.",
+		},
 		{ field: "rollout.drainSeconds", reasons: ["RolloutChanged"], note: "The old pod drains by the old value." },
 		{ field: "limits.stanzaBytes", reasons: ["LimitsChanged"], note: "" },
 		{ field: "limits.stanzasPerSecond", reasons: ["LimitsChanged"], note: "" },
@@ -110,7 +115,16 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		{ field: "limits.unauthenticatedStreamsPerAddress", reasons: ["LimitsChanged"], note: "" },
 		{ field: "limits.handshakeSeconds", reasons: ["LimitsChanged"], note: "" },
 		{ field: "limits.idleSeconds", reasons: ["LimitsChanged"], note: "" },
-		{ field: "image", reasons: ["ImageChanged"], note: "A newer operator keeps the image that an older one chose." },
+		{
+			field: "rollout.imageUpdates",
+			reasons: ["ImageChanged"],
+			note: "With Automatic, those nodes that do not have the operator's image yet.",
+		},
+		{
+			field: "image",
+			reasons: ["ImageChanged"],
+			note: "Where it is absent, a node that restarts for another reason takes the operator's image along.",
+		},
 	],
 	FederationPolicy: [
 		{ field: "federationRef.name", reasons: [], note: "It cannot be changed." },

@@ -15,6 +15,8 @@ export function restartsDocument(): string {
 			"nodes restart, also where their files stay the same.\n" +
 			"- **R17**: any other change restarts the nodes whose settings changed, and no other. A setting of the federation " +
 			"as a whole changes every node, so each restarts in its turn.\n" +
+			"- With `spec.rollout.strategy: Live` nodes take over while they run what the table says so of: nothing restarts, the " +
+			"scope is None. Everything else restarts as with Documented, which is the default.\n" +
 			"- A node restarts when what the resource asks of it changed, and never because the operator was updated or " +
 			"Kubernetes filled in a default.",
 		...Object.entries(restartTable).flatMap(([kind, rows]) => [`## Fields of ${kind}`, fields(rows)]),
@@ -66,7 +68,7 @@ function fields(rows: readonly RestartRow[]): string {
 			`\`${field}\``,
 			names.join(", "),
 			names.length === 0 ? "nothing" : unique(names.map(restarts)).join(" or "),
-			names.length === 0 ? "" : names.every((name) => restartReasons[name].live) ? "yes" : "no",
+			names.length === 0 ? "" : names.every((name) => restartReasons[name].live) ? "with strategy Live" : "no",
 			note,
 		]),
 	);

@@ -20,6 +20,11 @@ export function degraded(observation: FederationObservation, previous?: Verdict)
 		const failing = broken.map(({ name, trouble }) => `node ${name}: ${trouble}`);
 		return yes("NodeFailing", [...failing, ...told(remarks)].join("; "));
 	}
+	const behind = nodes.filter(({ takeOver }) => takeOver?.state === "Refused" || takeOver?.state === "Overdue");
+	if (behind.length > 0) {
+		const words = behind.map(({ name, takeOver }) => `node ${name} ${takeOver?.message}`);
+		return yes("SettingsNotInForce", [...words, ...told(remarks)].join("; "));
+	}
 	const [remark] = remarks;
 	if (remark) return yes(remark.reason, describeProblems(remarks));
 	return { status: "False", reason: "AsExpected", message: "Nothing is known to be wrong." };

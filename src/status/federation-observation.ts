@@ -2,6 +2,7 @@ import type { CertificateFacts, UnusableCertificate } from "../model/certificate
 import type { FederationIntent } from "../model/intent.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Cause } from "../rollout/causes.ts";
+import type { LiveState } from "../rollout/live.ts";
 import type { ObservedNode, Plan } from "../rollout/plan.ts";
 import type { DnsAnswers } from "./dns-published.ts";
 
@@ -14,8 +15,6 @@ export interface FederationObservation {
 	readonly dialback: "Given" | "Generated";
 	/** Nodes that do not accept the new dialback secret yet: none signs with it before. */
 	readonly dialbackWaitsFor: readonly string[];
-	/** Who chose the gateway image: `spec.image` or the operator. */
-	readonly imageFrom: "Spec" | "Operator";
 	/** The steps of `plan` are about to be taken: what hinders them is not known yet. */
 	readonly acting: boolean;
 	/** Why the resource is not accepted. */
@@ -49,6 +48,8 @@ export interface ObservedCertificate extends CertificateFacts {
 export interface NodeObservation extends ObservedNode {
 	/** Why a pod is not ready, in the words of Kubernetes; empty when nothing is known. */
 	readonly trouble: string;
+	/** How far it has taken over what changed while it runs; undefined where that is nothing. */
+	readonly takeOver?: LiveState | undefined;
 	/** What the node's router says of its upstream; undefined while it could not be asked. */
 	readonly upstream?: { readonly reachable: boolean; readonly error?: string | undefined } | undefined;
 }

@@ -1,6 +1,7 @@
 import type { Condition } from "../api/conditions.ts";
 import { defaults as fieldDefaults } from "../api/defaults.ts";
 import { defaultSecurity } from "../model/peer-security.ts";
+import { isTakingOver } from "../rollout/live.ts";
 import { type Progress, progress } from "../rollout/progress.ts";
 import { accepted } from "./accepted.ts";
 import { certificateValid } from "./certificate-valid.ts";
@@ -71,13 +72,17 @@ function policyText({ policyName, nodes: [node] }: NonNullable<FederationObserva
 
 function progressOf({ intent, causes, plan, acting, nodes }: FederationObservation, previous: Progress, now: Date) {
 	// While nothing can be modelled, nothing goes on.
-	if (intent) return progress(previous, causes, acting ? plan : { steps: [], waiting: [] }, nodes, now);
+	if (intent) {
+		// A node is through when it has taken over what changed.
+		const observed = nodes.map((node) => ({ ...node, moving: node.moving || isTakingOver(node) }));
+		return progress(previous, causes, acting ? plan : { steps: [], waiting: [] }, observed, now);
+	}
 	const { rollout, finishedRollouts } = previous;
 	return { ...(rollout && { rollout }), ...(finishedRollouts && { finishedRollouts }) };
 }
 
 function effective(
-	{ certificate, dialback, imageFrom }: FederationObservation,
+	{ certificate, dialback }: FederationObservation,
 	intent: NonNullable<FederationObservation["intent"]>,
 ) {
 	// The same at every node.
@@ -86,7 +91,8 @@ function effective(
 	const peers = Object.entries(node?.peers ?? {});
 	return {
 		image: node?.image ?? "",
-		imageFrom,
+		imageFrom: intent.imageFrom,
+		...(intent.nodes.some(({ image }) => image !== intent.operatorImage) && { operatorImage: intent.operatorImage }),
 		securityMode: security.mode,
 		security,
 		...(peers.length > 0 && { peers: peers.map(([domain, settings]) => ({ domain, security: settings })) }),
@@ -99,6 +105,12 @@ function effective(
 		internalService: { type: intent.internalService.type },
 		resolver: { enabled: intent.resolver !== undefined },
 		networkPolicy: { enabled: intent.networkPolicy !== undefined },
-		nodes: intent.nodes.map(({ name, federation, published, upstream }) => ({ name, federation, published, upstream })),
+		nodes: intent.nodes.map(({ name, federation, published, upstream, image }) => ({
+			name,
+			federation,
+			published,
+			upstream,
+			image,
+		})),
 	};
 }

@@ -10,14 +10,16 @@ export interface NodeState {
 	readonly ready: boolean;
 	/**
 	 * Current: runs its intent, or is starting it for the first time. Pending: waits for its turn. Restarting: on its way.
-	 * Blocked: cannot go on by itself, or waits for somebody to allow it.
+	 * Applying: takes over a change while it runs. Blocked: cannot go on by itself, or waits for somebody to allow it.
 	 */
-	readonly state: "Current" | "Pending" | "Restarting" | "Blocked";
+	readonly state: "Current" | "Pending" | "Restarting" | "Applying" | "Blocked";
 	readonly reason: string;
 	/** Absent where there is nothing to say. */
 	readonly message?: string;
 	/** Revision that the node's pod runs or is being given. */
 	readonly revision: string;
+	/** Revision of what it takes over while it runs, as soon as every process of it says that this is in force. */
+	readonly liveRevision?: string;
 }
 
 /** Longest message of a node that the API takes (src/api/xmpp-federation-status.ts). */
@@ -88,5 +90,22 @@ function existing(
 	if (!live.ready) return { ...common, state: "Restarting", reason: "PodStarting", message: "its pod is starting" };
 	if (live.moving)
 		return { ...common, state: "Restarting", reason: "OldPodDraining", message: "its old pod is draining" };
-	return { ...common, state: "Current", reason: "AsIntended" };
+	return { ...common, ...takeOver(live) };
+}
+
+const takeOverStates = {
+	Unasked: ["Restarting", "PodStarting"],
+	Applying: ["Applying", "TakingOver"],
+	Refused: ["Blocked", "SettingsRefused"],
+	Overdue: ["Blocked", "SettingsNotTaken"],
+} as const;
+
+/** Of a node that runs and is ready. */
+function takeOver({ takeOver: told, live }: NodeObservation) {
+	if (!told || told.state === "InForce") {
+		const inForce = told && live !== undefined ? { liveRevision: live } : {};
+		return { state: "Current" as const, reason: "AsIntended", ...inForce };
+	}
+	const [state, reason] = takeOverStates[told.state];
+	return { state, reason, message: told.message.slice(0, messageLimit) };
 }

@@ -1,3 +1,4 @@
+import type { FederationIntent } from "../model/intent.ts";
 import type { Verdict } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 import { type NodeState, nodeStates } from "./nodes.ts";
@@ -11,11 +12,11 @@ export function progressing(observation: FederationObservation): Verdict {
 			.filter(({ state }) => wanted.includes(state))
 			.map(({ name, state, message }) => `${name} ${state}${message ? ` (${message})` : ""}`)
 			.join(", ");
-	const moving = list(["Restarting", "Pending"]);
+	const moving = list(["Restarting", "Applying", "Pending"]);
 	const held = observation.plan.waiting[0]?.reason;
 	if (
 		(held === "Paused" || held === "WouldLeaveNoEnabledNode") &&
-		!states.some(({ state }) => state === "Restarting")
+		!states.some(({ state }) => state === "Restarting" || state === "Applying")
 	) {
 		return no(held, `${list(["Pending", "Blocked"])}.`);
 	}
@@ -29,7 +30,17 @@ export function progressing(observation: FederationObservation): Verdict {
 			`${dialbackWaitsFor.length === 1 ? "node" : "nodes"} ${dialbackWaitsFor.join(", ")}.`;
 		return { status: "True", reason: "DialbackRotation", message };
 	}
-	return no("Complete", "Every node runs what the resource asks for.");
+	return no("Complete", `Every node runs what the resource asks for.${newerImage(observation.intent)}`);
+}
+
+/** Nothing is wrong with nodes that keep the image of an earlier operator. */
+function newerImage({ imageFrom, operatorImage, nodes }: FederationIntent): string {
+	const behind = nodes.filter(({ image }) => image !== operatorImage).map(({ name }) => name);
+	if (imageFrom === "Spec" || behind.length === 0) return "";
+	return (
+		` The operator has another gateway image, ${operatorImage}: ${behind.join(", ")} will take it with the next ` +
+		"restart, or at once with spec.rollout.imageUpdates: Automatic."
+	);
 }
 
 function no(reason: string, message: string): Verdict {

@@ -1,6 +1,6 @@
 import type { Verdict } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
-import { nodeStates } from "./nodes.ts";
+import { type NodeState, nodeStates } from "./nodes.ts";
 
 /** Ready: every node runs what the resource asks for and is ready, and messages can go both ways. */
 export function ready(observation: FederationObservation): Verdict {
@@ -11,7 +11,9 @@ export function ready(observation: FederationObservation): Verdict {
 		return no("NotAccepted", "The resource is not accepted; see the condition Accepted.");
 
 	const states = nodeStates(observation);
-	const missing = states.filter((node) => !(node.ready && node.state === "Current"));
+	// What a node takes over while it runs takes it from nobody.
+	const isThere = ({ ready: isReady, state }: NodeState) => isReady && (state === "Current" || state === "Applying");
+	const missing = states.filter((node) => !isThere(node));
 	if (missing.length > 0) {
 		const list = missing.map(({ name, message, reason }) => `${name} (${message ?? reason})`).join(", ");
 		const current = states.length - missing.length;

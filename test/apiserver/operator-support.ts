@@ -44,9 +44,16 @@ export interface FederationObject extends KubernetesObject {
 			message: string;
 			observedGeneration?: number;
 		}[];
-		readonly nodes: readonly { name: string; state: string; reason: string; message: string; ready: boolean }[];
+		readonly nodes: readonly {
+			name: string;
+			state: string;
+			reason: string;
+			message: string;
+			ready: boolean;
+			liveRevision?: string;
+		}[];
 		readonly readyNodes: string;
-		readonly effective?: { readonly image: string };
+		readonly effective?: { readonly image: string; readonly operatorImage?: string };
 		readonly rollout?: Rollout;
 		readonly finishedRollouts?: readonly FinishedRollout[];
 	};

@@ -55,7 +55,7 @@ describe("settings", () => {
 		await node().startRole(role, world.secrets, lines.join("\n"));
 	}
 
-	const settingsOf = async (role: Role) => (await node().status(role)).settings;
+	const settingsOf = async (role: Role) => (await node().inForce(role)).settings;
 
 	async function inForce(files: SettingsFiles): Promise<void> {
 		for (const role of roles) {
@@ -142,6 +142,20 @@ describe("settings", () => {
 		await node().mountSettings(revised(next));
 		await inForce(revised(next));
 		expect(told(before)).toEqual(roles.map(() => ['colour is \\"yellow\\", failure nil']));
+	});
+
+	test("that are of the pod's revision belong to no other, and are taken all the same", async () => {
+		const before = mark();
+		const changing = { "other.json": "5" };
+		const files = {
+			"colour.json": '"black"',
+			".fixed": "colour.json\n",
+			...changing,
+			[revisionFile]: settingsRevision(changing),
+		};
+		await node().mountSettings(files);
+		await inForce(files);
+		expect(told(before)).toEqual(roles.map(() => ['colour is \\"black\\", failure nil']));
 	});
 
 	test("that cannot be used at the start are told to who watches them", async () => {

@@ -193,6 +193,13 @@ export const invalidFederations: readonly InvalidCase[] = [
 		"spec.limits.unauthenticatedStreams",
 		"it must be at most incomingStreams",
 	),
+	invalid(
+		"images: of no kind",
+		federation({ rollout: { imageUpdates: "Never" } }),
+		"spec.rollout.imageUpdates",
+		notOneOf,
+	),
+	invalid("strategy: of no kind", federation({ rollout: { strategy: "Hot" } }), "spec.rollout.strategy", notOneOf),
 	...["", "Gateway", "a:b:c", "a/b@sha256:0", "/a", "a/", "a b", "https://example.com/a"].map((image) =>
 		invalid(
 			`image: "${image}"`,

@@ -132,6 +132,10 @@ export const validFederations: readonly ValidCase[] = [
 	{ name: "empty resolver", resource: federation({ resolver: {} }) },
 	{ name: "resolver off", resource: federation({ resolver: { enabled: false } }) },
 	{ name: "empty rollout", resource: federation({ rollout: {} }) },
+	{ name: "strategy Live", resource: federation({ rollout: { strategy: "Live" } }) },
+	{ name: "strategy Documented", resource: federation({ rollout: { strategy: "Documented" } }) },
+	{ name: "images: Manual", resource: federation({ rollout: { imageUpdates: "Manual" } }) },
+	{ name: "images: Automatic", resource: federation({ rollout: { imageUpdates: "Automatic" } }) },
 	{ name: "shortest drain", resource: federation({ rollout: { drainSeconds: 1 } }) },
 	{ name: "empty limits", resource: withBounds({}) },
 	{

@@ -24,6 +24,7 @@ local directory = module:get_option_string("xmppfed_settings_directory");
 local check_interval = 1; -- seconds
 local settling = 10; -- seconds that files may take until they are all of one revision
 local revision_file = "revision";
+local fixed_file = ".fixed"; -- names, one a line, files that cannot change while the process runs: they are of no revision here
 
 local watchers = {}; -- setting -> list of callbacks
 local values, failures, digests = {}, {}, {}; -- setting -> last good value; why the file as it is now is not used; digest of that file
@@ -68,10 +69,12 @@ end
 -- Takes the files, those of `names`, if they are of the revision that is named, or else if `regardless`. Gives that
 -- revision, or nil and why they are not of it.
 local function take_all(names, regardless)
-	local texts, sums = {}, {};
+	local texts, digests_of, sums, fixed = {}, {}, {}, {};
+	for name in (files.read(directory, fixed_file) or ""):gmatch("[^\n]+") do fixed[name] = true; end
 	for _, name in ipairs(names) do
 		texts[name] = files.read(directory, name) or "";
-		table.insert(sums, ("%s  %s\n"):format(sha256(texts[name], true), name));
+		digests_of[name] = sha256(texts[name], true);
+		if not fixed[name] then table.insert(sums, ("%s  %s\n"):format(digests_of[name], name)); end
 	end
 	local named = (files.read(directory, revision_file) or ""):match("%S+");
 	local found = sha256(table.concat(sums), true):sub(1, 10);
@@ -79,11 +82,11 @@ local function take_all(names, regardless)
 		return nil, ("the files are of revision %s, not of %s"):format(found, named or "none, for there is no file "..revision_file);
 	end
 	local present = {};
-	for i, name in ipairs(names) do
+	for _, name in ipairs(names) do
 		local setting = name:match("^(.+)%.json$");
 		if setting then
 			present[setting] = true;
-			take(setting, texts[name], sums[i]);
+			take(setting, texts[name], digests_of[name]);
 		end
 	end
 	for setting in pairs(digests) do

@@ -3,6 +3,7 @@
 --   GET /live    200 {"live":true}
 --   GET /ready   200 or 503 {"ready":…,"role":…,"node":…,"reasons":[{"reason":…,"message":…}]}
 --   GET /status  200, see `status` below; with ?peer=DOMAIN streams and failures of that peer alone
+--   GET /status/settings  200, of that what the process takes over while it runs: {"settings":…,"certificate":…}
 --
 -- Ready: the port is open, the process is not stopping, and until it has been so once there has been a link for each
 -- local domain. A router is ready without a link where the links name has no address: no node is Enabled then
@@ -19,7 +20,6 @@ local datetime = require "prosody.util.datetime".datetime;
 local http = require "prosody.util.http";
 local json = require "prosody.util.json";
 local portmanager = require "prosody.core.portmanager";
-local load_certificate = require "ssl".loadcertificate;
 local modulemanager = require "prosody.core.modulemanager";
 
 local role = module:get_option_enum("xmppfed_role", "router", "federation");
@@ -30,6 +30,7 @@ local dialback = module:depends("xmppfed_dialback");
 local settings = module:depends("xmppfed_settings");
 local peers = module:depends("xmppfed_peers");
 local tls_of = peers.tls_of;
+local own = module:depends("xmppfed_own_certificate");
 local certificates = module:require "xmppfed_certificate";
 local policy = role == "federation" and module:depends("xmppfed_policy");
 local probe = role == "router" and module:depends("xmppfed_upstream_probe");
@@ -147,15 +148,15 @@ function readiness()
 	return { ready = ready; role = role; node = node; reasons = blockers:append(remarks) }, links;
 end
 
--- The certificate file as it is now; what runs is what the file held at the last start or reload
+-- The certificate that new streams use
 local function own_certificate()
-	if not certificate_file then return nil; end
-	local file, err = io.open(certificate_file);
-	local pem = file and file:read("*a");
-	if file then file:close(); end
-	local certificate = pem and load_certificate(pem);
-	if not certificate then return { file = certificate_file; failure = err or "it is not a certificate in PEM form" }; end
-	return { file = certificate_file; notAfter = certificates.rfc3339(certificate:notafter()) };
+	local report = own.report();
+	return {
+		file = certificate_file;
+		digest = report.digest;
+		notAfter = report.certificate and certificates.rfc3339(report.certificate:notafter());
+		failure = report.failure;
+	};
 end
 
 -- The certificate of new links; federation connection manager: who got no link, and why
@@ -200,6 +201,9 @@ module:provides("http", {
 		["GET /ready"] = function (event)
 			local body = readiness();
 			return answer(event.response, body.ready and 200 or 503, body);
+		end;
+		["GET /status/settings"] = function (event)
+			return answer(event.response, 200, { role = role, settings = settings.report(), certificate = own_certificate() });
 		end;
 		["GET /status"] = function (event)
 			local query = http.formdecode(event.request.url.query or "");

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type CheckStep, readStep } from "../../../src/cli/check-view.ts";
 import type { FailureCause } from "../../../src/gateway/failure-causes.ts";
 import { federationConfiguration } from "../../../src/gateway/federation.ts";
+import { imageCheckScript } from "../../../src/gateway/image-check.ts";
 import {
 	configurationDirectory,
 	configurationKeys,
@@ -75,11 +76,25 @@ export interface Link {
 	readonly lastFailure?: { readonly at: string; readonly reason: string };
 }
 
+interface Certificate {
+	readonly file: string;
+	readonly notAfter?: string;
+	/** SHA-256 of the file, hexadecimal digits. */
+	readonly digest?: string;
+	readonly failure?: string;
+}
+
+interface Settings {
+	readonly revision?: string;
+	readonly failure?: string;
+	readonly since?: string;
+}
+
 export interface Status extends Readiness {
 	readonly started: string;
 	readonly version: string;
-	readonly certificate: { readonly file: string; readonly notAfter?: string; readonly failure?: string };
-	readonly settings: { readonly revision?: string; readonly failure?: string; readonly since?: string };
+	readonly certificate: Certificate;
+	readonly settings: Settings;
 	readonly dialback: { readonly accepted: readonly string[]; readonly failure?: string };
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
@@ -148,9 +163,9 @@ export class GatewayNode {
 		}
 		await machine.write("/usr/bin/xmppfed-gateway", await readFile(join(source, "xmppfed-gateway")), { mode: 0o755 });
 		await machine.seal([podLayout.dataDirectory]);
-		await machine.write(`${podLayout.certificateDirectory}/tls.crt`, certificate.certificate, { owner: USER });
-		await machine.write(`${podLayout.certificateDirectory}/tls.key`, certificate.key, { owner: USER, mode: 0o400 });
 		const node = new GatewayNode(machine, address, intent);
+		await node.mountCertificate(certificate);
+		await machine.write(`${configurationDirectory}/${configurationKeys.imageCheck}`, imageCheckScript);
 		await node.mountLinkFiles(link);
 		await node.mountSettings();
 		await node.mountDialbackSecrets({});
@@ -161,6 +176,11 @@ export class GatewayNode {
 		this.machine = machine;
 		this.address = address;
 		this.intent = intent;
+	}
+
+	/** Gives the node the federation's certificate, also while it runs. */
+	async mountCertificate({ certificate, key }: Pem): Promise<void> {
+		await mountFiles(this.machine, podLayout.certificateDirectory, { "tls.crt": certificate, "tls.key": key }, USER);
 	}
 
 	/** Gives the node what its links are secured with, also while it runs. */
@@ -242,6 +262,13 @@ export class GatewayNode {
 		});
 		const lines = output.trim().split("\n");
 		return { code: Number(lines.at(-1)), steps: lines.slice(0, -1).flatMap((line) => readStep(line) ?? []) };
+	}
+
+	/** What a process has in force of what it takes over while it runs. */
+	async inForce(role: Role): Promise<Pick<Status, "certificate" | "settings">> {
+		const response = await this.get(role, "/status/settings");
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the modules answer is what is tested
+		return (await response.json()) as Pick<Status, "certificate" | "settings">;
 	}
 
 	async waitUntilReady(): Promise<void> {

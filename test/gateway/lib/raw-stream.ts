@@ -8,8 +8,6 @@ export class RawStream implements Disposable {
 	closed = false;
 	/** Why the connection failed, where it did. */
 	failure: Error | undefined;
-	/** SHA-256 fingerprint of the certificate that the other side showed. */
-	readonly peerFingerprint: string | undefined;
 	readonly #socket: Socket;
 
 	/** With `tls` over TLS; who the other side is is not looked at. `localAddress` is one of the test's own. */
@@ -30,7 +28,6 @@ export class RawStream implements Disposable {
 
 	constructor(socket: Socket) {
 		this.#socket = socket;
-		this.peerFingerprint = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.fingerprint256 : undefined;
 		socket.setEncoding("utf8");
 		socket.on("data", (text: string) => {
 			this.received += text;
@@ -41,6 +38,11 @@ export class RawStream implements Disposable {
 		socket.on("error", (error) => {
 			this.failure = error;
 		});
+	}
+
+	/** SHA-256 fingerprint of the certificate that the other side showed. */
+	get peerFingerprint(): string | undefined {
+		return this.#socket instanceof TLSSocket ? this.#socket.getPeerX509Certificate()?.fingerprint256 : undefined;
 	}
 
 	send(text: string): void {
@@ -69,10 +71,16 @@ export class RawStream implements Disposable {
 		return new RawStream(socket);
 	}
 
-	/** The same at the other side. */
+	/** The same at the other side, which asks for a certificate and takes any or none. */
 	async acceptTls(pem: { readonly certificate: string; readonly key: string }): Promise<RawStream> {
 		this.#socket.removeAllListeners("data");
-		const socket = new TLSSocket(this.#socket, { isServer: true, cert: pem.certificate, key: pem.key });
+		const socket = new TLSSocket(this.#socket, {
+			isServer: true,
+			cert: pem.certificate,
+			key: pem.key,
+			requestCert: true,
+			rejectUnauthorized: false,
+		});
 		const stream = new RawStream(socket);
 		await new Promise<void>((resolve, reject) => {
 			socket.once("secure", () => resolve());

@@ -4,8 +4,9 @@ import type { RunningNode } from "../../../src/cli/applied-nodes.ts";
 import { planText } from "../../../src/cli/plan-text.ts";
 import { type PlanSituation, restartPlan, restartsAnything } from "../../../src/cli/restart-plan.ts";
 import { plain } from "../../../src/cli/terminal.ts";
+import { liveOf } from "../../../src/model/live.ts";
 import { policyOf } from "../../../src/model/policy/compile.ts";
-import { nodeRevision } from "../../../src/model/revision.ts";
+import { liveRevision, nodeRevision, revisionedIntent } from "../../../src/model/revision.ts";
 import type { StoredFederation } from "../../../src/model/stored-federation.ts";
 import { givenSecrets, modelled, now, sample } from "../fixtures/federation.ts";
 
@@ -17,8 +18,21 @@ const running = (federation: StoredFederation, secrets: object = givenSecrets): 
 		name: node.name,
 		federation: node.federation,
 		revision: nodeRevision(node),
-		applied: JSON.parse(JSON.stringify(node)) as unknown,
+		applied: JSON.parse(JSON.stringify(revisionedIntent(node))) as unknown,
+		...(node.strategy === "Live" && { live: liveRevision(node) ?? "", appliedLive: liveOf(node) }),
 	}));
+
+const strategyLive: Change = (spec) => void (spec.rollout = { ...spec.rollout, strategy: "Live" });
+
+/** With the strategy Live before and after. */
+function liveSituation(change: Change): PlanSituation {
+	const before = sample("full", strategyLive);
+	const proposed = sample("full", (spec) => {
+		strategyLive(spec);
+		change(spec);
+	});
+	return { ...situation(nothing), live: before, proposed, running: running(before) };
+}
 
 function situation(change: Change, more: Partial<PlanSituation> = {}): PlanSituation {
 	const live = sample("full");
@@ -29,7 +43,7 @@ function situation(change: Change, more: Partial<PlanSituation> = {}): PlanSitua
 		notReady: new Set(),
 		earlier: [],
 		current: new Set(),
-		chosenImage: undefined,
+		status: undefined,
 		now,
 		...more,
 	};
@@ -74,6 +88,22 @@ const cases: readonly (readonly [string, () => PlanSituation, boolean])[] = [
 	[
 		"secret",
 		() => situation((spec) => void (spec.security = { ...spec.security, certificate: { secretName: "x" } })),
+		true,
+	],
+	["live", () => situation(strategyLive), true],
+	[
+		"live-secret",
+		() => liveSituation((spec) => void (spec.security = { ...spec.security, certificate: { secretName: "x" } })),
+		false,
+	],
+	["live-self-signed", () => liveSituation((spec) => void delete spec.security?.certificate), false],
+	[
+		"live-both",
+		() =>
+			liveSituation((spec) => {
+				delete spec.security?.certificate;
+				node(spec, 0).priorityClassName = "other";
+			}),
 		true,
 	],
 	[
@@ -135,9 +165,34 @@ test("what operators of other settings made is compared with theirs", () => {
 		live,
 		proposed: live,
 		running: running(live, inputs),
-		chosenImage: "other:2",
+		status: { effective: { image: "other:2", imageFrom: "Operator" } },
 	});
 	expect(plan.steps).toEqual([]);
+});
+
+test("a node that restarts takes the newer image of the operator along, and the others keep theirs", () => {
+	const withoutImage = (change: Change) => (spec: XmppFederation["spec"]) => {
+		delete spec.image;
+		change(spec);
+	};
+	const before = sample("full", withoutImage(nothing));
+	const own = running(before).map((entry) => ({ ...entry, imageFrom: "Operator" }));
+	const status = {
+		effective: { image: "registry.example/gateway:1", imageFrom: "Operator", operatorImage: "newer:2" },
+	};
+	const planned = (change: Change) =>
+		restartPlan({
+			...situation(nothing, { status, running: own }),
+			live: before,
+			proposed: sample("full", withoutImage(change)),
+		});
+	expect(planned(nothing).steps).toEqual([]);
+	const changed = planned((spec) => void (node(spec, 1).published = true));
+	expect(changed.steps.map(({ node: name, reasons }) => `${name} ${reasons.join()}`)).toEqual([
+		"gw-2 PublishedChanged,ImageChanged",
+	]);
+	const image = changed.causes.find(({ reason }) => reason === "ImageChanged");
+	expect(image).toMatchObject({ from: "registry.example/gateway:1", to: "newer:2", nodes: ["gw-2"] });
 });
 
 test("a Secret that changed just now is due at the nodes that have not got it yet", () => {

@@ -65,6 +65,9 @@ test("a router that says nothing of links has none that are known", async () => 
 	say({ upstreams });
 	reports.use("ns/example", new Map([["gw-1", url]]));
 	await changed.promise;
-	expect(reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1")).toEqual({ reachable: true });
+	expect(reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1")).toEqual({
+		reachable: true,
+		settings: {},
+	});
 	await reports.run(AbortSignal.abort());
 });

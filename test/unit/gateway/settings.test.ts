@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { settingsFiles, settingsRevision } from "../../../src/gateway/settings.ts";
+import { liveSettings, revisionedSettings, settingsFiles, settingsRevision } from "../../../src/gateway/settings.ts";
 import type { NodeIntent } from "../../../src/model/intent.ts";
 import { defaultSecurity } from "../../../src/model/peer-security.ts";
 import { node } from "./node.ts";
@@ -52,5 +52,22 @@ describe("settings of a node", () => {
 		for (const files of [{ "a.json": "1" }, { "a.json": "2", "b.json": "1" }, { "a.json": "1", "c.json": "2" }]) {
 			expect(settingsRevision(files)).not.toBe(revision);
 		}
+	});
+
+	test("are divided with the strategy Live: what changes while the node runs has a revision of its own", () => {
+		const policy = { default: "Deny", enforcement: "Enforce", exceptions: 1, lists: ["a".repeat(64)] } as const;
+		const security = { ...defaultSecurity({}), dialback: { mode: "Disabled" } } as const;
+		const live: NodeIntent = { ...node, strategy: "Live", policy, security };
+		expect(Object.keys(revisionedSettings(live)).toSorted()).toEqual([".fixed", "policy.json"]);
+		expect(revisionedSettings(live)[".fixed"]).toBe("policy-0.list\npolicy.json\n");
+		const { revision, ...files } = liveSettings(live);
+		expect(Object.keys(files)).toEqual(["security.json"]);
+		expect(revision?.trim()).toBe(settingsRevision(files));
+		const documented: NodeIntent = { ...node, policy, security };
+		expect(Object.keys(revisionedSettings(documented)).toSorted()).toEqual([
+			"policy.json",
+			"revision",
+			"security.json",
+		]);
 	});
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
 import { modelFederation } from "../../../src/model/federation.ts";
 import type { FederationInputs } from "../../../src/model/federation-inputs.ts";
 import { nodeRevision } from "../../../src/model/revision.ts";
@@ -36,12 +37,6 @@ describe("intent", () => {
 		}
 	});
 
-	test("keeps the image that an operator chose when a newer one comes", () => {
-		const image = (chosenImage?: string) => modelled(sample("smallest"), { chosenImage }).intent.nodes[0]?.image;
-		expect(image()).toBe("registry.example/gateway:1");
-		expect(image("registry.example/gateway:0")).toBe("registry.example/gateway:0");
-	});
-
 	test("completes names of Services, and nothing that would be too long for a name then", () => {
 		const upstream = (host: string) =>
 			modelled(sample("smallest", (spec) => (spec.upstream = { host }))).intent.nodes[0]?.upstream.host;
@@ -54,6 +49,91 @@ describe("intent", () => {
 	test("compares domains case-folded", () => {
 		const { intent } = modelled(sample("smallest", (spec) => (spec.domain = "EXAMPLE.com")));
 		expect(intent.domains).toEqual(["example.com"]);
+	});
+});
+
+describe("the image of a node, with a newer operator", () => {
+	const newer = "registry.example/gateway:2";
+	const defaults = { ...inputs.defaults, gatewayImage: newer };
+	const nodes = [
+		{ name: "gw-1", federation: "Enabled" as const },
+		{ name: "gw-2", federation: "Enabled" as const },
+	];
+	type Change = (spec: XmppFederation["spec"]) => void;
+	const before = modelled(sample("smallest", (spec) => (spec.nodes = nodes))).intent;
+	/** What an operator before chose, and what the nodes run with it. */
+	const keptImages = new Map(
+		before.nodes.map((node) => [node.name, { image: node.image, revision: nodeRevision(node) }]),
+	);
+	const images = (change: Change, more: Partial<FederationInputs> = {}) => {
+		const federation = sample("smallest", (spec) => {
+			spec.nodes = nodes;
+			change(spec);
+		});
+		const { intent } = modelled(federation, { defaults, keptImages, ...more });
+		return intent.nodes.map(({ image }) => image.replace("registry.example/gateway:", ""));
+	};
+
+	test.each<[string, Change, Partial<FederationInputs>, readonly string[]]>([
+		["stays where nothing changes", () => {}, {}, ["1", "1"]],
+		[
+			"is the operator's at a node that changes, and stays at the other (R17)",
+			(spec) =>
+				void (spec.nodes = [
+					{ ...nodes[0], name: "gw-1", priorityClassName: "x" },
+					{ ...nodes[1], name: "gw-2" },
+				]),
+			{},
+			["2", "1"],
+		],
+		["is the operator's where every node changes", (spec) => void (spec.upstream.port = 5300), {}, ["2", "2"]],
+		[
+			"is the operator's at a node that is new, and so at all (R16)",
+			(spec) => void (spec.nodes = [...nodes, { name: "gw-3", federation: "Enabled" }]),
+			{},
+			["2", "2", "2"],
+		],
+		[
+			"is the operator's at a Disabled node that is new, and stays at the others",
+			(spec) => void (spec.nodes = [...nodes, { name: "in" }]),
+			{},
+			["1", "1", "2"],
+		],
+		[
+			"is the operator's at once where that is asked for",
+			(spec) => void (spec.rollout = { imageUpdates: "Automatic" }),
+			{},
+			["2", "2"],
+		],
+		["stays where Manual is asked for", (spec) => void (spec.rollout = { imageUpdates: "Manual" }), {}, ["1", "1"]],
+		["is the one that is asked for", (spec) => void (spec.image = "registry.example/gateway:0"), {}, ["0", "0"]],
+		["is the operator's where none is known", () => {}, { keptImages: undefined }, ["2", "2"]],
+	])("%s", (_what, change, more, expected) => {
+		expect(images(change, more)).toEqual(expected);
+	});
+
+	test("stays where what a node takes over while it runs changes", () => {
+		const live: Change = (spec) => {
+			spec.nodes = nodes;
+			spec.rollout = { strategy: "Live" };
+		};
+		const kept = new Map(
+			modelled(sample("smallest", live)).intent.nodes.map((node) => [
+				node.name,
+				{ image: node.image, revision: nodeRevision(node) },
+			]),
+		);
+		const text = Buffer.from(certificate, "base64").toString("utf8");
+		const other = { ...inputs.generated, selfSigned: { certificate: base64(`${text}\n`), key } };
+		expect(images(live, { keptImages: kept, generated: other })).toEqual(["1", "1"]);
+	});
+
+	test("is told beside those that nodes have", () => {
+		const { intent } = modelled(
+			sample("smallest", (spec) => (spec.nodes = nodes)),
+			{ defaults, keptImages },
+		);
+		expect(intent).toMatchObject({ imageFrom: "Operator", operatorImage: newer });
 	});
 });
 

@@ -2,17 +2,22 @@ import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { nodeObjects, sharedObjects } from "../../../src/objects/federation-objects.ts";
 import { networkPolicies } from "../../../src/objects/network-policies.ts";
+import { liveObjects } from "../../../src/objects/node-live.ts";
 import { givenSecrets, inputs, modelled, sample } from "../fixtures/federation.ts";
 
 const yaml = (objects: readonly object[]) =>
 	objects.map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 120 })).join("---\n");
 
 describe.each([
-	["smallest", {}],
-	["full", givenSecrets],
-] as const)("objects of the %s sample", (name, secrets) => {
+	["smallest", "smallest", undefined, {}],
+	["full", "full", undefined, givenSecrets],
+	["live", "smallest", "Live", {}],
+] as const)("objects of the %s sample", (name, file, strategy, secrets) => {
 	const model = modelled(
-		sample(name, (spec) => (spec.resolver = { enabled: true })),
+		sample(file, (spec) => {
+			spec.resolver = { enabled: true };
+			if (strategy) spec.rollout = { strategy };
+		}),
 		secrets,
 	);
 	const nodes = model.intent.nodes.map((node) => ({ node, objects: nodeObjects(model.intent, node, model.secrets) }));
@@ -21,6 +26,9 @@ describe.each([
 		...shared.configMaps,
 		...shared.mutable,
 		...nodes.flatMap(({ objects }) => Object.values(objects)),
+		...nodes.flatMap(({ node }) =>
+			strategy ? Object.values(liveObjects(model.intent, node, model.secrets, "2026-06-01T12:00:00.000Z")) : [],
+		),
 	];
 
 	test("shared", async () => {
@@ -28,6 +36,25 @@ describe.each([
 	});
 	test.each(nodes)("of node $node.name", async ({ node, objects }) => {
 		await expect(yaml([objects.deployment])).toMatchFileSnapshot(`golden/${name}.${node.name}.yaml`);
+	});
+
+	test("have the certificate and the settings once: in what is of the revision, or in what changes without it", () => {
+		for (const { node, objects } of nodes) {
+			const live = liveObjects(model.intent, node, model.secrets, "2026-06-01T12:00:00.000Z");
+			const [fixed, changing] = [objects, live].map(({ configuration, secret }) => [
+				Object.keys(configuration.data).filter((key) => key.includes("revision")),
+				Object.keys(secret.data).filter((key) => key.startsWith("tls.")),
+			]);
+			const pair = ["tls.crt", "tls.key"];
+			expect(strategy ? [fixed, changing] : [fixed]).toEqual(
+				strategy
+					? [
+							[[], []],
+							[["revision"], pair],
+						]
+					: [[["settings.revision"], pair]],
+			);
+		}
 	});
 
 	test("are owned by the federation and labelled, so that they go with it and are seen by the caches", () => {

@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
 import type { FederationInputs } from "../../../src/model/federation-inputs.ts";
 import type { FederationIntent } from "../../../src/model/intent.ts";
+import { liveOf } from "../../../src/model/live.ts";
 import { policyOf } from "../../../src/model/policy/compile.ts";
-import { nodeRevision } from "../../../src/model/revision.ts";
+import { nodeRevision, revisionedIntent } from "../../../src/model/revision.ts";
 import { type AppliedNode, type Cause, causes, describeCause, valueLimit } from "../../../src/rollout/causes.ts";
 import { intentFields, secretFields } from "../../../src/rollout/intent-fields.ts";
 import { restartReasons } from "../../../src/rollout/reasons.ts";
@@ -300,6 +301,24 @@ const cases: readonly Case[] = [
 		],
 	),
 	[
+		"rollout.strategy",
+		(spec) => void (spec.rollout = { ...spec.rollout, strategy: "Live" }),
+		{},
+		["R17 RolloutChanged spec.rollout.strategy from Documented to Live Node: gw-1 gw-2 inside"],
+	],
+	[
+		"rollout.imageUpdates",
+		(spec) => {
+			delete spec.image;
+			spec.rollout = { ...spec.rollout, imageUpdates: "Automatic" };
+		},
+		{},
+		[
+			"R17 ImageChanged gateway image of the operator from registry.example.com/xmppfed/gateway:0.1.0 to " +
+				"registry.example/gateway:1 Node: gw-1 gw-2 inside",
+		],
+	],
+	[
 		"image",
 		(spec) => void (spec.image = "registry.example.com/xmppfed/gateway:0.2.0"),
 		{},
@@ -331,6 +350,51 @@ function certificateOfOthers() {
 describe("a change of", () => {
 	test.each(cases)("%s", (_field, change, more, expected) => {
 		expect(found(change, more).toSorted()).toEqual([...expected].toSorted());
+	});
+});
+
+describe("with the strategy Live", () => {
+	const live: Change = (spec) => void (spec.rollout = { ...spec.rollout, strategy: "Live" });
+	/** As the operator's objects record it. */
+	const runningLive = (intent: FederationIntent): AppliedNode[] =>
+		intent.nodes.map((entry) => ({
+			name: entry.name,
+			federation: entry.federation,
+			revision: nodeRevision(entry),
+			applied: JSON.parse(JSON.stringify(revisionedIntent(entry))) as unknown,
+			appliedLive: JSON.parse(JSON.stringify(liveOf(entry))) as unknown,
+		}));
+	const other = { certificate: { data: { "tls.crt": certificateOfOthers().certificate, "tls.key": key } } };
+
+	test("a new certificate restarts nothing", () => {
+		expect(causes(intentOf(live, other), runningLive(intentOf(live))).map(words)).toEqual([
+			"R17 CertificateChanged spec.security.certificate None: gw-1 gw-2 inside",
+		]);
+	});
+
+	test("a change of both kinds is told as two", () => {
+		const both: Change = (spec) => {
+			live(spec);
+			spec.upstream.port = 5300;
+		};
+		expect(causes(intentOf(both, other), runningLive(intentOf(live))).map(words)).toEqual([
+			"R17 UpstreamChanged spec.upstream.port from 5269 to 5300 Node: gw-1 gw-2",
+			"R17 CertificateChanged spec.security.certificate None: gw-1 gw-2 inside",
+		]);
+	});
+
+	test("going back to Documented is told by itself, whatever has changed besides of what was taken over", () => {
+		expect(
+			causes(
+				intentOf(() => {}, other),
+				runningLive(intentOf(live)),
+			).map(words),
+		).toEqual(["R17 RolloutChanged spec.rollout.strategy from Live to Documented Node: gw-1 gw-2 inside"]);
+	});
+
+	test("live objects whose record is gone are no cause", () => {
+		const forgotten = runningLive(intentOf(live)).map((entry) => ({ ...entry, appliedLive: undefined }));
+		expect(causes(intentOf(live, other), forgotten)).toEqual([]);
 	});
 });
 

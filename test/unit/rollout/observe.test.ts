@@ -152,6 +152,21 @@ describe("trouble", () => {
 			/^pod a: container router keeps ending \(exit code 1\); kubectl logs/,
 		],
 		[
+			"an image that is older than its configuration",
+			{
+				containerStatuses: [
+					{
+						name: "router",
+						image: "gateway:0",
+						ready: false,
+						restartCount: 3,
+						lastState: { terminated: { exitCode: 78 } },
+					},
+				],
+			},
+			/^pod a: container router: the image gateway:0 is older than the operator .*set spec\.image to an image of the/,
+		],
+		[
 			"no Kubernetes node",
 			{ conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: "0/3 nodes" }] },
 			/^pod a: cannot be scheduled: 0\/3 nodes$/,

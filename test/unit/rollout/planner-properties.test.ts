@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { nodeRevision } from "../../../src/model/revision.ts";
+import type { FederationIntent } from "../../../src/model/intent.ts";
+import { liveRevision, nodeRevision } from "../../../src/model/revision.ts";
 import { type Cause, causes } from "../../../src/rollout/causes.ts";
-import { type ObservedNode, plan } from "../../../src/rollout/plan.ts";
+import { type ObservedNode, plan, type Step } from "../../../src/rollout/plan.ts";
 import { type Progress, progress } from "../../../src/rollout/progress.ts";
 import { scaled } from "../../lib/scale.ts";
 import { type Settings, SimulatedCluster } from "./simulated-cluster.ts";
@@ -22,6 +23,8 @@ const settings: fc.Arbitrary<Settings> = fc.record({
 		{ selector: (node) => node.name, minLength: 1 },
 	),
 	drainSeconds: fc.constantFrom(30, 60),
+	strategy: fc.constantFrom("Documented" as const, "Live" as const),
+	certificate: fc.constantFrom("one", "other"),
 	orders: fc.tuple(fc.array(restart, { maxLength: 2 }), fc.nat(9), fc.nat(3)).map(([restarts, pause, outage]) => ({
 		restarts,
 		paused: pause === 0,
@@ -50,6 +53,8 @@ interface Round {
 	/** Nodes that the planner had restarted before this round and that were not through. */
 	readonly underWay: readonly string[];
 	readonly restarted: readonly string[];
+	/** Nodes that are given something while they run. */
+	readonly taking: readonly string[];
 	readonly causes: readonly Cause[];
 }
 
@@ -87,9 +92,11 @@ class Life {
 			this.#plan();
 		}
 		const intent = this.cluster.intent(this.#settings);
-		const wanted = intent.nodes.map((node) => `${node.name} ${nodeRevision(node)}`).toSorted();
+		const wanted = desiredOf(intent)
+			.map((node) => `${node.name} ${node.revision} ${node.live}`)
+			.toSorted();
 		const found = this.cluster.observe(intent);
-		const running = found.map((node) => `${node.name} ${node.revision}`).toSorted();
+		const running = found.map((node) => `${node.name} ${node.revision} ${node.live}`).toSorted();
 		return running.join() === wanted.join() && found.every((node) => node.ready && !node.moving && !node.drifted);
 	}
 
@@ -104,17 +111,23 @@ class Life {
 
 	#plan(): void {
 		const intent = this.cluster.intent(this.#settings);
-		const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+		const desired = desiredOf(intent);
 		const before = this.cluster.observe(intent);
 		const { steps } = plan(desired, before, intent.orders);
 		const found = causes(intent, before, this.told.rollout?.causes);
-		const restarted = steps.filter(({ kind }) => kind !== "Create").map(({ node }) => node);
+		const nodesOf = (kinds: readonly Step["kind"][]) =>
+			steps.filter(({ kind }) => kinds.includes(kind)).map(({ node }) => node);
+		const [restarted, taking] = [nodesOf(["Restart", "Remove"]), nodesOf(["Apply"])];
 		const underWay = [...this.cluster.nodes].filter(([, node]) => node.ours).map(([node]) => node);
 		const knownEnabled = new Map([...this.cluster.nodes].map(([node, { intent: own }]) => [node, own.enabledNodes]));
-		this.rounds.push({ settings: this.#settings, before, knownEnabled, underWay, restarted, causes: found });
+		this.rounds.push({ settings: this.#settings, before, knownEnabled, underWay, restarted, taking, causes: found });
 		this.told = progress(this.told, found, { steps, waiting: [] }, before, new Date(0));
 		for (const step of steps) this.cluster.take(step, intent);
 	}
+}
+
+function desiredOf({ nodes }: FederationIntent) {
+	return nodes.map((node) => ({ ...node, revision: nodeRevision(node), live: liveRevision(node) }));
 }
 
 function live(first: Settings, events: readonly Happening[]): Life {
@@ -145,9 +158,13 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 	test("restarts no node without a cause, and none that has no cause has to wait", () => {
 		fc.assert(
 			fc.property(lives, ([first, events]) => {
-				for (const { restarted, causes: found } of live(first, events).rounds) {
-					const named = new Set(found.flatMap(({ nodes }) => nodes));
+				for (const { restarted, taking, before, causes: found } of live(first, events).rounds) {
+					const named = new Set(found.flatMap(({ nodes, scope }) => (scope === "None" ? [] : nodes)));
 					expect(restarted.filter((node) => !named.has(node))).toEqual([]);
+					// One that is being deleted gets what has changed when it is made again.
+					const leaving = new Set(before.flatMap((node) => (node.leaving ? [node.name] : [])));
+					const takeOver = found.flatMap(({ nodes, scope }) => (scope === "None" ? nodes : []));
+					expect([...new Set(takeOver)].filter((node) => !leaving.has(node)).toSorted()).toEqual(taking.toSorted());
 				}
 			}),
 			runs,
@@ -220,12 +237,54 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 		);
 	});
 
+	test("restarts nothing for what nodes take over while they run, which all get at once, also while it is paused", () => {
+		fc.assert(
+			fc.property(settings, fc.boolean(), (first, paused) => {
+				const before = { ...first, strategy: "Live" as const, certificate: "one" };
+				const life = new Life(before);
+				life.settle();
+				const mark = life.rounds.length;
+				const nodes = [...life.cluster.nodes.keys()].toSorted();
+				life.happen({
+					kind: "Change",
+					settings: { ...before, orders: { restarts: [], paused, outageAllowed: false }, certificate: "other" },
+				});
+				const after = life.rounds.slice(mark);
+				expect(after.map(({ taking }) => taking)).toEqual([nodes]);
+				expect(after[0]?.causes.map(({ reason, scope }) => `${reason} ${scope}`)).toEqual(["CertificateChanged None"]);
+				expect(life.settle()).toBe(true);
+				expect(life.rounds.slice(mark).flatMap(({ restarted }) => restarted)).toEqual([]);
+			}),
+			runs,
+		);
+	});
+
+	test("restarts by the rest where a change is of both kinds", () => {
+		fc.assert(
+			fc.property(settings, (first) => {
+				const before = { ...first, strategy: "Live" as const, certificate: "one", drainSeconds: 30 };
+				const life = new Life(before);
+				life.settle();
+				const mark = life.rounds.length;
+				const orders = { restarts: [], paused: false, outageAllowed: false };
+				life.happen({ kind: "Change", settings: { ...before, orders, certificate: "other", drainSeconds: 60 } });
+				expect(life.settle()).toBe(true);
+				const rounds = life.rounds.slice(mark);
+				const nodes = [...life.cluster.nodes.keys()].toSorted();
+				expect(rounds.flatMap(({ restarted }) => restarted).toSorted()).toEqual(nodes);
+				const told = rounds.flatMap(({ causes: found }) => found.map(({ reason, scope }) => `${reason} ${scope}`));
+				expect([...new Set(told)].toSorted()).toEqual(["CertificateChanged None", "RolloutChanged Node"]);
+			}),
+			runs,
+		);
+	});
+
 	test("goes on where another process was: the same situation gives the same plan, in whatever order it is seen", () => {
 		fc.assert(
 			fc.property(lives, fc.nat(23), ([first, events], shift) => {
 				const { cluster } = live(first, events);
 				const intent = cluster.intent(first);
-				const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
+				const desired = desiredOf(intent);
 				const seen = cluster.observe(intent);
 				const turned = [...seen.slice(shift % (seen.length + 1)), ...seen.slice(0, shift % (seen.length + 1))];
 				expect(plan(desired, turned.toReversed(), intent.orders)).toEqual(plan(desired, seen, intent.orders));

@@ -1,5 +1,6 @@
 import type { FederationIntent, NodeIntent } from "../../../src/model/intent.ts";
-import { nodeRevision } from "../../../src/model/revision.ts";
+import { liveOf } from "../../../src/model/live.ts";
+import { liveRevision, nodeRevision, revisionedIntent } from "../../../src/model/revision.ts";
 import { type RolloutOrders, requestedAt } from "../../../src/model/rollout-orders.ts";
 import type { AppliedNode } from "../../../src/rollout/causes.ts";
 import type { ObservedNode, Step } from "../../../src/rollout/plan.ts";
@@ -13,11 +14,16 @@ export interface Settings {
 		readonly port: number;
 	}[];
 	readonly drainSeconds: number;
+	readonly strategy: "Documented" | "Live";
+	/** Digest of the certificate: what a node takes over while it runs. */
+	readonly certificate: string;
 	readonly orders: RolloutOrders;
 }
 
 interface SimulatedNode {
 	readonly intent: NodeIntent;
+	/** What its live objects were made from; undefined where it has none. */
+	live: NodeIntent | undefined;
 	/** The pod of the newest revision. */
 	pod: "Starting" | "Ready" | "Broken";
 	/** The pod of the revision before still runs or drains. */
@@ -40,7 +46,7 @@ export class SimulatedCluster {
 	readonly nodes = new Map<string, SimulatedNode>();
 
 	/** What the model makes of settings: the applied restarts come from the cluster, as the Deployments keep them. */
-	intent({ nodes, drainSeconds, orders }: Settings): FederationIntent {
+	intent({ nodes, drainSeconds, strategy, certificate, orders }: Settings): FederationIntent {
 		const enabledNodes = nodes
 			.filter(({ federation }) => federation === "Enabled")
 			.map(({ name }) => name)
@@ -50,6 +56,8 @@ export class SimulatedCluster {
 			name: example.federationName,
 			uid: "1",
 			domains: example.domains,
+			imageFrom: "Operator",
+			operatorImage: example.image,
 			orders,
 			policyLists: [],
 			ownUpstreams: nodes.map(({ name }) => name),
@@ -66,7 +74,9 @@ export class SimulatedCluster {
 					published: federation === "Enabled",
 					enabledNodes,
 					upstream: { ...example.upstream, port },
+					secrets: { ...example.secrets, certificate },
 					...(drainSeconds !== 30 && { drainSeconds }),
+					...(strategy === "Live" && { strategy }),
 					...(at !== undefined && { requestedAt: at }),
 				};
 			}),
@@ -80,7 +90,8 @@ export class SimulatedCluster {
 			name: node.intent.name,
 			federation: node.intent.federation,
 			revision: nodeRevision(node.intent),
-			applied: JSON.parse(JSON.stringify(node.intent)) as unknown,
+			applied: JSON.parse(JSON.stringify(revisionedIntent(node.intent))) as unknown,
+			...(node.live && { live: liveRevision(node.live), appliedLive: liveOf(node.live) }),
 			ready: node.pod === "Ready" && !node.leaving,
 			moving: node.oldPod || node.leaving || node.crowded,
 			drifted: (node.drifted || node.crowded) && wanted.has(nodeRevision(node.intent)),
@@ -98,8 +109,13 @@ export class SimulatedCluster {
 		}
 		const wanted = intent.nodes.find((node) => node.name === name);
 		if (!wanted) throw new Error(`${kind} of a node that is not wanted: ${name}`);
+		if (kind === "Apply") {
+			if (existing) existing.live = wanted;
+			return;
+		}
 		this.nodes.set(name, {
 			intent: wanted,
+			live: wanted.strategy === "Live" ? wanted : undefined,
 			pod: "Starting",
 			oldPod: existing?.pod === "Ready" || existing?.oldPod === true,
 			leaving: false,

@@ -48,7 +48,6 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 		certificate: given,
 		dialback: "Given",
 		dialbackWaitsFor: [],
-		imageFrom: "Operator",
 		acting: false,
 		problems: [],
 		obstacles: [],
@@ -121,6 +120,21 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 		"a node drains",
 		{ nodes: running({ "gw-1": { moving: true } }) },
 		{ Ready: "False NodesNotReady", Progressing: "True RollingOut" },
+	],
+	[
+		"a node takes over what changed",
+		{ nodes: running({ "gw-1": { live: "a", takeOver: { state: "Applying", message: "takes over" } } }) },
+		{ Progressing: "True RollingOut" },
+	],
+	[
+		"a node refuses what changed",
+		{ nodes: running({ "gw-1": { live: "a", takeOver: { state: "Refused", message: "goes on" } } }) },
+		{ Ready: "False NodesNotReady", Progressing: "False Blocked", Degraded: "True SettingsNotInForce" },
+	],
+	[
+		"a node does not take over what changed",
+		{ nodes: running({ "gw-1": { live: "a", takeOver: { state: "Overdue", message: "has not" } } }) },
+		{ Ready: "False NodesNotReady", Progressing: "False Blocked", Degraded: "True SettingsNotInForce" },
 	],
 	[
 		"no node is Enabled",

@@ -1,5 +1,8 @@
 -- Federation connection manager of node gw-1, federation corp/federation
 
+-- Ends where the image is too old
+RunScript("/etc/xmppfed/image-check.lua")({ directory = "/usr/lib/xmppfed/modules", role = "federation", node = "gw-1", files = { "mod_xmppfed_dialback.lua", "mod_xmppfed_drain.lua", "mod_xmppfed_idle.lua", "mod_xmppfed_incoming.lua", "mod_xmppfed_lean.lua", "mod_xmppfed_link_port.lua", "mod_xmppfed_metrics.lua", "mod_xmppfed_outgoing.lua", "mod_xmppfed_own_certificate.lua", "mod_xmppfed_peer_incoming.lua", "mod_xmppfed_peer_outgoing.lua", "mod_xmppfed_peer_security.lua", "mod_xmppfed_peers.lua", "mod_xmppfed_policy.lua", "mod_xmppfed_rates.lua", "mod_xmppfed_routers.lua", "mod_xmppfed_second_try.lua", "mod_xmppfed_settings.lua", "mod_xmppfed_status.lua", "xmppfed_encryption_by_peer.lua", "xmppfed_json_log.lua", "xmppfed_prepared_addresses.lua", "xmppfed_stream.lua" } })
+
 -- Logs: JSON lines on standard output, from the first line on
 RunScript("/usr/lib/xmppfed/modules/xmppfed_json_log.lua")({ role = "federation", node = "gw-1" })
 log = { { to = "xmppfed_json", levels = { min = "info" } } }
@@ -58,7 +61,7 @@ xmppfed_link_port = 5275
 component_stanza_size_limit = 8388608
 component_secret = Credential("link-secret")
 
-modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_link_port", "xmppfed_metrics", "xmppfed_settings", "xmppfed_status" }
+modules_enabled = { "http", "tls", "saslauth", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_link_port", "xmppfed_metrics", "xmppfed_own_certificate", "xmppfed_settings", "xmppfed_status" }
 
 -- Prosody does not start without a VirtualHost. This one serves nobody.
 VirtualHost "placeholder.invalid"

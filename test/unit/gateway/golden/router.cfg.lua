@@ -1,5 +1,8 @@
 -- Router of node gw-1, federation corp/federation
 
+-- Ends where the image is too old
+RunScript("/etc/xmppfed/image-check.lua")({ directory = "/usr/lib/xmppfed/modules", role = "router", node = "gw-1", files = { "mod_xmppfed_dialback.lua", "mod_xmppfed_drain.lua", "mod_xmppfed_incoming.lua", "mod_xmppfed_internal_streams.lua", "mod_xmppfed_lean.lua", "mod_xmppfed_links.lua", "mod_xmppfed_metrics.lua", "mod_xmppfed_outgoing.lua", "mod_xmppfed_own_certificate.lua", "mod_xmppfed_peers.lua", "mod_xmppfed_relay.lua", "mod_xmppfed_settings.lua", "mod_xmppfed_status.lua", "mod_xmppfed_template.lua", "mod_xmppfed_upstream.lua", "mod_xmppfed_upstream_probe.lua", "xmppfed_json_log.lua", "xmppfed_prepared_addresses.lua", "xmppfed_stream.lua" } })
+
 -- Logs: JSON lines on standard output, from the first line on
 RunScript("/usr/lib/xmppfed/modules/xmppfed_json_log.lua")({ role = "router", node = "gw-1" })
 log = { { to = "xmppfed_json", levels = { min = "info" } } }
@@ -55,7 +58,7 @@ xmppfed_template_host = "remote-domain.invalid"
 -- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered
 unbound = { resolvconf = true, options = { ["infra-host-ttl:"] = "2", ["infra-cache-max-rtt:"] = "2000", ["cache-max-ttl:"] = "0", ["cache-max-negative-ttl:"] = "0" } }
 
-modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_metrics", "xmppfed_settings", "xmppfed_status", "xmppfed_upstream_probe" }
+modules_enabled = { "http", "tls", "dialback", "xmppfed_drain", "xmppfed_lean", "xmppfed_links", "xmppfed_metrics", "xmppfed_own_certificate", "xmppfed_settings", "xmppfed_status", "xmppfed_upstream_probe" }
 
 -- Prosody does not start without a VirtualHost. This one serves nobody.
 VirtualHost "placeholder.invalid"

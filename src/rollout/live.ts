@@ -1,0 +1,60 @@
+/** What a process says that it has in force of what it takes over while it runs. */
+export interface ProcessReport {
+	/** Revision of its settings; undefined where it has not taken all of them. */
+	readonly settings: string | undefined;
+	/** SHA-256 of the chain of its certificate (tls.crt), in hexadecimal digits. */
+	readonly certificate: string | undefined;
+	/** Why it uses what it had before. */
+	readonly failure?: string;
+}
+
+/** What the processes of a node should have in force. */
+export interface WantedLive {
+	readonly settings: string;
+	readonly certificate: string;
+	/** Since when they can have it; undefined where that is not known. */
+	readonly since: Date | undefined;
+}
+
+/**
+ * InForce: every process of the node says so. Unasked: one has not been asked yet. Applying: one says that it has not.
+ * Refused: one says that it cannot use it. Overdue: one has taken too long to do so, or to answer.
+ */
+export interface LiveState {
+	readonly state: "InForce" | "Unasked" | "Applying" | "Refused" | "Overdue";
+	readonly message: string;
+}
+
+/** Whether a node has not taken over yet what changed. */
+export function isTakingOver({ takeOver }: { readonly takeOver?: LiveState | undefined }): boolean {
+	return takeOver !== undefined && takeOver.state !== "InForce";
+}
+
+/** Milliseconds within which a process takes over what changed: it needs 5 s where nothing is in the way. */
+export const liveLimit = 30_000;
+
+/** @param reports of the node's processes, by role; undefined: it did not answer */
+export function liveState(
+	wanted: WantedLive,
+	reports: Readonly<Record<string, ProcessReport | undefined>>,
+	now: Date,
+): LiveState {
+	const late = Object.entries(reports).filter(([, report]) => !isInForce(wanted, report));
+	if (late.length === 0) return { state: "InForce", message: "" };
+	const [refusal] = late.flatMap(([role, report]) => (report?.failure ? [`${role}: ${report.failure}`] : []));
+	if (refusal !== undefined) return { state: "Refused", message: `goes on with what it had before. ${refusal}` };
+	const isSilent = late.some(([, report]) => report === undefined);
+	const isOverdue = !wanted.since || now.getTime() - wanted.since.getTime() > liveLimit;
+	if (!isOverdue && isSilent)
+		return { state: "Unasked", message: "has not been asked yet what settings it has in force" };
+	if (!isOverdue) return { state: "Applying", message: "takes over what changed while it runs; nothing restarts" };
+	const roles = late.map(([role]) => role).join(" and ");
+	const message = isSilent
+		? `cannot be asked by the operator whether it has taken over what changed (${roles})`
+		: `has not taken over what changed within ${liveLimit / 1000} s (${roles}); see the log of its pod`;
+	return { state: "Overdue", message };
+}
+
+function isInForce({ settings, certificate }: WantedLive, report: ProcessReport | undefined): boolean {
+	return report?.settings === settings && report.certificate === certificate && report.failure === undefined;
+}

@@ -1,0 +1,138 @@
+import { X509Certificate } from "node:crypto";
+import { beforeAll, describe, expect, test } from "vitest";
+import { logIn, logOut } from "../../deploy/demo/conversation.ts";
+import { CERTIFICATE_SECRET } from "../../deploy/demo/scene.ts";
+import type { LiveFederation } from "../../deploy/demo/stage.ts";
+import { until } from "../../deploy/demo/until.ts";
+import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
+import { PlayedPeers } from "../gateway/lib/raw-peer.ts";
+import { useScene } from "../lib/cluster/environment.ts";
+import { runningPods } from "../lib/cluster/pods.ts";
+import { Traffic } from "../lib/cluster/traffic.ts";
+
+/** Messages in a second, each way. */
+const RATE = 100;
+const names = ["gw-1", "gw-2", "inside"];
+
+/** A certificate that is replaced in its Secret, under traffic. Each test goes on from where the one before it ended. */
+describe("a new certificate", () => {
+	const stage = useScene("live", [
+		{ name: "gw-1", federation: "Enabled" },
+		{ name: "gw-2", federation: "Enabled" },
+		{ name: "inside" },
+	]);
+	const { namespace, domain, roomsDomain } = stage.scene.internal;
+
+	beforeAll(async () => {
+		await stage.kubectl.patch("xmppfederation", stage.scene.federation, namespace, {
+			spec: { rollout: { strategy: "Live" } },
+		});
+		await until("every node to have its settings in force", async () => (await inForce()).every(Boolean), patience);
+		await rolloutOver();
+	});
+
+	const patience = {
+		timeout: 300_000,
+		explain: async () => JSON.stringify((await federation()).status, undefined, "\t"),
+	};
+
+	async function federation(): Promise<LiveFederation> {
+		const found = await stage.kubectl.find<LiveFederation>("xmppfederation", stage.scene.federation, namespace);
+		if (!found) throw new Error(`federation ${stage.scene.federation} is gone`);
+		return found;
+	}
+
+	/** Live revision of each node, as far as all its processes have it in force. */
+	async function inForce(): Promise<readonly (string | undefined)[]> {
+		const { status } = await federation();
+		return names.map((name) => status?.nodes?.find((node) => node.name === name)?.liveRevision);
+	}
+
+	async function rolloutOver(): Promise<void> {
+		await until("the roll-out to be over", async () => (await federation()).status?.rollout === undefined, patience);
+	}
+
+	async function replaceCertificate(): Promise<string> {
+		const { certificate, key } = await makeSelfSignedCertificate([domain, roomsDomain], new Date());
+		const data = { "tls.crt": certificate, "tls.key": key };
+		await stage.kubectl.patch("secret", CERTIFICATE_SECRET, namespace, { data });
+		return new X509Certificate(Buffer.from(certificate, "base64")).fingerprint256;
+	}
+
+	/** What a peer is shown that comes now. */
+	async function shown(): Promise<string | undefined> {
+		const endpoint = (await federation()).status?.endpoints?.find((each) => each.for === "Public");
+		if (!endpoint) throw new Error("the federation has no address for peers");
+		using stream = await PlayedPeers.open(endpoint.host, endpoint.port, "somebody.lab", domain);
+		return stream.peerFingerprint;
+	}
+
+	const running = async () => await runningPods(stage.kubectl, namespace, stage.scene.federation);
+
+	/** What is lost, and comes back, of messages both ways while `work` is done. */
+	async function underTraffic(work: () => Promise<void>): Promise<object> {
+		const couple = await logIn(stage.scene, stage.addresses);
+		try {
+			const traffic = Traffic.start(couple, RATE);
+			await traffic.flows();
+			await work();
+			await traffic.flows();
+			const { outgoing, incoming } = await traffic.stop();
+			console.log(JSON.stringify({ outgoing, incoming }));
+			return { lost: outgoing.lost + incoming.lost, returned: outgoing.returned + incoming.returned };
+		} finally {
+			await logOut(couple);
+		}
+	}
+
+	test("restarts nothing with the strategy Live: it is on the wire at every node, and no message is lost", async () => {
+		const [before, pods] = [await inForce(), await running()];
+		const delivery = await underTraffic(async () => {
+			const startedAt = performance.now();
+			const fingerprint = await replaceCertificate();
+			await until(
+				"every node to have it in force",
+				async () => (await inForce()).every((revision, index) => revision !== undefined && revision !== before[index]),
+				{ ...patience, interval: 100 },
+			);
+			console.log(`in force at every node after ${Math.round(performance.now() - startedAt)} ms`);
+			// The address leads to either node.
+			for (let look = 0; look < 8; look++) expect(await shown()).toBe(fingerprint);
+			await rolloutOver();
+		});
+		expect(delivery).toEqual({ lost: 0, returned: 0 });
+		expect(await running()).toEqual(pods);
+		expect((await federation()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
+			{ reason: "CertificateChanged", scope: "None", nodes: names },
+		]);
+	});
+
+	test("restarts every node, one after the other, with the strategy Documented", async () => {
+		await stage.kubectl.patch("xmppfederation", stage.scene.federation, namespace, {
+			spec: { rollout: { strategy: "Documented" } },
+		});
+		await until("every node to be on its own", async () => !(await inForce()).some(Boolean), patience);
+		await rolloutOver();
+		const pods = await running();
+		const finished = JSON.stringify((await federation()).status?.finishedRollouts?.[0]);
+		let fingerprint = "";
+		const delivery = await underTraffic(async () => {
+			fingerprint = await replaceCertificate();
+			await until(
+				"the roll-out to be over",
+				async () => {
+					const { status } = await federation();
+					return !status?.rollout && JSON.stringify(status?.finishedRollouts?.[0]) !== finished;
+				},
+				patience,
+			);
+		});
+		expect(delivery).toMatchObject({ lost: 0 });
+		expect(await shown()).toBe(fingerprint);
+		const after = await running();
+		expect([...after].filter(([node, pod]) => pods.get(node) === pod)).toEqual([]);
+		expect((await federation()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
+			{ reason: "CertificateChanged", scope: "Node", nodes: names },
+		]);
+	});
+});

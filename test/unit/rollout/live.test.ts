@@ -1,0 +1,41 @@
+import { describe, expect, test } from "vitest";
+import { liveLimit, liveState, type ProcessReport } from "../../../src/rollout/live.ts";
+
+const now = new Date("2026-06-01T12:00:00Z");
+const wanted = { settings: "new", certificate: "aa", since: now };
+const has: ProcessReport = { settings: "new", certificate: "aa" };
+const before: ProcessReport = { settings: "old", certificate: "aa" };
+const refuses: ProcessReport = { ...has, settings: undefined, failure: "colour.json is not JSON" };
+
+const cases: readonly (readonly [string, Record<string, ProcessReport | undefined>, string, string])[] = [
+	["every process has it", { router: has, federation: has }, "InForce", "InForce"],
+	["a router is all there is", { router: has }, "InForce", "InForce"],
+	["one has the settings before", { router: has, federation: before }, "Applying", "Overdue"],
+	["one has the certificate before", { router: has, federation: { ...has, certificate: "bb" } }, "Applying", "Overdue"],
+	["one was not asked yet", { router: has, federation: undefined }, "Unasked", "Overdue"],
+	["one refuses it", { router: has, federation: refuses }, "Refused", "Refused"],
+	["one refuses it and one was not asked yet", { router: undefined, federation: refuses }, "Refused", "Refused"],
+	["one has it, and something is wrong all the same", { router: { ...has, failure: "x" } }, "Refused", "Refused"],
+];
+
+describe("what a node takes over", () => {
+	test.each(cases)("%s", (_what, reports, soon, later) => {
+		expect(liveState(wanted, reports, now).state).toBe(soon);
+		expect(liveState(wanted, reports, new Date(now.getTime() + liveLimit)).state).toBe(soon);
+		expect(liveState(wanted, reports, new Date(now.getTime() + liveLimit + 1)).state).toBe(later);
+		expect(liveState({ ...wanted, since: undefined }, reports, now).state).toBe(later);
+	});
+
+	test("is told with the process that it is about", () => {
+		const late = new Date(now.getTime() + liveLimit + 1);
+		expect(liveState(wanted, { router: has, federation: refuses }, now).message).toBe(
+			"goes on with what it had before. federation: colour.json is not JSON",
+		);
+		expect(liveState(wanted, { router: before, federation: has }, late).message).toBe(
+			"has not taken over what changed within 30 s (router); see the log of its pod",
+		);
+		expect(liveState(wanted, { router: has, federation: undefined }, late).message).toBe(
+			"cannot be asked by the operator whether it has taken over what changed (federation)",
+		);
+	});
+});
