@@ -23,6 +23,5 @@ export interface PolicyInForce {
 
 export interface PolicyNode {
 	readonly name: string;
-	/** Unknown: it should enforce the policy, and its federation connection manager could not be asked. */
-	readonly state: "Enforcing" | "Pending" | "Unknown";
+	readonly state: "Enforcing" | "Pending";
 }

