@@ -69,7 +69,7 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 		shown: (security) => security ?? defaultSecurity({}),
 	},
 	peers: { reason: "PeerChanged", field: () => "spec.peers", shown: shownPeers },
-	streams: { reason: "LimitsChanged", field: () => "spec.limits", shown: (streams) => withDefaults(streams) },
+	streams: { reason: "PlacementChanged", field: () => "spec.limits", shown: (streams) => withDefaults(streams) },
 	limits: { reason: "LimitsChanged", field: () => "spec.limits", shown: (limits) => withDefaults(limits) },
 	strategy: {
 		reason: "RolloutChanged",

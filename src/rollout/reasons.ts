@@ -133,7 +133,7 @@ export const restartReasons = {
 	LimitsChanged: {
 		rule: "R17",
 		scope: "Node",
-		live: false,
+		live: true,
 		meaning: "What peers can make a node hold and do is bounded otherwise.",
 	},
 	Requested: {

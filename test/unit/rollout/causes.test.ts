@@ -296,7 +296,7 @@ const cases: readonly Case[] = [
 			({ limits = {} }) => void Reflect.deleteProperty(limits, name),
 			{},
 			[
-				`R17 LimitsChanged spec.limits.${name} from ${from}${to === undefined ? "" : ` to ${to}`} Node: gw-1 gw-2 inside`,
+				`R17 ${name === "incomingStreams" || name === "outgoingStreams" ? "PlacementChanged" : "LimitsChanged"} spec.limits.${name} from ${from}${to === undefined ? "" : ` to ${to}`} Node: gw-1 gw-2 inside`,
 			],
 		],
 	),
