@@ -34,7 +34,7 @@ const longestAnswer = 64 * 1024 * 1024;
 const longestErrors = 4_096;
 
 /**
- * Reaches into pods through the API server and the kubelet (docs/decisions/0011): from inside the pod's own network
+ * Reaches into pods through the API server and the kubelet (docs/decisions/0012): from inside the pod's own network
  * namespace, where no NetworkPolicy holds anything up.
  */
 export class PodAccess {
