@@ -92,7 +92,15 @@ describe("a new federation", () => {
 		await first.stop();
 		const second = startOperator(namespace, { gatewayImage: "registry.example/gateway:2" });
 		await sleep(quiet);
-		expect(second.writes()).toEqual([]);
+		// That there is another image is told, and nothing else is done about it.
+		expect(second.writes().map(({ verb, resource }) => `${verb} ${resource}`)).toEqual([
+			"apply xmppfederations/status",
+		]);
+		const { status } = (await client.get(federations, namespace, "example")) ?? {};
+		expect(status?.effective).toMatchObject({
+			image: "registry.example/gateway:1",
+			operatorImage: "registry.example/gateway:2",
+		});
 	});
 });
 
