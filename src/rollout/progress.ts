@@ -49,7 +49,12 @@ export function progress(
 	const open = new Set(outstanding.flatMap(({ nodes }) => nodes));
 	const acted = outstanding.length === 0 ? [] : steps.map(({ node }) => node);
 	const taken = [...new Set([...(previous.rollout?.taken ?? []), ...acted])].slice(0, limits.nodes);
-	const causes = merged(previous.rollout?.causes ?? [], outstanding, (node) => taken.includes(node) && !open.has(node));
+	// What was applied to a node is over for it, also while the node waits for a restart of another cause.
+	const causes = merged(
+		previous.rollout?.causes ?? [],
+		outstanding,
+		(node, { scope }) => taken.includes(node) && (scope === "None" || !open.has(node)),
+	);
 	const nodes = new Set(causes.flatMap((cause) => cause.nodes));
 	const isThrough = (name: string) => {
 		const node = observed.find((entry) => entry.name === name);
@@ -71,7 +76,7 @@ export function progress(
 function merged(
 	earlier: readonly RecordedCause[],
 	outstanding: readonly RecordedCause[],
-	isOver: (node: string) => boolean,
+	isOver: (node: string, cause: RecordedCause) => boolean,
 ): readonly RecordedCause[] {
 	const found = new Map<string, { cause: RecordedCause; nodes: Set<string> }>();
 	const add = (cause: RecordedCause, nodes: readonly string[]) => {
@@ -81,7 +86,11 @@ function merged(
 		if (known) for (const node of nodes) known.nodes.add(node);
 		else found.set(key, { cause, nodes: new Set(nodes) });
 	};
-	for (const cause of earlier) add(cause, cause.nodes.filter(isOver));
+	for (const cause of earlier)
+		add(
+			cause,
+			cause.nodes.filter((node) => isOver(node, cause)),
+		);
 	for (const cause of outstanding) add(cause, cause.nodes);
 	return [...found.values()]
 		.map(({ cause, nodes }) => ({ ...cause, nodes: [...nodes].toSorted().slice(0, limits.nodes) }))

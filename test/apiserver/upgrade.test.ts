@@ -99,8 +99,9 @@ async function whatRuns(client: KubernetesClient, namespace: string) {
 				}),
 		);
 	return {
-		nodes: nodes.map(({ metadata: { name, uid, generation, annotations }, spec }) => {
-			return { name, uid, generation, revision: annotations?.["xmppfed.dev/revision"], template: spec?.template };
+		// Not the generation: an annotation of a Deployment makes a new one, and restarts nothing.
+		nodes: nodes.map(({ metadata: { name, uid, annotations }, spec }) => {
+			return { name, uid, revision: annotations?.["xmppfed.dev/revision"], template: spec?.template };
 		}),
 		pods: running.map(({ metadata: { name, uid } }) => ({ name, uid })),
 		configMaps: await files(
