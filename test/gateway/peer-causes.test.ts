@@ -36,9 +36,9 @@ describe("the truth about peers", () => {
 		others = await TroubledPeers.start(world.network, numbers.troubled, world.network.address(2), world.authority);
 		await world.publish([...others.records, ...records()]);
 		const node = world.node("gw-1");
-		await node.startRole("router", world.secrets);
 		// A minute by default
-		await node.startRole("federation", world.secrets, "s2s_timeout = 5");
+		node.intent = { ...node.intent, limits: { handshakeSeconds: 5 } };
+		await node.start(world.secrets);
 		await node.waitUntilReady();
 		alice = await world.internalUser("alice");
 	});

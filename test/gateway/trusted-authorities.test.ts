@@ -56,7 +56,7 @@ describe("a peer's certificate is verified, in both directions,", () => {
 	}
 
 	const verified = { incoming: "Valid, SASL EXTERNAL", outgoing: "Valid, SASL EXTERNAL" };
-	const unknown = { incoming: "Untrusted, dialback", outgoing: "Untrusted, dialback" };
+	const unknown = { incoming: "Untrusted, dialback in TLS", outgoing: "Untrusted, dialback in TLS" };
 
 	test("with the authorities of the system where no others are given", async () => {
 		expect(await streams(undefined, true)).toEqual(verified);
