@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { nodeFlags } from "../lib/operator-process.ts";
+import { startApiProxy } from "./api-proxy.ts";
 import { defaults } from "./operator-support.ts";
 
 const program = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -61,3 +62,18 @@ export function startReplica(
 		ended,
 	};
 }
+
+/** Seconds; the defaults are 15, 10 and 2. */
+const timing = ["--lease-duration=4", "--renew-deadline=3", "--retry-period=1"];
+
+/** A replica for one namespace, and the proxy that all its requests go through: an audit of what it writes. */
+export async function auditedReplica(namespace: string, name: string) {
+	const proxy = await startApiProxy();
+	const args = [`--namespace=${namespace}`, `--leader-election-namespace=${namespace}`, ...timing];
+	const replica = startReplica(name, { kubeconfig: proxy.kubeconfig, args });
+	/** Writes of the work itself, which only a leader may do; those that reached the API server. */
+	const acts = () => proxy.writes().filter(({ resource, forwarded }) => forwarded && resource !== "leases");
+	return { name, proxy, ...replica, acts };
+}
+
+export type AuditedReplica = Awaited<ReturnType<typeof auditedReplica>>;

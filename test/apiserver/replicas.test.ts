@@ -3,27 +3,11 @@ import { expect, onTestFinished, test } from "vitest";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { leases } from "../../src/kubernetes/resources.ts";
 import { scaled } from "../lib/scale.ts";
-import { type ApiProxy, startApiProxy } from "./api-proxy.ts";
-import { federation, federations, ownedObjects } from "./operator-support.ts";
-import { playCluster, podsByNode } from "./played-cluster.ts";
-import { startReplica } from "./replica.ts";
-import { becomes, normalized, settled } from "./settled.ts";
+import { federation, federations } from "./operator-support.ts";
+import { playCluster } from "./played-cluster.ts";
+import { type AuditedReplica, auditedReplica } from "./replica.ts";
+import { settled } from "./settled.ts";
 import { eventually, freshNamespace, testClient } from "./support.ts";
-
-/** Seconds; the defaults are 15, 10 and 2. */
-const timing = ["--lease-duration=4", "--renew-deadline=3", "--retry-period=1"];
-
-/** A replica in a process of its own, and the proxy that all its requests go through: an audit of what it writes. */
-async function replicaOf(namespace: string, name: string, more: readonly string[] = []) {
-	const proxy = await startApiProxy();
-	const args = [`--namespace=${namespace}`, `--leader-election-namespace=${namespace}`, ...timing, ...more];
-	const replica = startReplica(name, { kubeconfig: proxy.kubeconfig, args });
-	/** Writes of the work itself, which only a leader may do; those that reached the API server. */
-	const acts = () => proxy.writes().filter(({ resource, forwarded }) => forwarded && resource !== "leases");
-	return { name, proxy, ...replica, acts };
-}
-
-type Audited = Awaited<ReturnType<typeof replicaOf>>;
 
 async function holder(client: KubernetesClient, namespace: string): Promise<string | undefined> {
 	const lease = await client.get(leases, namespace, "xmpp-federation-operator");
@@ -50,8 +34,8 @@ function keepChanging(client: KubernetesClient, namespace: string) {
 }
 
 /** Fails where two replicas acted in turn: what the former wrote must all be before what the later wrote. */
-function expectOrder(former: Audited, later: Audited, since: number): void {
-	const after = (audited: Audited) => audited.acts().flatMap(({ at }) => (at > since ? [at] : []));
+function expectOrder(former: AuditedReplica, later: AuditedReplica, since: number): void {
+	const after = (audited: AuditedReplica) => audited.acts().flatMap(({ at }) => (at > since ? [at] : []));
 	expect(after(later).length).toBeGreaterThan(0);
 	const begin = Math.min(...after(later));
 	expect(after(former).filter((at) => at >= begin)).toEqual([]);
@@ -61,17 +45,17 @@ async function setup() {
 	const client = testClient();
 	const namespace = await freshNamespace(client);
 	playCluster(client, namespace);
-	const a = await replicaOf(namespace, "a");
+	const a = await auditedReplica(namespace, "a");
 	await eventually(async () => (await holder(client, namespace)) === "a", "a to lead");
 	await client.create(federations, federation(namespace, "example"));
 	await settled(client, namespace, "example");
-	const b = await replicaOf(namespace, "b");
+	const b = await auditedReplica(namespace, "b");
 	await eventually(() => b.logged("waiting for the lease"), "b to wait");
 	return { client, namespace, a, b };
 }
 
 /** Waits until the replica has written what only a leader writes. */
-async function acting({ acts, name }: Audited): Promise<void> {
+async function acting({ acts, name }: AuditedReplica): Promise<void> {
 	const before = acts().length;
 	await eventually(() => acts().length > before + 3, `${name} to act`, 30_000);
 }
@@ -89,9 +73,9 @@ test("of two processes one acts; killed, stopped or cut off, it never acts besid
 	expectOrder(a, b, start);
 
 	// Stopped, as by a debugger, a frozen node or a long garbage collection, again and again.
-	const c = await replicaOf(namespace, "c");
+	const c = await auditedReplica(namespace, "c");
 	await eventually(() => c.logged("waiting for the lease"), "c to wait");
-	let [leader, other]: [Audited, Audited] = [b, c];
+	let [leader, other]: [AuditedReplica, AuditedReplica] = [b, c];
 	for (let n = 0; n < scaled(2, 12); n++) {
 		const since = performance.now();
 		await sleep(Math.random() * 100);
@@ -126,47 +110,8 @@ const lost = ({ msg }: Line) => String(msg).startsWith("no longer leading");
 const leads = ({ msg }: Line) => msg === "leading";
 
 /** When a replica last logged something (ms of the wall clock, which both share). */
-function timeOf({ log, name }: Audited, which: (line: Line) => boolean): number {
+function timeOf({ log, name }: AuditedReplica, which: (line: Line) => boolean): number {
 	const found = log.findLast(which);
 	if (!found) throw new Error(`${name} did not log what was to be expected`);
 	return Date.parse(String(found["time"]));
-}
-
-test("a process that is killed by SIGKILL after its n-th write leaves nothing that the next does not bring to the same end", async () => {
-	const client = testClient();
-	const undisturbed = await freshNamespace(client);
-	playCluster(client, undisturbed);
-	const whole = await replicaOf(undisturbed, "whole");
-	await client.create(federations, federation(undisturbed, "example"));
-	await settled(client, undisturbed, "example");
-	const expected = await normalized(client, undisturbed);
-	const pods = (await ownedObjects(client, undisturbed, "example")).filter((name) => name.startsWith("Deployment/"));
-	expect(pods).toHaveLength(2);
-	whole.signal("SIGTERM");
-	expect(await whole.ended).toBe(0);
-
-	for (const writes of scaled([4, 12], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])) {
-		const namespace = await freshNamespace(client);
-		const cluster = playCluster(client, namespace);
-		await client.create(federations, federation(namespace, "example"));
-		const doomed = await replicaOf(namespace, "doomed");
-		killAtWrite(doomed.proxy, writes, () => doomed.signal("SIGKILL"));
-		expect(await doomed.ended).toBe(null);
-		const next = await replicaOf(namespace, "next");
-		await settled(client, namespace, "example");
-		await becomes(client, namespace, expected);
-		expect(podsByNode(cluster)).toEqual({ "gw-1": 1, "gw-2": 1 });
-		next.signal("SIGKILL");
-	}
-}, 180_000);
-
-/** Carries out so many writes of a replica; with the last, whose answer is lost, the process is killed. */
-function killAtWrite(proxy: ApiProxy, writes: number, kill: () => void): void {
-	let seen = 0;
-	proxy.fault = ({ verb, resource }) => {
-		if (["get", "list", "watch"].includes(verb) || resource === "leases" || resource === "events") return undefined;
-		if (++seen < writes) return undefined;
-		kill();
-		return seen === writes ? { lose: "answer" } : { lose: "request" };
-	};
 }
