@@ -4,7 +4,7 @@ import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError } from "../kubernetes/errors.ts";
 import { pods, type Service, services } from "../kubernetes/resources.ts";
 import { nodeServiceName, publicServiceName } from "../model/names.ts";
-import { roleSelector } from "../objects/labels.ts";
+import { roleSelector, selectorText } from "../objects/labels.ts";
 import { connectionHelp, connectionOptions, oneOf, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
@@ -114,9 +114,7 @@ async function machinesOf(
 	namespace: string,
 	federation: string,
 ): Promise<readonly string[] | undefined> {
-	const labelSelector = Object.entries(roleSelector(federation, "gateway"))
-		.map(([key, value]) => `${key}=${value}`)
-		.join(",");
+	const labelSelector = selectorText(roleSelector(federation, "gateway"));
 	try {
 		const { items } = await client.list(pods, { namespace, labelSelector });
 		return [...new Set(items.flatMap(({ status }) => status?.hostIP ?? []))].toSorted();

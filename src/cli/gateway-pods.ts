@@ -1,6 +1,13 @@
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { type Pod, pods } from "../kubernetes/resources.ts";
-import { enabledSelector, federationLabel, nodeLabel, roleLabel, switchLabel } from "../objects/labels.ts";
+import {
+	enabledSelector,
+	federationLabel,
+	nodeLabel,
+	roleLabel,
+	selectorText,
+	switchLabel,
+} from "../objects/labels.ts";
 
 /** A pod that runs a federation connection manager, or is to. */
 export interface GatewayPod {
@@ -20,15 +27,11 @@ export async function gatewayPods(
 	federation?: string,
 ): Promise<readonly GatewayPod[]> {
 	const selected =
-		federation === undefined ? `${federationLabel},${roleLabel}=gateway,${switchLabel}=Enabled` : selector(federation);
+		federation === undefined
+			? `${federationLabel},${roleLabel}=gateway,${switchLabel}=Enabled`
+			: selectorText(enabledSelector(federation));
 	const { items } = await client.list(pods, { namespace, labelSelector: selected });
 	return items.map((pod) => gatewayPod(namespace, pod)).toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
-}
-
-function selector(federation: string): string {
-	return Object.entries(enabledSelector(federation))
-		.map(([label, value]) => `${label}=${value}`)
-		.join(",");
 }
 
 function gatewayPod(namespace: string, { metadata, status }: Pod): GatewayPod {

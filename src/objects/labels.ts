@@ -26,6 +26,13 @@ export function objectLabels(federation: string, component: Role | "federation" 
 	};
 }
 
+/** Labels as the API takes them to select by: `KEY=VALUE,...`. */
+export function selectorText(labels: Labels): string {
+	return Object.entries(labels)
+		.map(([key, value]) => `${key}=${value}`)
+		.join(",");
+}
+
 /** Selects the pods of a role. Part of immutable selectors: never change it. */
 export function roleSelector(federation: string, role: Role): Labels {
 	return { [federationLabel]: federation, [roleLabel]: role };
