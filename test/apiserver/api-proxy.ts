@@ -26,6 +26,8 @@ export interface SeenRequest {
 	forwarded: boolean;
 	/** HTTP status that was answered; 0 where there was no answer. */
 	status: number;
+	/** Seconds that the answer asked to wait; undefined where it did not. */
+	retryAfter: number | undefined;
 }
 
 /** What happens to a request instead of being passed on. */
@@ -138,6 +140,7 @@ export async function startApiProxy(kubeconfig = inject("kubeconfig")): Promise<
 			return void response.destroy();
 		}
 		seen.status = answer.statusCode;
+		seen.retryAfter = secondsOf(answer.headers["retry-after"]);
 		response.writeHead(answer.statusCode, endToEnd(answer.headers));
 		if (seen.verb === "watch") await passWatch(seen.resource, answer.body, response);
 		else for await (const chunk of answer.body) await write(response, chunk);
@@ -187,6 +190,7 @@ export async function startApiProxy(kubeconfig = inject("kubeconfig")): Promise<
 function refuse(seen: SeenRequest, response: ServerResponse, fault: Extract<Fault, { answer: number }>): void {
 	const { answer: code, reason, message = "a fault of this test", retryAfter } = fault;
 	seen.status = code;
+	seen.retryAfter = retryAfter;
 	const status = { kind: "Status", apiVersion: "v1", status: "Failure", reason, message, code };
 	response.writeHead(code, {
 		"content-type": "application/json",
@@ -201,6 +205,10 @@ async function write(response: ServerResponse, chunk: Buffer): Promise<void> {
 	const { signal } = either;
 	await Promise.race([once(response, "drain", { signal }), once(response, "close", { signal })]);
 	either.abort();
+}
+
+function secondsOf(header: string | string[] | undefined): number | undefined {
+	return header === undefined ? undefined : Number(header);
 }
 
 /** Headers that are not about one connection. */
@@ -237,5 +245,6 @@ function seenRequest({ method = "GET", url = "/" }: IncomingMessage): SeenReques
 		at: performance.now(),
 		forwarded: false,
 		status: 0,
+		retryAfter: undefined,
 	};
 }
