@@ -11,6 +11,8 @@ export interface Scene {
 		readonly namespace: string;
 		readonly domain: string;
 		readonly roomsDomain: string;
+		/** The internal server, which also names its objects. */
+		readonly server: "ejabberd" | "prosody";
 		/** Name that SRV records of the internal domains point to; it leads to the federation's public Service. */
 		readonly hostname: string;
 	};
@@ -32,6 +34,7 @@ export const demoScene: Scene = {
 		namespace: "demo-internal",
 		domain: "example.lab",
 		roomsDomain: "rooms.example.lab",
+		server: "ejabberd",
 		hostname: "xmpp.example.lab",
 	},
 	remote: {
@@ -43,8 +46,13 @@ export const demoScene: Scene = {
 	federation: "example",
 };
 
+export interface SceneOptions {
+	readonly nodes?: Scene["nodes"];
+	readonly internalServer?: Scene["internal"]["server"];
+}
+
 /** A scene apart from the demo's: `name` is in every namespace and domain. */
-export function sceneNamed(name: string, nodes?: Scene["nodes"]): Scene {
+export function sceneNamed(name: string, { nodes, internalServer = "ejabberd" }: SceneOptions = {}): Scene {
 	const side = (role: string, domain: string) => ({
 		namespace: `${name}-${role}`,
 		domain,
@@ -52,7 +60,7 @@ export function sceneNamed(name: string, nodes?: Scene["nodes"]): Scene {
 		hostname: `xmpp.${domain}`,
 	});
 	return {
-		internal: side("internal", `example-${name}.lab`),
+		internal: { ...side("internal", `example-${name}.lab`), server: internalServer },
 		remote: side("remote", `remote-${name}.lab`),
 		federation: "example",
 		...(nodes && { nodes }),
@@ -72,7 +80,7 @@ export async function federationOf({ internal, federation, nodes }: Scene): Prom
 			...written.spec,
 			domain: internal.domain,
 			additionalDomains: [internal.roomsDomain],
-			upstream: { host: `${INTERNAL_SERVER}.${internal.namespace}.svc` },
+			upstream: { host: `${internal.server}.${internal.namespace}.svc` },
 			service: { ...written.spec.service, hostname: internal.hostname },
 			...(nodes && { nodes }),
 		},
@@ -80,6 +88,5 @@ export async function federationOf({ internal, federation, nodes }: Scene): Prom
 }
 
 /** Names of objects that are the same in every scene. */
-export const INTERNAL_SERVER = "ejabberd";
 export const REMOTE_SERVER = "prosody";
 export const CERTIFICATE_SECRET = "example-tls";

@@ -5,7 +5,7 @@ import { type ClientAddress, type ClientAddresses, internalUser, remoteUser } fr
 import { gatewayPods } from "./gateway-status.ts";
 import type { ImageNames } from "./images.ts";
 import type { Kubectl, KubernetesObject } from "./kubectl.ts";
-import { CERTIFICATE_SECRET, federationOf, INTERNAL_SERVER, REMOTE_SERVER, type Scene } from "./scene.ts";
+import { CERTIFICATE_SECRET, federationOf, REMOTE_SERVER, type Scene } from "./scene.ts";
 import { until } from "./until.ts";
 import { CLIENT_PORT, type XmppServer, xmppServerObjects, xmppServerServices } from "./xmpp-server.ts";
 
@@ -37,7 +37,7 @@ export async function setScene(
 	signal?: AbortSignal,
 ): Promise<ClientAddresses> {
 	const { internal, remote, federation } = scene;
-	const internalServer = { name: INTERNAL_SERVER, namespace: internal.namespace };
+	const internalServer = { name: internal.server, namespace: internal.namespace };
 	const remoteServer = { name: REMOTE_SERVER, namespace: remote.namespace };
 
 	const certificates = await announce("namespaces, certificates and Services", async () => {
@@ -53,7 +53,7 @@ export async function setScene(
 		return await federationAddresses(kubectl, scene, signal);
 	});
 	const clients = await announce(
-		`XMPP servers: ejabberd (${internal.domain}) and Prosody (${remote.domain})`,
+		`XMPP servers: ${internal.server === "ejabberd" ? "ejabberd" : "Prosody"} (${internal.domain}) and Prosody (${remote.domain})`,
 		async () => {
 			const common = { image: images.xmppServer };
 			const servers: XmppServer[] = [
@@ -61,7 +61,7 @@ export async function setScene(
 					...internalServer,
 					...internal,
 					...common,
-					program: "ejabberd",
+					program: internal.server,
 					users: [internalUser],
 					certificate: certificates.internal,
 					encryption: "Optional",

@@ -16,11 +16,11 @@ const names = ["gw-1", "gw-2", "inside"];
 
 /** A certificate that is replaced in its Secret, under traffic. Each test goes on from where the one before it ended. */
 describe("a new certificate", () => {
-	const stage = useScene("live", [
-		{ name: "gw-1", federation: "Enabled" },
-		{ name: "gw-2", federation: "Enabled" },
-		{ name: "inside" },
-	]);
+	const stage = useScene("live", {
+		// It loses nothing when a stream ends, other than an ejabberd (test/gateway/ejabberd-stream-end.long.test.ts).
+		internalServer: "prosody",
+		nodes: [{ name: "gw-1", federation: "Enabled" }, { name: "gw-2", federation: "Enabled" }, { name: "inside" }],
+	});
 	const { namespace, domain, roomsDomain } = stage.scene.internal;
 
 	beforeAll(async () => {

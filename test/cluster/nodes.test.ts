@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Couple, logIn, logOut } from "../../deploy/demo/conversation.ts";
 import { type GatewayPod, gatewayPods, gatewayStatuses, nodeOf } from "../../deploy/demo/gateway-status.ts";
-import { INTERNAL_SERVER } from "../../deploy/demo/scene.ts";
 import { federationReady } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
 import { useScene } from "../lib/cluster/environment.ts";
 
 const disabled = ["gw-2", "gw-3"];
-const stage = useScene("nodes", [{ name: "gw-1", federation: "Enabled" }, ...disabled.map((name) => ({ name }))]);
+const stage = useScene("nodes", {
+	nodes: [{ name: "gw-1", federation: "Enabled" }, ...disabled.map((name) => ({ name }))],
+});
 let couple: Couple;
 
 beforeAll(async () => {
@@ -132,9 +133,9 @@ async function stanzasSent(nodes: readonly string[]): Promise<number> {
 /** A new internal server has no streams yet. */
 async function newStreams(): Promise<void> {
 	const { kubectl, scene } = stage;
-	const { namespace } = scene.internal;
+	const { namespace, server } = scene.internal;
 	await logOut(couple);
-	await kubectl.run(["rollout", "restart", `deployment/${INTERNAL_SERVER}`, "-n", namespace]);
-	await kubectl.run(["rollout", "status", `deployment/${INTERNAL_SERVER}`, "-n", namespace, "--timeout=60s"]);
+	await kubectl.run(["rollout", "restart", `deployment/${server}`, "-n", namespace]);
+	await kubectl.run(["rollout", "status", `deployment/${server}`, "-n", namespace, "--timeout=60s"]);
 	couple = await logIn(scene, stage.addresses);
 }

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { editCorefile } from "../../deploy/demo/cluster-dns.ts";
 import type { Kubectl, KubernetesObject } from "../../deploy/demo/kubectl.ts";
 import { OPERATOR_DEPLOYMENT, OPERATOR_NAMESPACE } from "../../deploy/demo/operator.ts";
-import { CERTIFICATE_SECRET, INTERNAL_SERVER, type Scene } from "../../deploy/demo/scene.ts";
+import { CERTIFICATE_SECRET, type Scene } from "../../deploy/demo/scene.ts";
 import { xmppServerServices } from "../../deploy/demo/xmpp-server.ts";
 import { buildImage, clusterLoad } from "../../deploy/kind/cluster.ts";
 import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
@@ -242,7 +242,8 @@ function upstream({ scene }: Subject, service: string): { host: string } {
 
 /** One more Service of the internal server. */
 async function nameUpstreamAgain({ kubectl, scene }: Subject): Promise<void> {
-	const [service] = xmppServerServices({ name: INTERNAL_SERVER, namespace: scene.internal.namespace });
+	const { namespace, server } = scene.internal;
+	const [service] = xmppServerServices({ name: server, namespace });
 	if (!service) throw new Error("the internal server has no Service for other servers");
 	await kubectl.apply({ ...service, metadata: { ...service.metadata, name: second } });
 }

@@ -46,6 +46,8 @@ export interface WorldOptions {
 	readonly nodes: readonly { readonly name: string; readonly federation: "Enabled" | "Disabled" }[];
 	/** What links are secured with at first; made where absent. */
 	readonly linkFiles?: LinkFiles;
+	/** See ServerOptions; of Prosodys that are peers. */
+	readonly closesStreamsEvery?: number;
 }
 
 /** A gateway with its internal server, its resolver and its peers, in a network of its own. */
@@ -255,6 +257,7 @@ export class World implements AsyncDisposable {
 			dataDirectory: serverDirectory,
 			clientPort,
 			serverPort: 5269,
+			...(!internal && { closesStreamsEvery: this.#options.closesStreamsEvery }),
 		};
 		const program = serverKinds[kind](options);
 		const user = await machine.userId(program.user);

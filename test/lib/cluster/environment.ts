@@ -2,7 +2,7 @@ import { afterAll, beforeAll, inject } from "vitest";
 import type { ClientAddresses } from "../../../deploy/demo/conversation.ts";
 import type { ImageNames } from "../../../deploy/demo/images.ts";
 import { Kubectl } from "../../../deploy/demo/kubectl.ts";
-import { type Scene, sceneNamed } from "../../../deploy/demo/scene.ts";
+import { type Scene, type SceneOptions, sceneNamed } from "../../../deploy/demo/scene.ts";
 import { type Announce, makeNamespace, setScene, strikeScene } from "../../../deploy/demo/stage.ts";
 import { findCluster } from "../../../deploy/kind/cluster.ts";
 
@@ -50,13 +50,13 @@ export function useNamespace(name: string): { readonly namespace: string; readon
 /** A scene of one test file: the demo's federation and servers under names of their own. */
 export function useScene(
 	name: string,
-	nodes?: Scene["nodes"],
+	options?: SceneOptions,
 ): {
 	readonly scene: Scene;
 	readonly kubectl: Kubectl;
 	readonly addresses: ClientAddresses;
 } {
-	const scene = sceneNamed(name, nodes);
+	const scene = sceneNamed(name, options);
 	let kubectl: Kubectl | undefined;
 	let addresses: ClientAddresses | undefined;
 	beforeAll(async () => {

@@ -4,7 +4,11 @@ import type { ServerOptions, ServerProgram } from "./server.ts";
 /** Prosody 13 of Debian trixie as a server with users and rooms. */
 export function prosody(options: ServerOptions): ServerProgram {
 	return {
-		files: { "prosody.cfg.lua": configuration(options), "mod_plain_clients.lua": plainClients },
+		files: {
+			"prosody.cfg.lua": configuration(options),
+			"mod_plain_clients.lua": plainClients,
+			"mod_stream_ends.lua": streamEnds,
+		},
 		startScript: startScript(options),
 		packages: ["prosody", "lua-unbound", "ca-certificates"],
 		user: "prosody",
@@ -14,7 +18,23 @@ export function prosody(options: ServerOptions): ServerProgram {
 /** No STARTTLS for clients: those of the tests speak plain text, and mod_tls has no setting for it. */
 const plainClients = 'module:hook("stream-features", function (event) event.origin.ssl_ctx = false; end, 1000);\n';
 
-function configuration(options: ServerOptions): string {
+/** Like a server that goes: it takes what comes until the other side has closed the stream too. */
+const streamEnds = `module:set_global();
+local interval = module:get_option_number("stream_ends_every");
+module:add_timer(interval, function ()
+	for session in pairs(prosody.incoming_s2s) do
+		if session.type == "s2sin" and not session.stream_ends then
+			session.stream_ends = true;
+			session:close();
+		end
+	end
+	return interval;
+end);
+`;
+
+const modules = ["roster", "saslauth", "tls", "dialback", "disco", "ping", "plain_clients"];
+
+function configuration({ closesStreamsEvery: streamEndsEvery, ...options }: ServerOptions): string {
 	return [
 		`data_path = ${luaString(options.dataDirectory)}`,
 		'log = { { to = "stdout", levels = { min = "info" }, timestamps = "%H:%M:%S" } }',
@@ -28,7 +48,8 @@ function configuration(options: ServerOptions): string {
 		`certificates = ${luaString(options.dataDirectory)}`,
 		'authentication = "internal_hashed"',
 		"limits = {}",
-		`modules_enabled = ${luaValue(["roster", "saslauth", "tls", "dialback", "disco", "ping", "plain_clients"])}`,
+		`modules_enabled = ${luaValue([...modules, ...(streamEndsEvery ? ["stream_ends"] : [])])}`,
+		...(streamEndsEvery ? [`stream_ends_every = ${streamEndsEvery}`] : []),
 		`VirtualHost ${luaString(options.domain)}`,
 		`Component ${luaString(options.roomsDomain)} "muc"`,
 		"",

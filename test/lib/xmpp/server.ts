@@ -18,6 +18,8 @@ export interface ServerOptions {
 	readonly dataDirectory: string;
 	readonly clientPort: number;
 	readonly serverPort: number;
+	/** Prosody only: it closes in order whatever stream another server has opened to it, this often, in seconds. */
+	readonly closesStreamsEvery?: number | undefined;
 }
 
 /** What a server runs as. */
