@@ -50,8 +50,8 @@ export function observe(
 	const urls = nodes.flatMap(({ name, federation, addresses: [address] }): [string, string][] => {
 		if (!address) return [];
 		const router: [string, string] = [name, statusUrl(address, podLayout.routerHttpPort)];
-		if (federation === "Disabled" || (!asksAll && !liveOf.has(name))) return [router];
-		// Status has a line for each stream: what is taken over is asked for by itself.
+		if (federation === "Disabled") return [router];
+		// Status has a line for each stream: what is taken over, and the link certificate, is asked for by itself.
 		const path = asksAll ? "/status" : "/status/settings";
 		return [router, [federationProcess(name), statusUrl(address, podLayout.federationHttpPort, path)]];
 	});
@@ -64,6 +64,7 @@ export function observe(
 			const live = liveOf.get(node.name);
 			const seen = {
 				...node,
+				linkFailures: linkFailuresOf(node, told),
 				...(live && { live: live.revision, written: { ...live, readySince, reports: reportsOf(node, told) } }),
 			};
 			if (!report) return { ...seen, upstream: undefined };
@@ -74,9 +75,9 @@ export function observe(
 		services: observeServices(key, caches, withAddress),
 		dialback: nodes
 			.filter(({ addresses }) => addresses.length > 0)
-			.map(({ name, federation }) => {
-				const processes = [name, ...(federation === "Enabled" ? [federationProcess(name)] : [])];
-				return { name, accepts: common(processes.map((process) => told.get(process)?.accepts)) };
+			.map((node) => {
+				const accepted = Object.values(processesOf(node)).map((process) => told.get(process)?.accepts);
+				return { name: node.name, accepts: common(accepted) };
 			}),
 	};
 }
@@ -98,15 +99,20 @@ function statusUrl(podIP: string, port: number, path = "/status"): string {
 	return `http://${host}:${port}${path}`;
 }
 
-/** Of every process that the node has. */
-function reportsOf(
-	{ name, federation }: ObservedNode,
-	told: ReadonlyMap<string, RouterReport>,
-): WrittenLive["reports"] {
-	return {
-		router: told.get(name)?.settings,
-		...(federation === "Enabled" && { federation: told.get(federationProcess(name))?.settings }),
-	};
+/** Under which the answers of each of a node's processes are kept, by role. */
+function processesOf({ name, federation }: ObservedNode): Readonly<Record<string, string>> {
+	return { router: name, ...(federation === "Enabled" && { federation: federationProcess(name) }) };
+}
+
+function reportsOf(node: ObservedNode, told: ReadonlyMap<string, RouterReport>): WrittenLive["reports"] {
+	const reports = Object.entries(processesOf(node)).map(([role, process]) => [role, told.get(process)?.settings]);
+	return Object.fromEntries(reports);
+}
+
+function linkFailuresOf(node: ObservedNode, told: ReadonlyMap<string, RouterReport>): NodeObservation["linkFailures"] {
+	const reports = Object.entries(processesOf(node)).map(([role, process]) => ({ role, report: told.get(process) }));
+	if (reports.some(({ report }) => report === undefined)) return undefined;
+	return reports.flatMap(({ role, report }) => (report?.linkFailure ? [`${role}: ${report.linkFailure}`] : []));
 }
 
 /** @param withAddress names of the nodes that peers reach by themselves */

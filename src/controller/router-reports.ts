@@ -17,6 +17,7 @@ const processStatus = z.object({
 	dialback: z.object({ accepted: z.array(z.string()) }).exactOptional(),
 	settings: z.object({ revision: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
 	certificate: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
+	linkCertificate: z.object({ failure: z.string().exactOptional() }).exactOptional(),
 });
 
 export interface RouterReport {
@@ -28,6 +29,8 @@ export interface RouterReport {
 	readonly accepts?: readonly string[] | undefined;
 	/** What it has in force of what it takes over while it runs. */
 	readonly settings: ProcessReport;
+	/** Why it cannot use the files of the link certificate as they are now; absent where it can. */
+	readonly linkFailure?: string;
 }
 
 /** Milliseconds between two questions to a router that reaches its upstream, and to one that does not or did not answer. */
@@ -58,7 +61,7 @@ export class RouterReports {
 	readonly #agent = new Agent();
 	/** Federations whose plan waits for links: their routers are asked more often. */
 	readonly #hurried = new Set<string>();
-	/** Federations of which the federation connection managers are asked, too. */
+	/** Federations whose federation connection managers are asked for all that they tell. */
 	readonly #asked = new Set<string>();
 	readonly #onChange: (federationKey: string) => void;
 	readonly #log: Logger;
@@ -95,7 +98,7 @@ export class RouterReports {
 		this.#asked.delete(federationKey);
 	}
 
-	/** States whether the federation connection managers have to be asked as well: `use` gets their addresses then. */
+	/** States whether the federation connection managers have to be asked for all that they tell: `use` gets its address. */
 	askAll(federationKey: string, all: boolean): void {
 		if (all) this.#asked.add(federationKey);
 		else this.#asked.delete(federationKey);
@@ -156,8 +159,10 @@ export class RouterReports {
 			// The time-out is for the whole answer: a pod that sends it byte by byte must not hold up the others.
 			const silence = { before: timeout, during: timeout };
 			const response = await sendRequest(url, { agent: this.#agent, signal: AbortSignal.timeout(timeout), silence });
-			const answer: unknown = JSON.parse(await readText(response, longestAnswer));
-			const { role, upstreams, links, dialback, settings, certificate } = processStatus.parse(answer);
+			const text = await readText(response, longestAnswer);
+			// Gateway images of before have no /status/settings: their federation connection managers tell nothing.
+			const answer: unknown = response.statusCode === 404 ? { role: "federation" } : JSON.parse(text);
+			const { role, upstreams, links, dialback, settings, certificate, linkCertificate } = processStatus.parse(answer);
 			if (upstreams.length === 0 && role !== "federation") return undefined;
 			const failed = upstreams.find(({ reachable }) => !reachable);
 			const failure = settings?.failure ?? certificate?.failure;
@@ -171,6 +176,7 @@ export class RouterReports {
 					certificate: certificate?.digest,
 					...(failure !== undefined && { failure }),
 				},
+				...(linkCertificate?.failure !== undefined && { linkFailure: linkCertificate.failure }),
 			};
 		} catch (error) {
 			this.#log.debug({ url, err: error }, "router did not answer");

@@ -1,3 +1,4 @@
+import { linkCertificateSecretName } from "../model/names.ts";
 import { describeProblems, type Problem } from "../model/problem.ts";
 import type { Verdict } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
@@ -20,6 +21,11 @@ export function degraded(observation: FederationObservation, previous?: Verdict)
 		const failing = broken.map(({ name, trouble }) => `node ${name}: ${trouble}`);
 		return yes("NodeFailing", [...failing, ...told(remarks)].join("; "));
 	}
+	const unusable = unusableLinkCertificate(observation);
+	if (unusable) return yes("LinkCertificateUnusable", [unusable, ...told(remarks)].join("; "));
+	const linksUnasked = nodes.some(({ linkFailures }) => linkFailures === undefined);
+	if (linksUnasked && previous?.reason === "LinkCertificateUnusable") return previous;
+
 	const behind = nodes.filter(({ takeOver }) => takeOver?.state === "Refused" || takeOver?.state === "Overdue");
 	if (behind.length > 0) {
 		const words = behind.map(({ name, takeOver }) => `node ${name} ${takeOver?.message}`);
@@ -51,6 +57,18 @@ function unreachableUpstreams({ nodes, intent }: FederationObservation): string[
 			"Check that host and port are those of the internal server's XMPP server-to-server listener and that it runs."
 		);
 	});
+}
+
+/** One message, as all processes have the same files; undefined where every one can use them. */
+function unusableLinkCertificate({ nodes, intent }: FederationObservation): string | undefined {
+	const failures = nodes.flatMap(({ name, linkFailures = [] }) => linkFailures.map((why) => `node ${name}, ${why}`));
+	if (failures.length === 0) return undefined;
+	const secret = intent ? `Secret ${linkCertificateSecretName(intent.name)}` : "The Secret of the link certificate";
+	return (
+		`${secret} has what cannot be used for links: ${failures.join("; ")}. New links are made with the certificate before, ` +
+		"until that expires; a process that has started since makes none. Delete the Secret: it is made again, and nothing " +
+		"restarts."
+	);
 }
 
 function yes(reason: string, message: string): Verdict {

@@ -52,6 +52,8 @@ export interface NodeObservation extends ObservedNode {
 	readonly takeOver?: LiveState | undefined;
 	/** What the node's router says of its upstream; undefined while it could not be asked. */
 	readonly upstream?: { readonly reachable: boolean; readonly error?: string | undefined } | undefined;
+	/** `ROLE: WHY` of its processes that cannot use the link certificate; undefined while one could not be asked. */
+	readonly linkFailures?: readonly string[] | undefined;
 }
 
 export interface ServiceObservation {

@@ -15,6 +15,9 @@ import {
 	revisionOf,
 	startOperator,
 } from "./operator-support.ts";
+import { playCluster } from "./played-cluster.ts";
+import { PlayedGateways } from "./played-gateways.ts";
+import { Rollouts } from "./rollout-support.ts";
 import { eventually, freshNamespace, rawObject, testClient } from "./support.ts";
 
 /** Long enough for whatever the operator would still do. */
@@ -191,6 +194,34 @@ describe("certificates of links", () => {
 		);
 		expect(await read("authority")).toEqual(authority);
 		expect(await nodes()).toEqual(running);
+	});
+
+	test("that a process cannot use are told by a condition, an Event and the log, until it can", async () => {
+		const { client, namespace, operator, nodes } = await setup();
+		const gateways = await PlayedGateways.start(client, namespace, ["gw-1", "gw-2"]);
+		gateways.linkFailures.set("gw-2/federation", "The link certificate cannot be used: key values mismatch");
+		playCluster(client, namespace);
+		const rollouts = new Rollouts(client, namespace, name);
+		const reason = "LinkCertificateUnusable";
+		await eventually(async () => await rollouts.is("Degraded", `True ${reason}`), "the condition");
+		const { message } = (await condition(client, namespace, name, "Degraded")) ?? {};
+		expect(message).toMatch(
+			new RegExp(
+				`^Secret ${names.certificate} has what cannot be used for links: ` +
+					"node gw-2, federation: The link certificate cannot be used: key values mismatch\\. .* Delete the Secret: ",
+			),
+		);
+		await eventually(async () => (await rollouts.events(reason)).length > 0, "the Event");
+		expect(operator.records.filter((record) => record["reason"] === reason).map(({ msg }) => msg)).toEqual([message]);
+		const before = await nodes();
+
+		gateways.linkFailures.clear();
+		await operator.stop();
+		startOperator(namespace);
+		await eventually(async () => await rollouts.is("Degraded", "False AsExpected"), "the condition to end");
+		await eventually(async () => (await rollouts.events(`${reason}Resolved`)).length > 0, "the Event of its end");
+		expect(await rollouts.events(reason)).toHaveLength(1);
+		expect(await nodes()).toEqual(before);
 	});
 
 	test("that the operator's cache misses, for want of their labels, are not replaced", async () => {

@@ -21,6 +21,8 @@ interface Mounted {
 export class PlayedGateways {
 	/** Why a process of a node does not use what is mounted, by node. */
 	readonly failures = new Map<string, string>();
+	/** Why a process cannot use the link certificate, by `NODE/ROLE`. */
+	readonly linkFailures = new Map<string, string>();
 	readonly #client: KubernetesClient;
 	readonly #namespace: string;
 	readonly #addresses: ReadonlyMap<string, string>;
@@ -32,8 +34,8 @@ export class PlayedGateways {
 		const addresses = new Map(names.map((name, index) => [name, `${block}.${index + 1}`]));
 		const played = new PlayedGateways(client, namespace, addresses);
 		for (const [node, address] of addresses) {
-			for (const port of [podLayout.routerHttpPort, podLayout.federationHttpPort])
-				await played.#serve(node, address, port);
+			await played.#serve(node, "router", address, podLayout.routerHttpPort);
+			await played.#serve(node, "federation", address, podLayout.federationHttpPort);
 		}
 		const stopping = new AbortController();
 		const running = played.#run(stopping.signal);
@@ -57,14 +59,16 @@ export class PlayedGateways {
 		}
 	}
 
-	async #serve(node: string, address: string, port: number): Promise<void> {
+	async #serve(node: string, role: string, address: string, port: number): Promise<void> {
 		const server = createServer((_request, response) => {
 			const content = this.#mounted.get(node)?.content;
 			const failure = this.failures.get(node);
 			const settings = failure === undefined ? { revision: content?.settings } : { failure };
 			const upstreams = [{ domain: "example.com", reachable: true }];
 			const links = [...this.#addresses.values()].map((to) => ({ domain: "example.com", address: to, state: "Up" }));
-			response.end(JSON.stringify({ upstreams, links, settings, certificate: { digest: content?.certificate } }));
+			const certificate = { digest: content?.certificate };
+			const linkCertificate = { failure: this.linkFailures.get(`${node}/${role}`) };
+			response.end(JSON.stringify({ role, upstreams, links, settings, certificate, linkCertificate }));
 		});
 		await new Promise<void>((resolve) => server.listen(port, address, resolve));
 		onTestFinished(() => {

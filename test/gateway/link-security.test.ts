@@ -308,6 +308,7 @@ describe("links", () => {
 		const { failure, notAfter } = (await status("federation")).linkCertificate;
 		expect(failure).toMatch(/link certificate in \/run\/xmppfed\/link cannot be used: .*(key|mismatch)/);
 		expect(notAfter).toBeDefined();
+		expect((await federation().inForce("federation")).linkCertificate).toEqual({ failure, notAfter });
 		await restartRouter();
 		await allUp();
 		await bob.receiveMessage(await alice.sendMessage(bob.fullJid, "hello"));

@@ -3,7 +3,8 @@
 --   GET /live    200 {"live":true}
 --   GET /ready   200 or 503 {"ready":…,"role":…,"node":…,"reasons":[{"reason":…,"message":…}]}
 --   GET /status  200, see `status` below; with ?peer=DOMAIN streams and failures of that peer alone
---   GET /status/settings  200, of that what the process takes over while it runs: {"settings":…,"certificate":…}
+--   GET /status/settings  200, of that what the process takes over while it runs:
+--                         {"settings":…,"certificate":…,"linkCertificate":…}
 --
 -- Ready: the port is open, the process is not stopping, and until it has been so once there has been a link for each
 -- local domain. A router is ready without a link where the links name has no address: no node is Enabled then
@@ -203,7 +204,12 @@ module:provides("http", {
 			return answer(event.response, body.ready and 200 or 503, body);
 		end;
 		["GET /status/settings"] = function (event)
-			return answer(event.response, 200, { role = role, settings = settings.report(), certificate = own_certificate() });
+			return answer(event.response, 200, {
+				role = role;
+				settings = settings.report();
+				certificate = own_certificate();
+				linkCertificate = link_security();
+			});
 		end;
 		["GET /status"] = function (event)
 			local query = http.formdecode(event.request.url.query or "");

@@ -265,10 +265,10 @@ export class GatewayNode {
 	}
 
 	/** What a process has in force of what it takes over while it runs. */
-	async inForce(role: Role): Promise<Pick<Status, "certificate" | "settings">> {
+	async inForce(role: Role): Promise<Pick<Status, "certificate" | "settings" | "linkCertificate">> {
 		const response = await this.get(role, "/status/settings");
 		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the modules answer is what is tested
-		return (await response.json()) as Pick<Status, "certificate" | "settings">;
+		return (await response.json()) as Pick<Status, "certificate" | "settings" | "linkCertificate">;
 	}
 
 	async waitUntilReady(): Promise<void> {

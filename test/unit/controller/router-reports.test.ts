@@ -6,16 +6,17 @@ import { RouterReports } from "../../../src/controller/router-reports.ts";
 
 /** Stands for a router: only its /status, which a unit test decides. */
 async function router() {
-	let answer: object | undefined;
+	let answer: object | "not found" | undefined;
 	const server = createServer((_request, response) => {
-		if (answer) response.end(JSON.stringify(answer));
+		if (answer === "not found") response.writeHead(404).end("<p>not found</p>");
+		else if (answer) response.end(JSON.stringify(answer));
 		else response.destroy();
 	});
 	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 	onTestFinished(() => void server.close());
 	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a TCP server has one
 	const { port } = server.address() as AddressInfo;
-	return { url: `http://127.0.0.1:${port}/status`, say: (next: object | undefined) => void (answer = next) };
+	return { url: `http://127.0.0.1:${port}/status`, say: (next: typeof answer) => void (answer = next) };
 }
 
 const upstreams = [{ domain: "a.example", reachable: true }];
@@ -58,16 +59,27 @@ test("links are told as they change, in one order, and forgotten when a router h
 	expect(silent?.links).toBeUndefined();
 }, 30_000);
 
-test("a router that says nothing of links has none that are known", async () => {
+const failure = "The link certificate cannot be used";
+test.each([
+	["a router that says nothing of links has none that are known", { upstreams }, {}],
+	[
+		"a process that cannot use the link certificate",
+		{ role: "federation", linkCertificate: { failure } },
+		{ linkFailure: failure },
+	],
+	["a process that can", { role: "federation", linkCertificate: { notAfter: "2026-09-01T00:00:00Z" } }, {}],
+	["a federation connection manager of an older image, which is not asked in vain again and again", "not found", {}],
+] as const)("%s", async (_what, answer, expected) => {
 	const { url, say } = await router();
 	const changed = Promise.withResolvers<void>();
 	const reports = new RouterReports({ log: pino({ enabled: false }), onChange: () => changed.resolve() });
-	say({ upstreams });
+	say(answer);
 	reports.use("ns/example", new Map([["gw-1", url]]));
 	await changed.promise;
 	expect(reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1")).toEqual({
 		reachable: true,
 		settings: {},
+		...expected,
 	});
 	await reports.run(AbortSignal.abort());
 });

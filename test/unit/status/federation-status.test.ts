@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { xmppFederationStatus } from "../../../src/api/xmpp-federation-status.ts";
+import { linkCertificateSecretName } from "../../../src/model/names.ts";
 import { nodeRevision } from "../../../src/model/revision.ts";
 import { causes } from "../../../src/rollout/causes.ts";
 import { plan } from "../../../src/rollout/plan.ts";
@@ -23,6 +24,7 @@ const running = (changes: Record<string, Partial<NodeObservation>> = {}): NodeOb
 		moving: false,
 		trouble: "",
 		upstream: { reachable: true },
+		linkFailures: [],
 		...changes[name],
 	}));
 
@@ -117,6 +119,11 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 		{ Degraded: "True UpstreamUnreachable" },
 	],
 	[
+		"a process cannot use the link certificate",
+		{ nodes: running({ "gw-1": { linkFailures: ["federation: it cannot be read"] } }) },
+		{ Degraded: "True LinkCertificateUnusable" },
+	],
+	[
 		"a node drains",
 		{ nodes: running({ "gw-1": { moving: true } }) },
 		{ Ready: "False NodesNotReady", Progressing: "True RollingOut" },
@@ -208,11 +215,14 @@ test.each<[string, Partial<FederationObservation>, string]>([
 	expect(verdicts(changes)["Ready"]).toBe(expected);
 });
 
-test("Degraded stands until every router has been asked again", () => {
-	const first = federationStatus(observation({ nodes: running({ "gw-1": unreachable }) }), {}, now);
+test.each<[reason: string, wrong: Partial<NodeObservation>, unasked: Partial<NodeObservation>]>([
+	["UpstreamUnreachable", unreachable, { upstream: undefined }],
+	["LinkCertificateUnusable", { linkFailures: ["router: it cannot be read"] }, { linkFailures: undefined }],
+])("Degraded by %s stands until every process has been asked again", (reason, wrong, unasked) => {
+	const first = federationStatus(observation({ nodes: running({ "gw-1": wrong }) }), {}, now);
 	const degraded = (nodes: NodeObservation[]) =>
 		federationStatus(observation({ nodes }), first, now).conditions.find(({ type }) => type === "Degraded")?.reason;
-	expect(degraded(running({ "gw-1": { upstream: undefined } }))).toBe("UpstreamUnreachable");
+	expect(degraded(running({ "gw-1": unasked }))).toBe(reason);
 	expect(degraded(running())).toBe("AsExpected");
 });
 
@@ -253,6 +263,20 @@ describe("status", () => {
 		const message = conditions.find(({ type }) => type === "Degraded")?.message;
 		expect(message).toMatch(
 			/spec\.upstream: xmpp\.chat\.svc\.cluster\.local:5269 \(connection refused\) cannot be reached from node gw-1\. Check/,
+		);
+	});
+
+	test("names the Secret of a link certificate that cannot be used, and every process", () => {
+		const nodes = running({
+			"gw-1": { linkFailures: ["router: no file", "federation: wrong key"] },
+			inside: { linkFailures: ["router: no file"] },
+		});
+		const { conditions } = federationStatus(observation({ nodes }), {}, now);
+		expect(conditions.find(({ type }) => type === "Degraded")?.message).toBe(
+			`Secret ${linkCertificateSecretName(intent.name)} has what cannot be used for links: node gw-1, router: no file; ` +
+				"node gw-1, federation: wrong key; node inside, router: no file. New links are made with the certificate before, " +
+				"until that expires; a process that has started since makes none. Delete the Secret: it is made again, and nothing " +
+				"restarts.",
 		);
 	});
 
