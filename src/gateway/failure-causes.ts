@@ -125,12 +125,6 @@ export const failureCauses = {
 		remedy:
 			"Look at the condition CertificateValid. The peer needs the whole chain and the names of our domains; some servers (ejabberd 23, Expressway) want clientAuth among the certificate's purposes.",
 	},
-	AuthenticationNotOffered: {
-		group: "Authentication",
-		meaning: "The peer offers neither SASL EXTERNAL nor dialback.",
-		remedy:
-			"A server that takes certificates only offers EXTERNAL when it trusts ours: look at the condition CertificateValid. Else the peer must turn on dialback.",
-	},
 	ExternalNeeded: {
 		group: "Authentication",
 		meaning: "SASL EXTERNAL is demanded of the peer here, and did not come about.",

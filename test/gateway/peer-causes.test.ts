@@ -3,17 +3,22 @@ import type { CheckStep } from "../../src/cli/check-view.ts";
 import type { FailureCause } from "../../src/gateway/failure-causes.ts";
 import { podLayout } from "../../src/gateway/layout.ts";
 import { defaultSecurity } from "../../src/model/peer-security.ts";
+import { scaled } from "../lib/scale.ts";
 import type { XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
+import { type Pem, selfSigned } from "./lib/certificates.ts";
+import { failingZone } from "./lib/dns.ts";
 import type { Status, Stream } from "./lib/gateway-node.ts";
 import { parseOpenMetrics, sumOf } from "./lib/openmetrics.ts";
-import { PlayedPeers, streamHeader } from "./lib/raw-peer.ts";
+import { enforces, mountPolicy, policy } from "./lib/policies.ts";
+import { dialbackFeature, offerTls, PlayedPeers, proceedToTls, startTls, streamHeader } from "./lib/raw-peer.ts";
 import { RawListener, RawStream } from "./lib/raw-stream.ts";
 import { TroubledPeers, troubled } from "./lib/troubled-peers.ts";
 import { local, peers, World } from "./lib/world.ts";
 
 const starttls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
-const numbers = { troubled: 40, nobody: 99 } as const;
+const sasl = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
+const numbers = { troubled: 40, deaf: 98, nobody: 99, alerting: 100 } as const;
 
 /**
  * What /status and /metrics say of peers, and of each cause for which a stream with a peer fails that can be played here.
@@ -36,8 +41,23 @@ describe("the truth about peers", () => {
 		others = await TroubledPeers.start(world.network, numbers.troubled, world.network.address(2), world.authority);
 		await world.publish([...others.records, ...records()]);
 		const node = world.node("gw-1");
-		// A minute by default
-		node.intent = { ...node.intent, limits: { handshakeSeconds: 5 } };
+		const noTls = { mode: "NoTLS", dialback: { mode: "Enabled" } } as const;
+		const needsExternal = { saslExternal: { incoming: "Required", outgoing: "Required" } } as const;
+		node.intent = {
+			...node.intent,
+			// A minute by default
+			limits: { handshakeSeconds: 5 },
+			peers: {
+				[troubled.demandingTls]: noTls,
+				[peers.ejabberd.rooms]: noTls,
+				[troubled.withoutExternal]: { ...defaultSecurity({}), ...needsExternal },
+				"strict.lab": defaultSecurity({}),
+			},
+		};
+		await startAlerting();
+		// Nobody has that hardware address.
+		const neighbour = ["ip", "neighbour", "add", world.network.address(numbers.deaf), "lladdr", "02:00:00:00:00:01"];
+		await node.machine.exec([...neighbour, "dev", "eth0", "nud", "permanent"]);
 		await node.start(world.secrets);
 		await node.waitUntilReady();
 		alice = await world.internalUser("alice");
@@ -59,12 +79,29 @@ describe("the truth about peers", () => {
 			`closed-host.lab. A ${world.network.address(numbers.troubled)}`,
 			server("unreachable.lab", "nobody.lab."),
 			`nobody.lab. A ${world.network.address(numbers.nobody)}`,
+			server("timeout.lab", "deaf.lab."),
+			`deaf.lab. A ${world.network.address(numbers.deaf)}`,
 			// Its SRV record leads to a server that knows nothing of it.
 			server("misled.lab", `xmpp.${peers.prosody.domain}.`),
 			server("misled-to-ejabberd.lab", `xmpp.${peers.ejabberd.domain}.`),
-			...["silent", "web", "broken"].map((name) => server(`${name}.lab`, "played.lab.")),
+			...["silent", "web", "broken", "mute", "rejecting", "cut-off", "hanging", "external"].map((name) =>
+				server(`${name}.lab`, "played.lab."),
+			),
 			`played.lab. A ${own}`,
+			`_xmpps-server._tcp.alerting.lab. SRV 0 0 5269 tls.alerting.lab.`,
+			`tls.alerting.lab. A ${world.network.address(numbers.alerting)}`,
 		];
+	}
+
+	/** A server for TLS from the first byte on, which refuses a certificate that it does not trust in TLS itself. */
+	async function startAlerting(): Promise<void> {
+		const machine = await world.machine("alerting", numbers.alerting);
+		const { certificate, key } = await selfSigned(["alerting.lab"]);
+		await machine.write("/tmp/tls.pem", `${certificate}\n${key}\n`);
+		const server =
+			"openssl s_server -accept 5269 -cert /tmp/tls.pem -Verify 1 -verify_return_error -CAfile /tmp/tls.pem -www";
+		// With -www it does not end when its standard input does.
+		await machine.run("openssl", server.split(" "));
 	}
 
 	const status = async (peer?: string): Promise<Status> =>
@@ -82,7 +119,8 @@ describe("the truth about peers", () => {
 		return (await status(peer)).streams.filter(({ state }) => state === "Authenticated");
 	}
 
-	const connect = async () => await RawStream.connect(world.node("gw-1").address, podLayout.federationPort);
+	const port = () => ({ host: world.node("gw-1").address, port: podLayout.federationPort });
+	const connect = async () => await RawStream.connect(port().host, port().port);
 
 	describe("outgoing streams that fail", () => {
 		const cases: readonly (readonly [peer: string, cause: FailureCause, detail: RegExp])[] = [
@@ -97,8 +135,15 @@ describe("the truth about peers", () => {
 			["unreachable.lab", "Unreachable", /^10\.\S+ port 5269: No route to host$/],
 			["misled.lab", "PeerDomainUnknown", /^host-unknown/],
 			["misled-to-ejabberd.lab", "PeerDomainUnknown", /^host-unknown/],
+			[failingZone, "DNSFailed", /^_xmpp-server\._tcp\.failing-dns\.lab: /],
 			[troubled.withoutTls, "TLSNotOffered", /./],
+			[troubled.demandingTls, "TLSDemanded", /^the peer demands TLS/],
+			[peers.ejabberd.rooms, "TLSDemanded", /^the peer demands TLS/],
 			[troubled.withoutDialback, "DialbackUnsupported", /^unsupported-stanza-type/],
+			[troubled.withoutExternal, "ExternalNeeded", /^SASL EXTERNAL is needed, and the peer does not offer it$/],
+			[troubled.trustingNobody, "OwnCertificateRefused", /^not-authorized \(.*certificate/],
+			["alerting.lab", "OwnCertificateRefused", /alert/],
+			...scaled([], [["timeout.lab", "ConnectionTimeout", /^10\.\S+ port 5269: /]] as const),
 		];
 
 		test.each(cases)("%s: %s", async (peer, cause, detail) => {
@@ -109,14 +154,15 @@ describe("the truth about peers", () => {
 			expect(Math.abs(Date.parse(failed.at) - Date.now())).toBeLessThan(60_000);
 		});
 
-		const played: readonly (readonly [
-			peer: string,
-			cause: FailureCause,
-			play: (stream: RawStream) => Promise<void> | void,
-		])[] = [
+		const played: readonly (readonly [peer: string, cause: FailureCause, play: Play])[] = [
 			["silent.lab", "StreamNotAnswered", () => {}],
-			["web.lab", "NotXMPP", (stream) => stream.send("HTTP/1.1 400 Bad Request\r\n\r\n")],
+			["web.lab", "NotXMPP", sayHttp],
 			["broken.lab", "TLSHandshakeFailed", breakHandshake],
+			// It says nothing of features.
+			["mute.lab", "NegotiationTimeout", async (stream) => void (await startTlsAsServer(stream))],
+			["rejecting.lab", "DialbackRefused", rejectKey],
+			["cut-off.lab", "DialbackFailed", failToAsk],
+			["hanging.lab", "DialbackNotAnswered", ignoreKey],
 		];
 
 		test.each(played)("%s, which the test plays: %s", async (peer, cause, play) => {
@@ -124,16 +170,74 @@ describe("the truth about peers", () => {
 			await alice.receiveError(await alice.sendMessage(`bob@${peer}`, "hello"));
 			expect(await failure(peer, "outgoing")).toMatchObject({ peer, cause });
 		});
+
+		test("external.lab, which the test plays: ExternalRefused, and dialback instead", async () => {
+			const certificate = await world.authority.issue(["external.lab"]);
+			let received = "";
+			const play: Play = async (plain) => {
+				const stream = await startTlsAsServer(plain, certificate);
+				stream.send(
+					`<stream:features><mechanisms ${sasl}><mechanism>EXTERNAL</mechanism></mechanisms></stream:features>`,
+				);
+				await stream.receive("<auth");
+				stream.send(`<failure ${sasl}><not-authorized/></failure>`);
+				await stream.receive("<db:result");
+				stream.send(`<db:result from='external.lab' to='${local.domain}' type='valid'/>`);
+				await stream.receive("</message>");
+				received = stream.received;
+			};
+			using _ = await RawListener.listen(own, 5269, (stream) => void play(stream));
+			const id = await alice.sendMessage("bob@external.lab", "hello");
+			await waitFor("the message", () => received.includes(id));
+			expect(await failure("external.lab", "outgoing")).toMatchObject({
+				cause: "ExternalRefused",
+				detail: expect.stringContaining("not-authorized"),
+			});
+		});
 	});
 
 	describe("incoming streams that fail", () => {
-		test("plain.lab, a server without TLS: TLSNotUsed", async () => {
-			await using bob = await others.login("bob", troubled.withoutTls);
+		const cases: readonly (readonly [peer: string, cause: FailureCause, detail: RegExp])[] = [
+			[troubled.withoutTls, "TLSNotUsed", /^TLS is required$/],
+			[troubled.demandingTls, "TLSDemanded", /^it asks for TLS$/],
+			[troubled.trustingNobody, "OwnCertificateRefused", /^not-authorized \(.*certificate/],
+		];
+
+		test.each(cases)("%s: %s", async (peer, cause, detail) => {
+			await using bob = await others.login("bob", peer);
 			await bob.receiveError(await bob.sendMessage(alice.jid, "hello"));
-			expect(await failure(troubled.withoutTls, "incoming")).toMatchObject({
-				cause: "TLSNotUsed",
-				detail: "TLS is required",
-			});
+			const failed = await failure(peer, "incoming");
+			expect(failed).toMatchObject({ peer, local: local.domain, direction: "incoming", cause });
+			expect(failed.detail).toMatch(detail);
+		});
+
+		test("a peer that shows no certificate where one is required: CertificateMissing", async () => {
+			using _ = await startTls(port(), "strict.lab", local.domain);
+			expect(await failure("strict.lab", "incoming")).toMatchObject({ cause: "CertificateMissing" });
+		});
+
+		test("a peer that is to use SASL EXTERNAL and uses dialback: ExternalNeeded", async () => {
+			const { certificate, key } = await world.authority.issue([troubled.withoutExternal]);
+			using stream = await startTls(port(), troubled.withoutExternal, local.domain, { cert: certificate, key });
+			await stream.receive("<stream:features");
+			stream.send(`<db:result from='${troubled.withoutExternal}' to='${local.domain}'>key</db:result>`);
+			expect(await failure(troubled.withoutExternal, "incoming")).toMatchObject({ cause: "ExternalNeeded" });
+		});
+
+		test("a peer that never says who it is: NegotiationTimeout", async () => {
+			using _ = await openInTls("hesitant.lab");
+			expect(await failure("hesitant.lab", "incoming")).toMatchObject({ cause: "NegotiationTimeout" });
+		});
+
+		test("a peer that the policy shuts out: PolicyRefused", async () => {
+			const shunning = policy({ default: "Allow", exceptions: [{ domain: "shunned.lab", direction: "Both" }] });
+			await mountPolicy(world.node("gw-1"), shunning);
+			await enforces(world.node("gw-1"), shunning);
+			using stream = await connect();
+			stream.send(streamHeader(`from='shunned.lab' to='${local.domain}'`));
+			await stream.receive("<policy-violation");
+			expect(await failure("shunned.lab", "incoming")).toMatchObject({ cause: "PolicyRefused" });
+			await mountPolicy(world.node("gw-1"), undefined);
 		});
 
 		test("a handshake that breaks: TLSHandshakeFailed", async () => {
@@ -233,10 +337,16 @@ describe("the truth about peers", () => {
 			["lost.lab", "address", "TargetNotFound"],
 			["closed.lab", "tcp", "ConnectionRefused"],
 			["unreachable.lab", "tcp", "Unreachable"],
+			[failingZone, "srv", "DNSFailed"],
 			["misled.lab", "stream", "PeerDomainUnknown"],
 			["misled-to-ejabberd.lab", "stream", "PeerDomainUnknown"],
 			[troubled.withoutTls, "starttls", "TLSNotOffered"],
+			[troubled.demandingTls, "starttls", "TLSDemanded"],
 			[troubled.withoutDialback, "dialback", "DialbackUnsupported"],
+			[troubled.withoutExternal, "external", "ExternalNeeded"],
+			[troubled.trustingNobody, "features", "OwnCertificateRefused"],
+			["alerting.lab", "stream", "OwnCertificateRefused"],
+			...scaled([], [["timeout.lab", "tcp", "ConnectionTimeout"]] as const),
 		];
 
 		test.each(failing)("of %s fails at %s: %s", async (peer, step, cause) => {
@@ -248,10 +358,24 @@ describe("the truth about peers", () => {
 			expect(code).toBe(1);
 		});
 
-		test("of a peer whose handshake breaks, which the test plays", async () => {
-			using _ = await RawListener.listen(own, 5269, (stream) => void breakHandshake(stream));
-			const { code, steps } = await world.node("gw-1").check("broken.lab", local.domain);
-			expect(steps.at(-2)).toMatchObject({ step: "tls", result: "failed", cause: "TLSHandshakeFailed" });
+		const played: readonly (readonly [peer: string, step: string, cause: FailureCause, play: Play])[] = [
+			["web.lab", "stream", "NotXMPP", sayHttp],
+			["broken.lab", "tls", "TLSHandshakeFailed", breakHandshake],
+			["rejecting.lab", "dialback", "DialbackRefused", rejectKey],
+			["cut-off.lab", "dialback", "DialbackFailed", failToAsk],
+			...scaled<typeof played>(
+				[],
+				[
+					["silent.lab", "stream", "StreamNotAnswered", () => {}],
+					["hanging.lab", "dialback", "DialbackNotAnswered", ignoreKey],
+				],
+			),
+		];
+
+		test.each(played)("of %s, which the test plays, fails at %s: %s", async (peer, step, cause, play) => {
+			using _ = await RawListener.listen(own, 5269, (stream) => void play(stream));
+			const { code, steps } = await world.node("gw-1").check(peer, local.domain);
+			expect(steps.at(-2)).toMatchObject({ step, result: "failed", cause });
 			expect(code).toBe(1);
 		});
 
@@ -296,7 +420,7 @@ describe("the truth about peers", () => {
 		test("the metrics name the peers that exchanged stanzas, and nobody else", async () => {
 			const samples = parseOpenMetrics(await (await world.node("gw-1").get("federation", "/metrics")).text());
 			const named = new Set(samples.flatMap(({ labels }) => labels["peer"] ?? []));
-			expect(named).toEqual(new Set(["other", ...states.map(([peer]) => peer)]));
+			expect(named).toEqual(new Set(["other", "external.lab", ...states.map(([peer]) => peer)]));
 			const external = { peer: troubled.valid, authentication: "SASL EXTERNAL" };
 			expect(sumOf(samples, "xmppfed_peer_streams", { ...external, direction: "incoming" })).toBe(1);
 			expect(sumOf(samples, "xmppfed_peer_streams", { ...external, direction: "outgoing" })).toBe(1);
@@ -342,17 +466,55 @@ describe("the truth about peers", () => {
 			expect(code).toBe(1);
 		});
 
-		test("a stream that the peer's server ends is ConnectionLost or ClosedByPeer", async () => {
-			others.program.kill("SIGKILL");
+		test("a peer's server that is shut down: ClosedByPeer", async () => {
+			others.program.kill("SIGTERM");
 			await others.program.exit;
-			expect(await failure(troubled.valid, "outgoing")).toMatchObject({ cause: "ConnectionLost" });
+			expect(await failure(troubled.valid, "outgoing")).toMatchObject({
+				cause: "ClosedByPeer",
+				detail: expect.stringMatching(/^system-shutdown/),
+			});
 			expect(await streamsOf(troubled.valid)).toEqual([]);
+		});
+
+		test("a peer's server that is killed: ConnectionLost", async () => {
+			await using bob = await world.peerUser("prosody", "bob");
+			await bob.receiveMessage(await alice.sendMessage(bob.jid, "hello"));
+			await world.stopServer("prosody");
+			expect(await failure(peers.prosody.domain, "outgoing")).toMatchObject({ cause: "ConnectionLost" });
 		});
 	});
 
 	const openInTls = async (from: string) =>
 		await PlayedPeers.open(world.node("gw-1").address, podLayout.federationPort, from, local.domain);
 });
+
+/** What the server of a peer does with a stream that is opened to it. */
+type Play = (stream: RawStream) => Promise<void> | void;
+
+const sayHttp: Play = (stream) => stream.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+const rejectKey: Play = async (stream) => await answerKey(stream, "type='invalid'/>");
+const failToAsk: Play = async (stream) =>
+	await answerKey(
+		stream,
+		"type='error'><error type='cancel'><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>",
+	);
+const ignoreKey: Play = async (stream) => await answerKey(stream, "");
+
+/** Takes a dialback key, and answers `<db:result from to ` and this; the empty string: does not answer. */
+async function answerKey(plain: RawStream, end: string): Promise<void> {
+	const stream = await startTlsAsServer(plain);
+	stream.send(`<stream:features>${dialbackFeature}</stream:features>`);
+	await stream.receive("<db:result");
+	const peer = /<db:result[^>]* to='([^']*)'/.exec(stream.received)?.[1];
+	if (end !== "") stream.send(`<db:result from='${peer}' to='${local.domain}' ${end}`);
+}
+
+/** A stream that was opened to the test, inside TLS, with no features yet. */
+async function startTlsAsServer(plain: RawStream, certificate?: Pem): Promise<RawStream> {
+	await offerTls(plain);
+	await plain.receive("<starttls");
+	return await proceedToTls(plain, certificate ?? (await selfSigned(["played.lab"])));
+}
 
 /** Says that TLS may begin, and answers the beginning of a handshake with something that is none. */
 async function breakHandshake(stream: RawStream): Promise<void> {

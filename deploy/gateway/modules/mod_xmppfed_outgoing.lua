@@ -25,7 +25,6 @@ module:set_global();
 
 local errors = require "prosody.util.error";
 local st = require "prosody.util.stanza";
-local st = require "prosody.util.stanza";
 local add_task = require "prosody.util.timer".add_task;
 local backlog = module:depends("xmppfed_backlog");
 local limits = module:depends("xmppfed_limits").limits;

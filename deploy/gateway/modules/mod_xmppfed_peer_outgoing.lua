@@ -4,7 +4,7 @@
 -- EXTERNAL is sent to a peer only where its certificate verifies: Prosody by itself takes it from whoever offers it, and
 -- whoever offers it then need not prove by DNS that it is the peer.
 
-local certificate_problem = module:require "xmppfed_peer_certificate".problem;
+local certificate_problem = module:require "xmppfed_certificate".problem;
 local security = module:depends("xmppfed_peer_security");
 local settings = module:depends("xmppfed_peer_settings");
 local second_try = module:depends("xmppfed_second_try");
@@ -12,6 +12,8 @@ local second_try = module:depends("xmppfed_second_try");
 local xmlns_sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
 local xmlns_streams = "http://etherx.jabber.org/streams";
 local xmlns_tls = "urn:ietf:params:xml:ns:xmpp-tls";
+
+local tls_demanded = "the peer demands TLS, and the settings for it say NoTLS";
 
 module:hook("s2sout-created", function (event)
 	local session = event.session;
@@ -31,8 +33,13 @@ module:hook_tag(xmlns_streams, "features", function (session, features)
 	if session.type ~= "s2sout_unauthed" then return nil; end
 	local demands = settings.of(session.to_host);
 	if not session.secure then
-		if demands.mode == "TLSRequired" and not features:get_child("starttls", xmlns_tls) then
+		local offer = features:get_child("starttls", xmlns_tls);
+		if demands.mode == "TLSRequired" and not offer then
 			return security.refuse(session, "TLS is required, and the peer does not offer it");
+		end
+		if demands.mode == "NoTLS" and offer and offer:get_child("required") then
+			session.xmppfed_cause, session.xmppfed_cause_detail = "TLSDemanded", tls_demanded;
+			return security.refuse(session, tls_demanded, "unsupported-feature");
 		end
 		return nil;
 	end

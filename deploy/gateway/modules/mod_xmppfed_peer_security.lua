@@ -9,7 +9,7 @@
 
 module:set_global();
 
-local certificate_problem = module:require "xmppfed_peer_certificate".problem;
+local certificate_problem = module:require "xmppfed_certificate".problem;
 local settings = module:depends("xmppfed_peer_settings");
 
 local function unreadable()

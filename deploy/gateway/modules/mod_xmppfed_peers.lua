@@ -13,10 +13,7 @@ local datetime = require "prosody.util.datetime".datetime;
 local certificates = module:require "xmppfed_certificate";
 local causes = module:require "xmppfed_cause";
 
-local xmlns_streams = "http://etherx.jabber.org/streams";
-local xmlns_starttls = "urn:ietf:params:xml:ns:xmpp-tls";
 local xmlns_sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
-local xmlns_dialback_feature = "urn:xmpp:features:dialback";
 
 local max_failures = 1000;
 local max_domain = 255; -- bytes; DNS has none that is longer, and a stranger may say what it likes
@@ -108,18 +105,6 @@ function module.add_host(module)
 		event.resolver = noting(event.resolver, event.session);
 	end, -100); -- after mod_xmppfed_upstream
 
-	module:hook_tag(xmlns_streams, "features", function (session, features)
-		if session.direction ~= "outgoing" then return; end
-		local mechanisms = features:get_child("mechanisms", xmlns_sasl);
-		local external = false;
-		for mechanism in (mechanisms or features):childtags("mechanism") do external = external or mechanism:get_text() == "EXTERNAL"; end
-		session.xmppfed_offers = {
-			starttls = features:get_child("starttls", xmlns_starttls) ~= nil;
-			external = external;
-			dialback = features:get_child("dialback", xmlns_dialback_feature) ~= nil;
-		};
-	end, 1000);
-
 	-- The peer's word on our key, before mod_dialback closes the stream for it
 	module:hook("stanza/jabber:server:dialback:result", function (event)
 		local session, element = event.origin, event.stanza;
@@ -148,8 +133,8 @@ local function certificate_of(session)
 	if session.xmppfed_certificate or not session.secure or not session.cert_chain_status then return session.xmppfed_certificate; end
 	local certificate = session.conn:ssl_peercertificate();
 	local told = certificate and certificates.describe(certificate) or {};
-	local cause, detail = causes.of_certificate(session);
-	told.state, told.detail = cause:gsub("^Certificate", ""), detail;
+	local _, cause, detail = certificates.problem(session, (peer_of(session)));
+	told.state, told.detail = cause and cause:gsub("^Certificate", "") or "Valid", detail;
 	session.xmppfed_certificate = told;
 	return told;
 end

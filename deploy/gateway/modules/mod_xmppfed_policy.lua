@@ -89,6 +89,7 @@ end
 local function refuse(session)
 	refused_streams = refused_streams + 1;
 	session.log("info", "The policy allows nothing with %s", session.from_host or session.to_host);
+	session.xmppfed_cause, session.xmppfed_cause_detail = "PolicyRefused", text;
 	session:close({ condition = violation, text = text });
 end
 

@@ -4,11 +4,10 @@
 -- What is gone by is what the stream had reached, which mod_xmppfed_peers notes on the session:
 --   xmppfed_cause    code, and `xmppfed_cause_detail`: by a module that ends the stream by a decision of its own
 --   xmppfed_target   address and port that was last connected to; outgoing
---   xmppfed_offers   { starttls, external, dialback }: what the peer's last stream features offer; outgoing
 --   xmppfed_dialback answer to our dialback key: its type, and the error condition where it has one
 --   xmppfed_closed   { by = "us" or "peer", condition, text }: how the stream was closed
 
-local certificate = module:require "xmppfed_certificate";
+local certificate_problem = module:require "xmppfed_certificate".problem;
 local dns = module:require "xmppfed_service_records";
 -- The router demands nothing of its internal server
 local security = module:get_option_string("xmppfed_role") == "federation" and module:depends("xmppfed_peer_security");
@@ -27,13 +26,26 @@ local causes = {
 	"CertificateMissing", "CertificateExpired", "CertificateNotYetValid", "CertificateUntrusted",
 	"CertificateWrongName", "OwnCertificateRefused",
 	-- Authentication
-	"AuthenticationNotOffered", "ExternalNeeded", "ExternalRefused", "DialbackUnsupported", "DialbackRefused", "DialbackFailed",
+	"ExternalNeeded", "ExternalRefused", "DialbackUnsupported", "DialbackRefused", "DialbackFailed",
 	"DialbackNotAnswered", "DialbackKeyInvalid", "DialbackNotVerified", "NegotiationTimeout",
 	-- What we or they do not want
 	"PolicyRefused", "LimitReached", "ClosedByPeer", "ConnectionLost",
 };
 
 local function is_established(session) return session.type == "s2sin" or session.type == "s2sout"; end
+
+local function peer_of(session)
+	if session.direction == "incoming" then return session.from_host; end
+	return session.to_host;
+end
+
+local function demands_on(session) return settings and settings.of(peer_of(session)); end
+
+-- Whether the settings of the peer have no TLS
+local function is_without_tls(session)
+	local demands = demands_on(session);
+	return demands and demands.mode == "NoTLS";
+end
 
 -- Outgoing, no connection
 local function of_connecting(session, reason, callback)
@@ -47,13 +59,6 @@ local function of_connecting(session, reason, callback)
 	return callback("Unreachable", detail);
 end
 
-local function of_certificate(session)
-	if not session.cert_chain_status then return "CertificateMissing"; end
-	return certificate.verdict(session.cert_chain_status == "valid", session.cert_chain_errors, session.cert_identity_status == "valid");
-end
-
-local function is_verified(session) return session.cert_chain_status == "valid" and session.cert_identity_status == "valid"; end
-
 -- A stream error of the peer's (RFC 6120 section 4.9.3)
 local function of_peers_error(session, condition, detail)
 	if is_established(session) then return "ClosedByPeer", detail; end
@@ -65,7 +70,7 @@ local function of_peers_error(session, condition, detail)
 		if condition == "unsupported-stanza-type" then return "DialbackUnsupported", detail; end
 		if condition == "not-authorized" then return "DialbackRefused", detail; end
 	end
-	if not session.secure and condition == "policy-violation" and detail:lower():find("encrypt") then return "TLSDemanded", detail; end
+	if condition == "policy-violation" and (detail:find("TLS") or detail:find("ncrypt")) and is_without_tls(session) then return "TLSDemanded", detail; end
 	if session.starttls == "initiated" then return "TLSNotOffered", detail; end
 	if session.external_auth == "attempting" then return "ExternalRefused", detail; end
 	return "ClosedByPeer", detail;
@@ -88,14 +93,17 @@ local bad_xml = { ["invalid-namespace"] = true, ["not-well-formed"] = true, ["in
 
 -- What mod_xmppfed_peer_security and its like demand of the peer and the stream does not have; nil where it has all
 local function unmet(session)
-	local demands = settings and settings.of(session.direction == "incoming" and session.from_host or session.to_host);
+	local demands = demands_on(session);
 	if not demands then return nil; end
 	local external = security.needs_external(demands, session.direction);
 	if not session.secure then
 		if demands.mode ~= "TLSRequired" and not external then return nil; end
 		return session.direction == "outgoing" and "TLSNotOffered" or "TLSNotUsed";
 	end
-	if (demands.peerCertificates == "Strict" or external) and not is_verified(session) then return (of_certificate(session)); end
+	if demands.peerCertificates == "Strict" or external then
+		local _, cause = certificate_problem(session, peer_of(session));
+		if cause then return cause; end
+	end
 	return external and "ExternalNeeded" or nil;
 end
 
@@ -112,7 +120,6 @@ local function of_our_error(session, condition, detail, is_too_big)
 	end
 	local cause = unmet(session);
 	if cause then return cause, detail; end
-	if condition == "unsupported-feature" then return "AuthenticationNotOffered", detail; end
 	return "PolicyRefused", detail;
 end
 
@@ -135,6 +142,8 @@ local function find(session, reason, callback)
 	local text = type(reason) == "table" and (reason.text or reason.condition) or reason and tostring(reason);
 	if session.direction == "outgoing" and not session.conn then return of_connecting(session, text or "", callback); end
 	local closed = session.xmppfed_closed;
+	-- Prosody asks for it (<starttls/>) though it is not offered
+	if session.starttls == "requested" and is_without_tls(session) then return callback("TLSDemanded", "it asks for TLS"); end
 	if not closed then
 		-- A server that only asks to have a key verified may hang up; who is in the middle of something may not.
 		if not text and (session.direction == "incoming" and session.secure ~= false or is_established(session)) then return; end
@@ -151,4 +160,4 @@ local function find(session, reason, callback)
 	if text then return callback("ClosedByPeer", text); end
 end
 
-return { causes = causes, find = find, of_certificate = of_certificate };
+return { causes = causes, find = find, of_peers_error = of_peers_error };

@@ -4,6 +4,7 @@
 -- Bounds: an issuer of 200 bytes, 10 names of at most 253 bytes and 500 together, whatever stands in the certificate.
 
 local array = require "prosody.util.array";
+local verify_identity = require "prosody.util.x509".verify_identity;
 
 local oid_common_name, oid_organization = "2.5.4.3", "2.5.4.10";
 local oid_alternative_names, oid_extended_key_usage = "2.5.29.17", "2.5.29.37";
@@ -88,23 +89,37 @@ local function chain_errors(errors)
 	return table.concat(words, ", ");
 end
 
-local verdicts = { -- the first that is in what OpenSSL says
-	{ "certificate has expired", "CertificateExpired" };
-	{ "certificate is not yet valid", "CertificateNotYetValid" };
+local untrusted = "is of an authority that is not trusted, or a part of its chain is missing";
+local chain_problems = { -- OpenSSL's words, from what tells most to what tells least
+	{ "certificate has expired", "has expired", "CertificateExpired" };
+	{ "certificate is not yet valid", "is not valid yet", "CertificateNotYetValid" };
+	{ "self-signed certificate in certificate chain", "is of an authority that is not trusted" };
+	{ "self-signed certificate", "is self-signed" };
+	{ "unable to get local issuer certificate", untrusted };
+	{ "unable to verify the first certificate", untrusted };
 };
 
--- chain: whether the chain verifies; errors: what OpenSSL says where it does not; named: whether the names are right.
--- Gives "Valid", or a cause of xmppfed_cause.lib.lua and a detail.
-local function verdict(chain, errors, named)
-	if chain then
-		if named then return "Valid"; end
-		return "CertificateWrongName";
+local function chain_problem(text)
+	for _, known in ipairs(chain_problems) do
+		if text:find(known[1], 1, true) then return known[2], known[3] or "CertificateUntrusted"; end
 	end
-	local text = chain_errors(errors);
-	for _, known in ipairs(verdicts) do
-		if text:find(known[1]) then return known[2], text; end
-	end
-	return "CertificateUntrusted", text;
+	return ("is not trusted: %s"):format(text), "CertificateUntrusted";
 end
 
-return { describe = describe, verdict = verdict, allows = allows, rfc3339 = rfc3339, cut = cut };
+-- What is wrong with the certificate of the other side of a stream: in words that end the sentence "DOMAIN …", a cause of
+-- xmppfed_cause.lib.lua, and what OpenSSL says. nil: it speaks for this domain, which need not be the one that the stream
+-- was opened as.
+local function problem(session, domain)
+	if not session.secure then return "shows no certificate, for there is no TLS", "CertificateMissing"; end
+	local certificate = session.conn and session.conn:ssl_peercertificate();
+	if not certificate then return "shows no certificate", "CertificateMissing"; end
+	if session.cert_chain_status ~= "valid" then
+		local errors = chain_errors(session.cert_chain_errors);
+		local words, cause = chain_problem(errors);
+		return "has a certificate that "..words, cause, errors;
+	end
+	if not domain or verify_identity(domain, "xmpp-server", certificate) then return nil; end
+	return "has a certificate for another name", "CertificateWrongName";
+end
+
+return { describe = describe, problem = problem, allows = allows, rfc3339 = rfc3339, cut = cut };

@@ -36,7 +36,6 @@ local socket = require "socket";
 local st = require "prosody.util.stanza";
 local monotonic = require "prosody.util.time".monotonic;
 local unbound = require "prosody.net.unbound".dns;
-local verify_identity = require "prosody.util.x509".verify_identity;
 local xmppstream = require "prosody.util.xmppstream";
 
 -- What the gateway's modules need of a module, for those that decide and keep no state: events and timers come to nothing
@@ -66,6 +65,7 @@ end
 
 local settings = load_module("xmppfed_peer_settings");
 local security = load_module("xmppfed_peer_security");
+local causes = load_library(security, "xmppfed_cause");
 local certificates = load_library(_G, "xmppfed_certificate");
 local records = load_library(_G, "xmppfed_service_records");
 
@@ -271,10 +271,8 @@ local function read_features(conn, step)
 	local stream = open_stream(conn);
 	local features, why = stream.next(answer_limit);
 	if not features then
-		local cause = stream.condition == "host-unknown" and "PeerDomainUnknown" or stream.condition and "ClosedByPeer"
-			or stream.bad and "NotXMPP" or "StreamNotAnswered";
-		if (why or ""):lower():find("certificate") then cause = "OwnCertificateRefused"; end
-		give_up(step, why, cause);
+		local cause = stream.condition and causes.of_peers_error({ direction = "outgoing" }, stream.condition, why);
+		give_up(step, why, cause or stream.bad and "NotXMPP" or why:find("alert") and "OwnCertificateRefused" or "StreamNotAnswered");
 	end
 	say(step, "ok", ("features: %s"):format(list_features(features)));
 	return stream, features;
@@ -314,7 +312,6 @@ local function session_of(conn, is_secure)
 	if not certificate then return session; end
 	local verified, errors = conn:getpeerverification();
 	session.cert_chain_status, session.cert_chain_errors = verified and "valid" or "invalid", errors;
-	session.cert_identity_status = verified and verify_identity(peer, "xmpp-server", certificate) and "valid" or "invalid";
 	return session;
 end
 
@@ -331,8 +328,8 @@ local function check_certificate(conn, session)
 		told.names[1] and table.concat(told.names, ", ") or "no name", told.moreNames and (" and %d more"):format(told.moreNames) or "",
 		told.issuer, told.notBefore, told.notAfter,
 		certificates.allows(certificate, purpose_client) and "for servers and clients" or "for servers only (no clientAuth)");
-	local cause, errors = certificates.verdict(session.cert_chain_status == "valid", session.cert_chain_errors, session.cert_identity_status == "valid");
-	if cause == "Valid" then return say("certificate", "ok", detail); end
+	local _, cause, errors = certificates.problem(session, peer);
+	if not cause then return say("certificate", "ok", detail); end
 	if errors then detail = ("%s; %s"):format(errors, detail); end
 	if is_needed then give_up("certificate", detail, cause); end
 	say("certificate", "note", detail, cause);
@@ -381,14 +378,13 @@ local function dialback_key(id)
 end
 
 local function try_dialback(stream, session)
-	local objection = security.objection(session, peer, "dialback");
-	if objection then give_up("dialback", objection, session.secure and "AuthenticationNotOffered" or "TLSNotOffered"); end
-	stream.send(st.stanza("db:result", { from = local_domain, to = peer }):text(dialback_key(stream.id or "")));
+	session.dialback_key = dialback_key(stream.id or "");
+	stream.send(st.stanza("db:result", { from = local_domain, to = peer }):text(session.dialback_key));
 	local answer, why = stream.next(dialback_limit);
 	while answer and not (answer.name == "result" or answer.name == "db:result") do answer, why = stream.next(dialback_limit); end
 	if not answer then
-		local cause = stream.condition == "unsupported-stanza-type" and "DialbackUnsupported" or stream.condition and "DialbackRefused" or "DialbackNotAnswered";
-		give_up("dialback", why, cause);
+		local cause = stream.condition and causes.of_peers_error(session, stream.condition, why);
+		give_up("dialback", why, cause or "DialbackNotAnswered");
 	end
 	if answer.attr.type == "valid" then return say("dialback", "ok", "the peer had this federation's key verified"); end
 	if answer.attr.type == "invalid" then give_up("dialback", "the peer was told that the key is not this federation's", "DialbackRefused"); end
@@ -415,12 +411,15 @@ local function negotiate(places, without_tls)
 		return secured, true, read_features(secured, "stream");
 	end
 	local stream, features = read_features(conn, "stream");
-	local is_offered = features:get_child("starttls", has_starttls) ~= nil;
+	local offer = features:get_child("starttls", has_starttls);
+	if demands.mode == "NoTLS" and offer and offer:get_child("required") then
+		give_up("starttls", "the peer demands TLS, and the settings for it say NoTLS", "TLSDemanded");
+	end
 	if demands.mode == "NoTLS" or without_tls then
 		say("starttls", "skipped", without_tls and "the handshake failed before" or "the settings for this peer say NoTLS");
 		return conn, false, stream, features;
 	end
-	if not is_offered then
+	if not offer then
 		if demands.mode == "TLSRequired" or security.needs_external(demands, "outgoing") then
 			give_up("starttls", "the peer does not offer it", "TLSNotOffered");
 		end

@@ -16,6 +16,9 @@ export async function startCoreDns(machine: Machine, name: string, corefile: str
 	return program;
 }
 
+/** What the DNS server of the network cannot answer, and says so. */
+export const failingZone = "failing-dns.lab";
+
 /** A DNS server for the whole network, that knows the given records and nothing else. */
 export class Dns {
 	/** Absent while it is stopped. */
@@ -42,7 +45,8 @@ export class Dns {
 	}
 
 	async resume(): Promise<void> {
-		const corefile = `. {\n  errors\n  file ${directory}/zone . {\n    reload 100ms\n  }\n}\n`;
+		const failing = `${failingZone} {\n  template ANY ANY {\n    rcode SERVFAIL\n  }\n}\n`;
+		const corefile = `. {\n  errors\n  file ${directory}/zone . {\n    reload 100ms\n  }\n}\n${failing}`;
 		this.program = await startCoreDns(this.#machine, "dns", corefile);
 	}
 

@@ -1,3 +1,4 @@
+import type { SecureContextOptions } from "node:tls";
 import { waitFor } from "../../lib/xmpp/wait.ts";
 import { type Pem, selfSigned } from "./certificates.ts";
 import { RawListener, RawStream } from "./raw-stream.ts";
@@ -7,6 +8,43 @@ export function streamHeader(attributes: string): string {
 }
 
 const starttls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
+
+export const dialbackFeature = "<dialback xmlns='urn:xmpp:features:dialback'/>";
+
+/** Answers the header of a stream that was opened to a domain that a test plays, and demands TLS. */
+export async function offerTls(plain: RawStream): Promise<void> {
+	await plain.receive("<stream:stream");
+	plain.send(
+		`${streamHeader("id='1'")}<stream:features><starttls ${starttls}><required/></starttls></stream:features>`,
+	);
+}
+
+/** When `<starttls/>` has come: goes on inside TLS, up to the header there. Features are up to the test. */
+export async function proceedToTls(plain: RawStream, certificate: Pem): Promise<RawStream> {
+	plain.send(`<proceed ${starttls}/>`);
+	const stream = await plain.acceptTls(certificate);
+	await stream.receive("<stream:stream");
+	const [from, to] = domainsOf(stream);
+	stream.send(streamHeader(`id='2' from='${to}' to='${from}'`));
+	return stream;
+}
+
+/** A stream to a federation connection manager, inside TLS, of which nothing but its header has been said there. */
+export async function startTls(
+	{ host, port }: { readonly host: string; readonly port: number },
+	from: string,
+	to: string,
+	certificate: SecureContextOptions = {},
+): Promise<RawStream> {
+	const plain = await RawStream.connect(host, port);
+	plain.send(streamHeader(`from='${from}' to='${to}'`));
+	await plain.receive("<stream:features");
+	plain.send(`<starttls ${starttls}/>`);
+	await plain.receive("<proceed");
+	const stream = await plain.startTls(certificate);
+	stream.send(streamHeader(`from='${from}' to='${to}'`));
+	return stream;
+}
 
 /** A test that plays the server of every domain whose SRV record names it: it proves to be who it says by dialback. */
 export class PlayedPeers implements Disposable {
@@ -36,13 +74,7 @@ export class PlayedPeers implements Disposable {
 
 	/** A stream to a federation connection manager, inside TLS, not authenticated. */
 	static async open(host: string, port: number, from: string, to: string): Promise<RawStream> {
-		const plain = await RawStream.connect(host, port);
-		plain.send(streamHeader(`from='${from}' to='${to}'`));
-		await plain.receive("<stream:features");
-		plain.send(`<starttls ${starttls}/>`);
-		await plain.receive("<proceed");
-		const stream = await plain.startTls();
-		stream.send(streamHeader(`from='${from}' to='${to}'`));
+		const stream = await startTls({ host, port }, from, to);
 		await stream.receive("<stream:features");
 		return stream;
 	}
@@ -56,19 +88,11 @@ export class PlayedPeers implements Disposable {
 	}
 
 	async #accept(plain: RawStream): Promise<void> {
-		await plain.receive("<stream:stream");
-		plain.send(
-			`${streamHeader("id='1'")}<stream:features><starttls ${starttls}><required/></starttls></stream:features>`,
-		);
+		await offerTls(plain);
 		await waitFor("TLS or dialback", () => /<starttls|<db:/.test(plain.received));
 		if (!plain.received.includes("<starttls")) return await this.#answer(plain);
-		plain.send(`<proceed ${starttls}/>`);
-		const stream = await plain.acceptTls(this.#certificate);
-		await stream.receive("<stream:stream");
-		const [from, to] = domainsOf(stream);
-		stream.send(
-			`${streamHeader(`id='2' from='${to}' to='${from}'`)}<stream:features><dialback xmlns='urn:xmpp:features:dialback'/></stream:features>`,
-		);
+		const stream = await proceedToTls(plain, this.#certificate);
+		stream.send(`<stream:features>${dialbackFeature}</stream:features>`);
 		await this.#answer(stream);
 	}
 

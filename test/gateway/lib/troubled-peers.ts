@@ -1,10 +1,10 @@
-import { luaString } from "../../../src/gateway/lua.ts";
+import { luaString, luaValue } from "../../../src/gateway/lua.ts";
 import { XmppClient } from "../../lib/xmpp/client.ts";
 import { waitFor } from "../../lib/xmpp/wait.ts";
 import { type Authority, type Pem, selfSigned } from "./certificates.ts";
 import type { Network } from "./network.ts";
 import type { Program } from "./program.ts";
-import { password, trust } from "./world.ts";
+import { local, password, trust } from "./world.ts";
 
 /** What is wrong with each domain that {@link TroubledPeers} serve; nothing with the first. */
 export const troubled = {
@@ -15,6 +15,10 @@ export const troubled = {
 	wrongName: "wrongname.lab",
 	withoutTls: "plain.lab",
 	withoutDialback: "nodialback.lab",
+	withoutExternal: "noexternal.lab",
+	/** Trusts no authority but one that nobody has. */
+	trustingNobody: "trustsnobody.lab",
+	demandingTls: "demandstls.lab",
 } as const;
 
 const day = 86_400_000;
@@ -88,17 +92,27 @@ async function certificates(authority: Authority): Promise<Record<keyof typeof t
 		wrongName: await issue("another.lab"),
 		withoutTls: await issue(troubled.withoutTls),
 		withoutDialback: await selfSigned([troubled.withoutDialback]),
+		withoutExternal: await issue(troubled.withoutExternal),
+		trustingNobody: await selfSigned([troubled.trustingNobody]),
+		demandingTls: await issue(troubled.demandingTls),
 	};
 }
 
 const plainClients = 'module:hook("stream-features", function (event) event.origin.ssl_ctx = false; end, 1000);\n';
 
+function tlsOf(name: string) {
+	const file = `${directory}/${name}.pem`;
+	return { certificate: file, key: file, ...(name === "trustingNobody" && { cafile: file, capath: false }) };
+}
+
 function configuration(): string {
 	const host = (name: string, domain: string) => [
 		`VirtualHost ${luaString(domain)}`,
-		`\tssl = { certificate = ${luaString(`${directory}/${name}.pem`)}, key = ${luaString(`${directory}/${name}.pem`)} }`,
+		`\tssl = ${luaValue(tlsOf(name))}`,
 		...(name === "withoutTls" ? ['\tmodules_disabled = { "tls" }', "\ts2s_require_encryption = false"] : []),
 		...(name === "withoutDialback" ? ['\tmodules_disabled = { "dialback" }'] : []),
+		...(name === "withoutExternal" ? ['\tmodules_disabled = { "saslauth" }'] : []),
+		...(name === "demandingTls" ? ["\ts2s_require_encryption = true"] : []),
 	];
 	return [
 		`data_path = ${luaString(directory)}`,
@@ -107,6 +121,8 @@ function configuration(): string {
 		"c2s_require_encryption = false",
 		"s2s_require_encryption = false",
 		"s2s_secure_auth = false",
+		// Whose certificate must verify. All hosts but one can tell that it does.
+		`s2s_secure_domains = ${luaValue([local.domain])}`,
 		`certificates = ${luaString(directory)}`,
 		'authentication = "internal_hashed"',
 		"limits = {}",
