@@ -48,6 +48,8 @@ export function peersDocument(): string {
 		Object.entries(platformFacts)
 			.map(([name, { sources }]) => `- ${name}: ${sources.join("; ")}.`)
 			.join("\n"),
+		"The products themselves were not to be had for tests. Prosody, ejabberd and jabberd2 stand in for them, set up as " +
+			"the table has it and as it must not be: `test/gateway/platforms.test.ts`.",
 		"`Generic` is any server that conforms to the standards: ejabberd, Prosody, jabberd2, Openfire. An IM and Presence " +
 			"cluster of your own needs the same settings at both sides.",
 		"TLS 1.2 is the least that the gateway speaks (RFC 9325). A platform that has less fails at the handshake: with " +

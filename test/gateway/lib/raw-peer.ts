@@ -11,12 +11,10 @@ const starttls = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
 
 export const dialbackFeature = "<dialback xmlns='urn:xmpp:features:dialback'/>";
 
-/** Answers the header of a stream that was opened to a domain that a test plays, and demands TLS. */
+/** Answers the header of a stream that was opened to a domain that a test plays, and offers TLS. */
 export async function offerTls(plain: RawStream): Promise<void> {
 	await plain.receive("<stream:stream");
-	plain.send(
-		`${streamHeader("id='1'")}<stream:features><starttls ${starttls}><required/></starttls></stream:features>`,
-	);
+	plain.send(`${streamHeader("id='1'")}<stream:features><starttls ${starttls}/></stream:features>`);
 }
 
 /** When `<starttls/>` has come: goes on inside TLS, up to the header there. Features are up to the test. */
