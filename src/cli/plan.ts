@@ -194,7 +194,7 @@ function policyInput(
 	terminal.note(
 		`note: FederationPolicy ${name} cannot be used, so what the nodes enforce stays: ${describeProblems(compilation.problems)}`,
 	);
-	const last = recordedPolicy(running[0]?.applied);
+	const last = recordedPolicy(running[0]?.applied, running[0]?.appliedLive);
 	if (!last.known) return { name, effective: denyAll };
 	return { name, effective: last.policy && { intent: last.policy, lists: [] } };
 }

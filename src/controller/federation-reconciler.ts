@@ -27,6 +27,7 @@ import { nodeObjects, type SharedObjects, sharedObjects } from "../objects/feder
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName, recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import { nodeDeployment } from "../objects/node-deployment.ts";
+import { nodeLiveName, readLive } from "../objects/node-live.ts";
 import { causes as causesOf, causesOfStep, describeCause } from "../rollout/causes.ts";
 import { isTakingOver, type LiveState, liveState } from "../rollout/live.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
@@ -205,15 +206,17 @@ export class FederationReconciler {
 	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {
 		const seen = observation(this.#parts, key, object, facts);
 		await this.#parts.statusWriter.write(object, seen, log, signal);
+		const enforcing = facts.policy && policyNodes(seen);
 		if (facts.policy && !seen.acting) {
-			await this.#parts.policyStatusWriter.write(key, facts.policy, policyNodes(seen), log, signal);
+			await this.#parts.policyStatusWriter.write(key, facts.policy, enforcing, log, signal);
 		}
 		const [held] = seen.plan.steps.length > 0 ? [] : seen.plan.waiting;
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
 		const waitsForDialback = seen.dialbackWaitsFor.length > 0;
-		const takesOver = seen.nodes.some(isTakingOver);
-		this.#parts.routerReports.hurry(key, seen.plan.waiting.length > 0 || waitsForDialback || takesOver);
+		const waitsForPolicy = enforcing?.some(({ state }) => state !== "Enforcing") ?? false;
+		const waits = waitsForDialback || waitsForPolicy || seen.plan.waiting.length > 0 || seen.nodes.some(isTakingOver);
+		this.#parts.routerReports.hurry(key, waits);
 		this.#parts.routerReports.askAll(key, waitsForDialback);
 		const { certificate } = seen;
 		const known = certificate && "findings" in certificate ? certificate : undefined;
@@ -304,8 +307,9 @@ class FederationRun {
 			}
 		}
 		await this.#restoreNodeFiles(intent, secrets);
-		await this.#refreshPods(steps, facts());
+		// Before pods look for files: what is left over would be read with the others.
 		await removeUnused(this.#key, intent, shared, caches, writer);
+		await this.#refreshPods(steps, facts());
 		return await save(facts());
 	}
 
@@ -335,15 +339,17 @@ class FederationRun {
 		return deployment?.metadata.annotations?.[revisionAnnotation] === nodeRevision(node);
 	}
 
-	/** What the nodes were last given. */
+	/** What the nodes were last given: at their start, or while they ran. */
 	#records(): readonly NodeRecord[] {
 		const { deployments, configMaps } = this.#parts.caches;
-		return deployments.store.byIndex(this.#key).map(({ metadata: { namespace, name, annotations } }) => {
-			const record = objectKey(namespace, revisionedName(name, annotations?.[revisionAnnotation] ?? ""));
-			const configMap = configMaps.store.get(record);
+		return deployments.store.byIndex(this.#key).map(({ metadata: { namespace, name, labels, annotations } }) => {
+			const find = (configMap: string) => configMaps.store.get(objectKey(namespace, configMap));
+			const record = find(revisionedName(name, annotations?.[revisionAnnotation] ?? ""));
+			const live = find(nodeLiveName(this.#federation.metadata.name, labels?.[nodeLabel] ?? ""));
+			const taken = live && readLive(live);
 			return {
-				recorded: recordedPolicy(recordedIntent(configMap)),
-				writtenAt: configMap?.metadata.creationTimestamp ?? "",
+				recorded: recordedPolicy(recordedIntent(record), taken?.applied),
+				writtenAt: taken?.writtenAt ?? record?.metadata.creationTimestamp ?? "",
 			};
 		});
 	}
@@ -488,11 +494,14 @@ function policyRemarks(policy: PolicyInForce | undefined): readonly Problem[] {
 }
 
 /** What a node that is at its intent says of what it takes over while it runs. */
-function takeOver({ settings, certificate, writtenAt, readySince, reports }: WrittenLive, now: Date): LiveState {
+function takeOver(
+	{ settings, certificate, policy, writtenAt, readySince, reports }: WrittenLive,
+	now: Date,
+): LiveState {
 	// A pod that has started since has what was written before.
 	const times = [writtenAt, readySince].map((time) => Date.parse(time ?? "")).filter((time) => !Number.isNaN(time));
 	const since = times.length > 0 ? new Date(Math.max(...times)) : undefined;
-	return liveState({ settings, certificate, since }, reports, now);
+	return liveState({ settings, certificate, policy, since }, reports, now);
 }
 
 /** The intent that a node's Deployment was made from, as that revision's ConfigMap has it. */

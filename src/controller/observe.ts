@@ -62,9 +62,11 @@ export function observe(
 		nodes: nodes.map(({ addresses: _addresses, readySince, ...node }) => {
 			const report = told.get(node.name);
 			const live = liveOf.get(node.name);
+			const policy = told.get(federationProcess(node.name))?.settings.policy;
 			const seen = {
 				...node,
 				linkFailures: linkFailuresOf(node, told),
+				...(policy && { policy }),
 				...(live && { live: live.revision, written: { ...live, readySince, reports: reportsOf(node, told) } }),
 			};
 			if (!report) return { ...seen, upstream: undefined };

@@ -18,6 +18,7 @@ const processStatus = z.object({
 	settings: z.object({ revision: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
 	certificate: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
 	linkCertificate: z.object({ failure: z.string().exactOptional() }).exactOptional(),
+	policy: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
 });
 
 export interface RouterReport {
@@ -162,10 +163,11 @@ export class RouterReports {
 			const text = await readText(response, longestAnswer);
 			// Gateway images of before have no /status/settings: their federation connection managers tell nothing.
 			const answer: unknown = response.statusCode === 404 ? { role: "federation" } : JSON.parse(text);
-			const { role, upstreams, links, dialback, settings, certificate, linkCertificate } = processStatus.parse(answer);
+			const { role, upstreams, links, dialback, settings, certificate, linkCertificate, policy } =
+				processStatus.parse(answer);
 			if (upstreams.length === 0 && role !== "federation") return undefined;
 			const failed = upstreams.find(({ reachable }) => !reachable);
-			const failure = settings?.failure ?? certificate?.failure;
+			const failure = settings?.failure ?? certificate?.failure ?? policy?.failure;
 			return {
 				reachable: !failed,
 				error: failed?.failure,
@@ -174,6 +176,7 @@ export class RouterReports {
 				settings: {
 					settings: settings?.revision,
 					certificate: certificate?.digest,
+					...(policy && { policy }),
 					...(failure !== undefined && { failure }),
 				},
 				...(linkCertificate?.failure !== undefined && { linkFailure: linkCertificate.failure }),

@@ -9,7 +9,8 @@ export function policySetting(policy: PolicyIntent) {
 		enforcement,
 		exceptions,
 		digest: policyDigest(policy),
-		lists: lists.map((_, index) => fileName(index)),
+		lists: lists.map((_, place) => policyListFile(place)),
+		sums: lists,
 	};
 }
 
@@ -18,9 +19,10 @@ export function policySetting(policy: PolicyIntent) {
  * federation have the same ones, so they stand in ConfigMaps of the federation.
  */
 export function policyListFiles({ policy }: Pick<NodeIntent, "policy">): Readonly<Record<string, string>> {
-	return Object.fromEntries((policy?.lists ?? []).map((digest, index) => [fileName(index), digest]));
+	return Object.fromEntries((policy?.lists ?? []).map((digest, place) => [policyListFile(place), digest]));
 }
 
-function fileName(index: number): string {
-	return `policy-${index}.list`;
+/** Name of the file of a list. */
+export function policyListFile(place: number): string {
+	return `policy-${place}.list`;
 }

@@ -29,14 +29,14 @@ export function settingsFiles(node: NodeIntent): SettingsFiles {
 export function revisionedSettings(node: NodeIntent): SettingsFiles {
 	if (node.strategy !== "Live") return settingsFiles(node);
 	const files = filesOf(withoutLive(node));
-	const names = [...Object.keys(files), ...Object.keys(policyListFiles(node))].toSorted();
+	const names = Object.keys(files).toSorted();
 	return { ...files, [fixedFile]: names.map((name) => `${name}\n`).join("") };
 }
 
 /** Those that a node takes over while it runs. Their revision is of them alone: the others are of the pod's. */
 export function liveSettings(node: NodeIntent): SettingsFiles {
 	const files = filesOf(liveOf(node));
-	return { ...files, [revisionFile]: `${settingsRevision(files)}\n` };
+	return { ...files, [revisionFile]: `${settingsRevision(files, policyListFiles(node))}\n` };
 }
 
 function filesOf(intent: Partial<NodeIntent>): SettingsFiles {

@@ -8,7 +8,7 @@ type Part = Exclude<keyof NodeIntent, "secrets"> | `secrets.${keyof SecretDigest
  * the node and stand in none of its immutable objects: the node's live objects have them. Values come to the processes by
  * the settings files (`gateway/settings.ts`), or by the Secret of the certificate.
  */
-export const liveParts: readonly Part[] = ["limits", "peers", "secrets.certificate", "security"];
+export const liveParts: readonly Part[] = ["limits", "peers", "policy", "secrets.certificate", "security"];
 
 type Fields = Readonly<Record<string, unknown>>;
 

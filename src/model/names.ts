@@ -26,6 +26,8 @@ export const selfSignedSecretName = (federation: string, domains: readonly strin
 	objectName(federation, "self-signed", ...domains);
 /** A list of exceptions of the federation's policy. @param digest SHA-256 of its text */
 export const policyListName = (federation: string, digest: string) => objectName(federation, "policy", digest);
+/** The same of a federation with the strategy Live, by its place. */
+export const livePolicyListName = (federation: string, index: number) => objectName(federation, `policy-live-${index}`);
 /** The Certificate of cert-manager, and the Secret that it puts the certificate into. */
 export const issuedCertificateName = (federation: string) => objectName(federation, "certificate");
 /** The dialback secrets that are accepted; every gateway pod mounts it. */

@@ -7,7 +7,7 @@ import { networkPolicies } from "./network-policies.ts";
 import { nodeConfiguration } from "./node-configuration.ts";
 import { nodeDeployment } from "./node-deployment.ts";
 import { nodeSecret } from "./node-secret.ts";
-import { policyLists } from "./policy-lists.ts";
+import { livePolicyLists, policyLists } from "./policy-lists.ts";
 import { nodeService, publicService } from "./public-service.ts";
 import { resolverObjects } from "./resolver.ts";
 
@@ -19,6 +19,7 @@ export function sharedObjects(federation: FederationIntent) {
 	return {
 		configMaps: [...policyLists(federation), ...(resolver ? [resolver.configuration] : [])],
 		mutable: [
+			...livePolicyLists(federation),
 			publicService(federation),
 			...federation.nodeAddresses.map((address) => nodeService(federation, address)),
 			internalService(federation),

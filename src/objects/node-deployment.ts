@@ -9,10 +9,9 @@ import {
 	settingsKey,
 	trustedAuthoritiesKey,
 } from "../gateway/layout.ts";
-import { policyListFiles } from "../gateway/policy.ts";
 import { revisionedSettings } from "../gateway/settings.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
-import { acceptedDialbackName, linkCertificateSecretName, nodeObjectName, policyListName } from "../model/names.ts";
+import { acceptedDialbackName, linkCertificateSecretName, nodeObjectName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
 import { imageFromAnnotation, restartAnnotation, revisionAnnotation } from "./annotations.ts";
 import { gatewayMemoryMiB } from "./gateway-memory.ts";
@@ -23,7 +22,7 @@ import { nodeConfigurationName, revisionedLabels } from "./node-configuration.ts
 import { nodeLiveName } from "./node-live.ts";
 import { nodeSecretName } from "./node-secret.ts";
 import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod-security.ts";
-import { policyListKey } from "./policy-lists.ts";
+import { policyListSources } from "./policy-lists.ts";
 
 /** What each container gets where `spec.nodes[].resources` says nothing. */
 function defaultResources({ streams }: NodeIntent) {
@@ -159,10 +158,7 @@ function volumes(node: NodeIntent) {
 function settingsVolume(node: NodeIntent, live: string | undefined) {
 	const items = Object.keys(revisionedSettings(node)).map((file) => ({ key: settingsKey(file), path: file }));
 	const own = { name: nodeConfigurationName(node), items };
-	const lists = Object.entries(policyListFiles(node)).map(([file, digest]) => ({
-		name: policyListName(node.federationName, digest),
-		items: [{ key: policyListKey, path: file }],
-	}));
+	const lists = policyListSources(node);
 	const sources = [own, ...lists, ...(live === undefined ? [] : [{ name: live }])];
 	if (sources.length === 1) return { name: "settings", configMap: own };
 	return { name: "settings", projected: { sources: sources.map((configMap) => ({ configMap })) } };

@@ -5,6 +5,8 @@ import type { NodeSecrets } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { liveOf } from "../model/live.ts";
 import { nodeObjectName } from "../model/names.ts";
+import { policyDigest } from "../model/policy/compile.ts";
+import { recordedPolicy } from "../model/policy/in-force.ts";
 import { liveRevision } from "../model/revision.ts";
 import { liveRevisionAnnotation, writtenAtAnnotation } from "./annotations.ts";
 import { metadata } from "./metadata.ts";
@@ -54,6 +56,8 @@ interface Read {
 
 /** What the live objects of a node say. */
 export function readLive({ metadata: { annotations }, data }: Read, secret?: Read) {
+	const applied = parsed(data?.[recordKey]);
+	const recorded = recordedPolicy(applied);
 	const chain = Buffer.from(secret?.data?.["tls.crt"] ?? "", "base64");
 	return {
 		revision: annotations?.[liveRevisionAnnotation] ?? "",
@@ -63,7 +67,9 @@ export function readLive({ metadata: { annotations }, data }: Read, secret?: Rea
 		settings: data?.[revisionFile]?.trim() ?? "",
 		/** SHA-256 of the certificate's chain. */
 		certificate: createHash("sha256").update(chain).digest("hex"),
+		/** Digest of the policy; undefined where there is none. */
+		policy: recorded.known && recorded.policy ? policyDigest(recorded.policy) : undefined,
 		/** The live parts of the intent (`liveOf`) that they were made from; undefined where that is gone. */
-		applied: parsed(data?.[recordKey]),
+		applied,
 	};
 }

@@ -4,7 +4,17 @@ export interface ProcessReport {
 	readonly settings: string | undefined;
 	/** SHA-256 of the chain of its certificate (tls.crt), in hexadecimal digits. */
 	readonly certificate: string | undefined;
+	/** Absent: a router, which has none, or a federation connection manager that does not say. */
+	readonly policy?: PolicyReport;
 	/** Why it uses what it had before. */
+	readonly failure?: string;
+}
+
+/** What a federation connection manager says of its policy. */
+export interface PolicyReport {
+	/** Of the policy that it enforces (`policyDigest`); absent where it has none. */
+	readonly digest?: string;
+	/** Why it does not enforce the one that it was given. */
 	readonly failure?: string;
 }
 
@@ -12,6 +22,8 @@ export interface ProcessReport {
 export interface WantedLive {
 	readonly settings: string;
 	readonly certificate: string;
+	/** Digest of the policy; undefined: none. */
+	readonly policy: string | undefined;
 	/** Since when they can have it; undefined where that is not known. */
 	readonly since: Date | undefined;
 }
@@ -55,6 +67,8 @@ export function liveState(
 	return { state: "Overdue", message };
 }
 
-function isInForce({ settings, certificate }: WantedLive, report: ProcessReport | undefined): boolean {
-	return report?.settings === settings && report.certificate === certificate && report.failure === undefined;
+function isInForce({ settings, certificate, policy }: WantedLive, report: ProcessReport | undefined): boolean {
+	// A long policy is in force some time after the settings that name it.
+	const enforces = !report?.policy || report.policy.digest === policy;
+	return report?.settings === settings && report.certificate === certificate && enforces && !report.failure;
 }

@@ -113,7 +113,7 @@ export const restartReasons = {
 	PolicyChanged: {
 		rule: "R17",
 		scope: "Node",
-		live: false,
+		live: true,
 		meaning: "Whom the federation exchanges messages with changed: another policy, or none, is in force.",
 	},
 	ImageChanged: {

@@ -2,7 +2,7 @@ import type { CertificateFacts, UnusableCertificate } from "../model/certificate
 import type { FederationIntent } from "../model/intent.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Cause } from "../rollout/causes.ts";
-import type { LiveState } from "../rollout/live.ts";
+import type { LiveState, PolicyReport } from "../rollout/live.ts";
 import type { ObservedNode, Plan } from "../rollout/plan.ts";
 import type { DnsAnswers } from "./dns-published.ts";
 
@@ -46,6 +46,8 @@ export interface ObservedCertificate extends CertificateFacts {
 }
 
 export interface NodeObservation extends ObservedNode {
+	/** Undefined while its federation connection manager did not say what it enforces. */
+	readonly policy?: PolicyReport;
 	/** Why a pod is not ready, in the words of Kubernetes; empty when nothing is known. */
 	readonly trouble: string;
 	/** How far it has taken over what changed while it runs; undefined where that is nothing. */

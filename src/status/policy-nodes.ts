@@ -1,13 +1,32 @@
+import type { NodeIntent } from "../model/intent.ts";
+import { policyDigest } from "../model/policy/compile.ts";
 import { nodeRevision } from "../model/revision.ts";
-import type { FederationObservation } from "./federation-observation.ts";
+import type { FederationObservation, NodeObservation } from "./federation-observation.ts";
 import type { PolicyNode } from "./policy-observation.ts";
 
-/** How far each node of a federation is with its policy; undefined while it is not known what the federation should be. */
+/**
+ * How far each node of a federation is with its policy, by what its federation connection manager says; undefined while it
+ * is not known what the federation should be.
+ */
 export function policyNodes({ intent, nodes }: FederationObservation): readonly PolicyNode[] | undefined {
-	return intent?.nodes.map((node): PolicyNode => {
-		const live = nodes.find(({ name }) => name === node.name);
-		// While an old pod drains, it still does what it was told.
-		const isCurrent = live?.ready && !live.moving && live.revision === nodeRevision(node);
-		return { name: node.name, state: isCurrent ? "Enforcing" : "Pending" };
-	});
+	if (!intent) return undefined;
+	const wanted = new Set(intent.nodes.map(({ name }) => name));
+	const found = new Map(nodes.map((node) => [node.name, node]));
+	// What is removed lets through what it was told to until it is gone.
+	const leaving = nodes.filter(({ name, federation }) => federation === "Enabled" && !wanted.has(name));
+	return [
+		...intent.nodes.map((node) => ({ name: node.name, ...standing(node, found.get(node.name)) })),
+		...leaving.map(({ name }) => ({ name, state: "Pending" as const })),
+	];
+}
+
+function standing(node: NodeIntent, found: NodeObservation | undefined): Omit<PolicyNode, "name"> {
+	// While an old pod drains, it still does what it was told.
+	if (!found?.ready || found.moving || found.revision !== nodeRevision(node)) return { state: "Pending" };
+	// A router alone lets nothing in or out.
+	if (node.federation === "Disabled") return { state: "Enforcing" };
+	if (!found.policy) return { state: "Unknown" };
+	const { digest, failure } = found.policy;
+	if (failure !== undefined) return { state: "Pending", failure };
+	return { state: digest === (node.policy && policyDigest(node.policy)) ? "Enforcing" : "Pending" };
 }

@@ -23,5 +23,8 @@ export interface PolicyInForce {
 
 export interface PolicyNode {
 	readonly name: string;
-	readonly state: "Enforcing" | "Pending";
+	/** Pending: it has another policy, or none. Unknown: its federation connection manager did not say what it enforces. */
+	readonly state: "Enforcing" | "Pending" | "Unknown";
+	/** Why it does not use the policy that it was given. */
+	readonly failure?: string;
 }

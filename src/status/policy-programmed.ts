@@ -1,7 +1,7 @@
 import type { Verdict } from "./condition.ts";
 import type { PolicyObservation } from "./policy-observation.ts";
 
-/** Programmed: every node is ready and runs the revision that has the policy, which it reads before it serves anybody. */
+/** Programmed: every node enforces the policy, by what the gateways themselves say. */
 export function policyProgrammed({ standing, federation }: PolicyObservation): Verdict {
 	if (standing.kind !== "InForce" || standing.problems.length > 0) {
 		return no("NotAccepted", "The policy is not accepted; see the condition Accepted.");
@@ -12,13 +12,25 @@ export function policyProgrammed({ standing, federation }: PolicyObservation): V
 	}
 	const pending = nodes
 		.filter(({ state }) => state === "Pending")
-		.map(({ name }) => name)
-		.join(", ");
-	if (pending !== "")
-		return no("NodesPending", `Not yet on ${pending}; see the nodes of XmppFederation ${federation}.`);
+		.map(({ name, failure }) => withReason(name, failure));
+	if (pending.length > 0) {
+		const message = `Not yet on ${pending.join(", ")}; see the nodes of XmppFederation ${federation}.`;
+		return no("NodesPending", message);
+	}
+	const unknown = nodes.filter(({ state }) => state === "Unknown").map(({ name }) => name);
+	if (unknown.length > 0) {
+		const message =
+			`The federation connection manager of ${unknown.join(", ")} has not told the operator what it enforces: it cannot be ` +
+			"asked, or its image is too old to say so.";
+		return { status: "Unknown", reason: "NotReported", message };
+	}
 	return { status: "True", reason: "Programmed", message: `All ${nodes.length} nodes enforce it.` };
 }
 
 function no(reason: string, message: string): Verdict {
 	return { status: "False", reason, message };
+}
+
+function withReason(name: string, failure: string | undefined): string {
+	return failure === undefined ? name : `${name} (${failure})`;
 }

@@ -2,21 +2,27 @@ import { createHash, randomInt } from "node:crypto";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
+import { z } from "zod";
 import { podLayout } from "../../src/gateway/layout.ts";
+import { revisionFile, settingsRevision } from "../../src/gateway/settings.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { configMaps, type Pod, pods, secrets } from "../../src/kubernetes/resources.ts";
 import { refreshAnnotation } from "../../src/objects/annotations.ts";
 import { nodeLabel } from "../../src/objects/labels.ts";
 
 /** What the processes of a node have in force. */
-interface Mounted {
+interface InForce {
+	/** Revision of the settings. */
 	readonly settings: string | undefined;
 	readonly certificate: string | undefined;
+	/** Digest of the policy. */
+	readonly policy: string | undefined;
 }
 
 /**
  * Plays kubelets and gateway processes, as far as what is mounted goes: a pod has what its ConfigMaps and Secrets held
- * when it was made or when an annotation of it changed last, and its processes tell of it over HTTP.
+ * when it was made or when an annotation of it changed last, and its processes tell of it over HTTP. Settings are taken
+ * once all files are of one revision.
  */
 export class PlayedGateways {
 	/** Why a process of a node does not use what is mounted, by node. */
@@ -26,7 +32,7 @@ export class PlayedGateways {
 	readonly #client: KubernetesClient;
 	readonly #namespace: string;
 	readonly #addresses: ReadonlyMap<string, string>;
-	readonly #mounted = new Map<string, { readonly stamp: string; readonly content: Mounted }>();
+	readonly #mounted = new Map<string, { readonly stamp: string; readonly inForce: InForce }>();
 
 	/** Until the test ends. @param names of the nodes */
 	static async start(client: KubernetesClient, namespace: string, names: readonly string[]): Promise<PlayedGateways> {
@@ -61,14 +67,16 @@ export class PlayedGateways {
 
 	async #serve(node: string, role: string, address: string, port: number): Promise<void> {
 		const server = createServer((_request, response) => {
-			const content = this.#mounted.get(node)?.content;
+			const inForce = this.#mounted.get(node)?.inForce;
 			const failure = this.failures.get(node);
-			const settings = failure === undefined ? { revision: content?.settings } : { failure };
+			const settings = failure === undefined ? { revision: inForce?.settings } : { failure };
 			const upstreams = [{ domain: "example.com", reachable: true }];
 			const links = [...this.#addresses.values()].map((to) => ({ domain: "example.com", address: to, state: "Up" }));
-			const certificate = { digest: content?.certificate };
+			const certificate = { digest: inForce?.certificate };
 			const linkCertificate = { failure: this.linkFailures.get(`${node}/${role}`) };
-			response.end(JSON.stringify({ role, upstreams, links, settings, certificate, linkCertificate }));
+			const common = { role, settings, certificate, linkCertificate };
+			const policy = failure === undefined ? { digest: inForce?.policy } : { failure };
+			response.end(JSON.stringify({ ...common, ...(role === "router" ? { upstreams, links } : { policy }) }));
 		});
 		await new Promise<void>((resolve) => server.listen(port, address, resolve));
 		onTestFinished(() => {
@@ -83,7 +91,12 @@ export class PlayedGateways {
 			const address = this.#addresses.get(node);
 			if (address === undefined) continue;
 			const stamp = `${pod.metadata.uid} ${pod.metadata.annotations?.[refreshAnnotation]}`;
-			if (this.#mounted.get(node)?.stamp !== stamp) this.#mounted.set(node, { stamp, content: await this.#mount(pod) });
+			const before = this.#mounted.get(node);
+			if (before?.stamp !== stamp) {
+				const isSame = before?.stamp.startsWith(`${pod.metadata.uid} `) ?? false;
+				const mounted = await this.#mount(pod, isSame ? before?.inForce : undefined);
+				this.#mounted.set(node, { stamp, inForce: mounted });
+			}
 			if (pod.status?.podIP !== undefined) continue;
 			const status = { podIP: address, podIPs: [{ ip: address }] };
 			await this.#client
@@ -92,24 +105,43 @@ export class PlayedGateways {
 		}
 	}
 
-	async #mount({ spec }: Pod): Promise<Mounted> {
+	/** @param before what the pod had in force */
+	async #mount({ spec }: Pod, before: InForce | undefined): Promise<InForce> {
 		const named = (name: string) => spec?.volumes?.find((volume) => volume.name === name);
 		const settings = named("settings");
 		const sources = settings?.configMap
 			? [settings.configMap]
 			: (settings?.projected?.sources ?? []).flatMap(({ configMap }) => configMap ?? []);
-		const revisions = await Promise.all(
-			sources.map(async ({ name = "", items }) => {
-				const key = items ? items.find(({ path }) => path === "revision")?.key : "revision";
-				return (await this.#client.get(configMaps, this.#namespace, name))?.data?.[key ?? ""]?.trim();
-			}),
-		);
+		const files = new Map<string, string>();
+		for (const { name = "", items } of sources) {
+			const { data = {} } = (await this.#client.get(configMaps, this.#namespace, name)) ?? {};
+			const paths = items ?? Object.keys(data).map((key) => ({ key, path: key }));
+			for (const { key, path } of paths) if (data[key] !== undefined) files.set(path, data[key]);
+		}
 		const certificate = named("certificate")?.secret;
 		const secret = await this.#client.get(secrets, this.#namespace, certificate?.secretName ?? "");
 		const pem = secret?.data?.["tls.crt"];
 		return {
-			settings: revisions.find((revision) => revision !== undefined),
+			...(revisionOf(files) === files.get(revisionFile)?.trim()
+				? { settings: revisionOf(files), policy: policyOf(files) }
+				: { settings: before?.settings, policy: before?.policy }),
 			certificate: pem && createHash("sha256").update(Buffer.from(pem, "base64")).digest("hex"),
 		};
 	}
+}
+
+/** As mod_xmppfed_settings finds it. */
+function revisionOf(files: ReadonlyMap<string, string>): string {
+	const fixed = files.get(".fixed")?.split("\n") ?? [];
+	const changing = [...files].filter(
+		([name]) => !name.startsWith(".") && name !== revisionFile && !fixed.includes(name),
+	);
+	return settingsRevision(Object.fromEntries(changing));
+}
+
+const policySetting = z.object({ digest: z.string() });
+
+function policyOf(files: ReadonlyMap<string, string>): string | undefined {
+	const text = files.get("policy.json");
+	return text === undefined ? undefined : policySetting.parse(JSON.parse(text)).digest;
 }

@@ -1,25 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { federationPolicyResource } from "../../src/api/federation-policy.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
-import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
 import { configMaps, deployments, events } from "../../src/kubernetes/resources.ts";
 import { nodeLabel } from "../../src/objects/labels.ts";
 import { recordedIntent, revisionedName } from "../../src/objects/node-configuration.ts";
 import { manyExceptions } from "../resources/federation-policies.ts";
 import { condition, federation, federations, startOperator } from "./operator-support.ts";
 import { playCluster } from "./played-cluster.ts";
+import { policies, policy, told } from "./policy-support.ts";
 import { eventually, freshNamespace, testClient } from "./support.ts";
-
-interface PolicyObject extends KubernetesObject {
-	readonly spec: Record<string, unknown>;
-	readonly status?: {
-		readonly conditions: readonly { type: string; status: string; reason: string; message: string }[];
-		readonly exceptions?: number;
-		readonly nodes?: number;
-	};
-}
-
-const policies: Resource<PolicyObject> = federationPolicyResource;
 
 async function setup(spec: Record<string, unknown> = {}) {
 	const client = testClient();
@@ -28,20 +16,6 @@ async function setup(spec: Record<string, unknown> = {}) {
 	const operator = startOperator(namespace);
 	await client.create(federations, federation(namespace, "example", spec));
 	return { client, namespace, cluster, operator };
-}
-
-const policy = (namespace: string, name: string, spec: Record<string, unknown> = {}): PolicyObject => ({
-	apiVersion: "xmppfed.dev/v1alpha1",
-	kind: "FederationPolicy",
-	metadata: { name, namespace },
-	spec: { federationRef: { name: "example" }, default: "Deny", ...spec },
-});
-
-/** A condition of a policy, as `STATUS REASON: MESSAGE`. */
-async function told(client: KubernetesClient, namespace: string, name: string, type: string): Promise<string> {
-	const { status } = (await client.get(policies, namespace, name)) ?? {};
-	const found = status?.conditions.find((entry) => entry.type === type);
-	return found ? `${found.status} ${found.reason}: ${found.message}` : "";
 }
 
 /** What each node was given to enforce, by what is recorded of its revision. */
@@ -84,6 +58,10 @@ describe("a policy", () => {
 		expect(cluster.made.map((pod) => pod.split(" ")[0])).toHaveLength(4);
 		const { status } = (await client.get(policies, namespace, "partners")) ?? {};
 		expect(status).toMatchObject({ exceptions: 2_000, nodes: 2 });
+		// There are no gateways that the operator could ask.
+		await expect
+			.poll(async () => await told(client, namespace, "partners", "Programmed"), { timeout: 20_000 })
+			.toMatch(/^Unknown NotReported: The federation connection manager of gw-1, gw-2 has not told/);
 		const list = (await client.list(configMaps, { namespace })).items.filter(({ metadata }) =>
 			metadata.name.startsWith("example-policy-"),
 		);

@@ -301,6 +301,25 @@ describe("policy", () => {
 		expect(report).toMatchObject({ exceptions: 100_000, wouldDeny: [] });
 	});
 
+	test("a start with the list of another policy denies everything, until its own is there", async () => {
+		const node = world.node("gw-1");
+		const next = policy({ default: "Allow", exceptions: [{ domain: "peer.lab" }] });
+		const [list] = next.lists;
+		if (!list) throw new Error("an exception makes a list");
+		await mountPolicy(node, { ...next, lists: [{ ...list, text: "B other.lab\n" }] });
+		const program = node.program("federation");
+		program.kill("SIGKILL");
+		await program.exit;
+		await node.startRole("federation", world.secrets);
+		await node.waitUntilReady();
+		expect((await node.inForce("federation")).policy).toEqual({ failure: "policy-0.list is of another policy" });
+		expect((await node.status("federation")).policy).toMatchObject({ default: "Deny" });
+		// Its settings are what they were: the list alone is another one.
+		await mountPolicy(node, next);
+		await enforces(node, next);
+		expect(await alice.receiveError(await alice.sendMessage(carol, "x"))).toMatchObject({ condition: violation });
+	});
+
 	test("a policy that cannot be used changes nothing; at a start everything is denied", {
 		timeout: 120_000,
 	}, async () => {

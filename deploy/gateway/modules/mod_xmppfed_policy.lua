@@ -1,8 +1,9 @@
 -- Federation connection manager, global and each local domain: whom the federation exchanges stanzas with (R11).
 --
 -- The setting `policy` (mod_xmppfed_settings): { default: "Allow" | "Deny", enforcement: "Enforce" | "Audit",
--- exceptions: NUMBER, lists: [FILE...], digest: TEXT }. The lists are files beside it (xmppfed_policy_rules.lib.lua); they
--- may be long, so while the process serves they are read piece by piece, and the policy before holds until the end of that.
+-- exceptions: NUMBER, lists: [FILE...], sums: [SHA-256...], digest: TEXT }. The lists are files beside it
+-- (xmppfed_policy_rules.lib.lua), and sums says what they must be: a list of another time is none of this policy. They may
+-- be long, so while the process serves they are read piece by piece, and the policy before holds until the end of that.
 --
 -- | allowed to a peer | its streams to us          | what it sends                      | what is sent to it         |
 -- |-------------------|----------------------------|------------------------------------|----------------------------|
@@ -26,8 +27,10 @@ local datetime = require "prosody.util.datetime".datetime;
 local errors = require "prosody.util.error";
 local jid_host = require "prosody.util.jid".host;
 local nameprep = require "prosody.util.encodings".stringprep.nameprep;
+local sha256 = require "prosody.util.hashes".sha256;
 local st = require "prosody.util.stanza";
 local add_task = require "prosody.util.timer".add_task;
+local files = module:require "xmppfed_directory";
 local new_rules = module:require "xmppfed_policy_rules".new;
 local bounce = module:require "xmppfed_bounce".bounce;
 local settings = module:depends("xmppfed_settings");
@@ -142,14 +145,14 @@ local function refuse_setting(why)
 	return why;
 end
 
-local function read_lists(names)
+-- sums: nil where the operator is of a version that does not write them
+local function read_lists(names, sums)
 	local texts = {};
-	for _, name in ipairs(names) do
-		local file, err = io.open(directory.."/"..name, "rb");
-		local content = file and file:read("*a");
-		if file then file:close(); end
-		if not content then return nil, err; end
-		table.insert(texts, content);
+	for i, name in ipairs(names) do
+		local content = files.read(directory, name);
+		if not content then return nil, name.." is missing"; end
+		if sums and sha256(content, true) ~= sums[i] then return nil, name.." is of another policy"; end
+		texts[i] = content;
 	end
 	return texts;
 end
@@ -188,8 +191,8 @@ settings.watch("policy", function (value, unreadable)
 		reading, failure = nil, nil;
 		return;
 	end
-	local texts, err = read_lists(value.lists);
-	if not texts then return refuse_setting(("a list is missing: %s"):format(err)); end
+	local texts, why = read_lists(value.lists, value.sums);
+	if not texts then return refuse_setting(why); end
 	local wanted = {
 		rules = new_rules(value.default), texts = texts, default = value.default, audit = value.enforcement == "Audit";
 		digest = value.digest, exceptions = value.exceptions;
@@ -277,4 +280,9 @@ function report()
 		exceptions = now.exceptions, since = now.since, reading = reading and reading.digest, failure = failure;
 		wouldDeny = would_deny;
 	};
+end
+
+-- The same in short, for those who ask often
+function in_force()
+	return { digest = policy and policy.digest, failure = failure };
 end

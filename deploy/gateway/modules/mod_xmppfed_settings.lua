@@ -47,9 +47,10 @@ local function call(callback, value, failure)
 	return refusal;
 end
 
--- What the file of a setting is now. nil: there is none any more
+-- What the file of a setting is now. nil: there is none any more. One that could not be used is tried again with each
+-- change: what it was missing may be another file.
 local function take(name, text, digest)
-	if digests[name] == digest then return; end
+	if digests[name] == digest and not failures[name] then return; end
 	digests[name], failures[name] = digest, nil;
 	local value, err;
 	if text then

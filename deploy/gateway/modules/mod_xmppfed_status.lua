@@ -4,7 +4,7 @@
 --   GET /ready   200 or 503 {"ready":…,"role":…,"node":…,"reasons":[{"reason":…,"message":…}]}
 --   GET /status  200, see `status` below; with ?peer=DOMAIN streams and failures of that peer alone
 --   GET /status/settings  200, of that what the process takes over while it runs:
---                         {"settings":…,"certificate":…,"linkCertificate":…}
+--                         {"settings":…,"certificate":…,"linkCertificate":…,"policy":…}
 --
 -- Ready: the port is open, the process is not stopping, and until it has been so once there has been a link for each
 -- local domain. A router is ready without a link where the links name has no address: no node is Enabled then
@@ -209,6 +209,7 @@ module:provides("http", {
 				settings = settings.report();
 				certificate = own_certificate();
 				linkCertificate = link_security();
+				policy = policy and policy.in_force() or nil;
 			});
 		end;
 		["GET /status"] = function (event)

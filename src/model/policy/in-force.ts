@@ -25,6 +25,7 @@ export const denyAll: NonNullable<EffectivePolicy> = policyOf({ default: "Deny",
 export type RecordedPolicy = { readonly known: true; readonly policy?: PolicyIntent } | { readonly known: false };
 
 const recorded = z.object({
+	strategy: z.string().exactOptional(),
 	policy: z
 		.object({
 			default: z.enum(["Allow", "Deny"]),
@@ -35,8 +36,13 @@ const recorded = z.object({
 		.exactOptional(),
 });
 
-/** @param intent as it was recorded, of whatever version of the operator */
-export function recordedPolicy(intent: unknown): RecordedPolicy {
-	const parsed = recorded.safeParse(intent);
-	return parsed.success ? { known: true, ...parsed.data } : { known: false };
+/**
+ * @param intent as it was recorded, of whatever version of the operator
+ * @param live what the node was to take over while it ran (`liveOf`), as it was recorded: with the strategy Live the policy
+ *   stands there
+ */
+export function recordedPolicy(intent: unknown, live?: unknown): RecordedPolicy {
+	const started = recorded.safeParse(intent);
+	const { data } = started.data?.strategy === "Live" ? recorded.safeParse(live) : started;
+	return data ? { known: true, ...(data.policy && { policy: data.policy }) } : { known: false };
 }

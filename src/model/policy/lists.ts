@@ -33,8 +33,8 @@ export function readLists(lists: readonly string[], source: string): ReadonlyMap
 }
 
 /**
- * Texts that a policy may have: each is an object that every pod mounts and the kubelet watches. 100,000 domains of 34
- * characters fit.
+ * Texts that a policy may have. With the strategy Live pods refer to all of them, whether they are there or not, and the
+ * kubelet watches each; 100,000 domains of 34 characters fit.
  */
 export const mostPolicyLists = 4;
 

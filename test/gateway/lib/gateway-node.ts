@@ -90,6 +90,12 @@ interface Settings {
 	readonly since?: string;
 }
 
+/** What a process has in force of what it takes over while it runs. */
+interface InForce extends Pick<Status, "certificate" | "settings" | "linkCertificate"> {
+	/** Of a federation connection manager. */
+	readonly policy?: { readonly digest?: string; readonly failure?: string };
+}
+
 export interface Status extends Readiness {
 	readonly started: string;
 	readonly version: string;
@@ -264,11 +270,10 @@ export class GatewayNode {
 		return { code: Number(lines.at(-1)), steps: lines.slice(0, -1).flatMap((line) => readStep(line) ?? []) };
 	}
 
-	/** What a process has in force of what it takes over while it runs. */
-	async inForce(role: Role): Promise<Pick<Status, "certificate" | "settings" | "linkCertificate">> {
+	async inForce(role: Role): Promise<InForce> {
 		const response = await this.get(role, "/status/settings");
 		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the modules answer is what is tested
-		return (await response.json()) as Pick<Status, "certificate" | "settings" | "linkCertificate">;
+		return (await response.json()) as InForce;
 	}
 
 	async waitUntilReady(): Promise<void> {

@@ -58,11 +58,11 @@ describe("settings of a node", () => {
 		const policy = { default: "Deny", enforcement: "Enforce", exceptions: 1, lists: ["a".repeat(64)] } as const;
 		const security = { ...defaultSecurity({}), dialback: { mode: "Disabled" } } as const;
 		const live: NodeIntent = { ...node, strategy: "Live", policy, security };
-		expect(Object.keys(revisionedSettings(live)).toSorted()).toEqual([".fixed", "policy.json"]);
-		expect(revisionedSettings(live)[".fixed"]).toBe("policy-0.list\npolicy.json\n");
+		expect(Object.keys(revisionedSettings(live)).toSorted()).toEqual([".fixed"]);
+		expect(revisionedSettings(live)[".fixed"]).toBe("");
 		const { revision, ...files } = liveSettings(live);
-		expect(Object.keys(files)).toEqual(["security.json"]);
-		expect(revision?.trim()).toBe(settingsRevision(files));
+		expect(Object.keys(files)).toEqual(["policy.json", "security.json"]);
+		expect(revision?.trim()).toBe(settingsRevision(files, { "policy-0.list": "a".repeat(64) }));
 		const documented: NodeIntent = { ...node, policy, security };
 		expect(Object.keys(revisionedSettings(documented)).toSorted()).toEqual([
 			"policy.json",

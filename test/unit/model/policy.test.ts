@@ -236,6 +236,11 @@ describe("in force", () => {
 		expect(recordedPolicy({ name: "gw-1" })).toEqual({ known: true });
 		for (const record of [undefined, "text", { policy: {} }, { policy: null }]) {
 			expect(recordedPolicy(record)).toEqual({ known: false });
+			expect(recordedPolicy({ strategy: "Live" }, record)).toEqual({ known: false });
 		}
+		expect(recordedPolicy({ strategy: "Live" }, { policy: intent })).toEqual({ known: true, policy: intent });
+		expect(recordedPolicy({ strategy: "Live" }, {})).toEqual({ known: true });
+		// What was live before the strategy became Documented
+		expect(recordedPolicy({}, { policy: intent })).toEqual({ known: true });
 	});
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { liveLimit, liveState, type ProcessReport } from "../../../src/rollout/live.ts";
 
 const now = new Date("2026-06-01T12:00:00Z");
-const wanted = { settings: "new", certificate: "aa", since: now };
+const wanted = { settings: "new", certificate: "aa", policy: "p2", since: now };
 const has: ProcessReport = { settings: "new", certificate: "aa" };
 const before: ProcessReport = { settings: "old", certificate: "aa" };
 const refuses: ProcessReport = { ...has, settings: undefined, failure: "colour.json is not JSON" };
@@ -12,6 +12,9 @@ const cases: readonly (readonly [string, Record<string, ProcessReport | undefine
 	["a router is all there is", { router: has }, "InForce", "InForce"],
 	["one has the settings before", { router: has, federation: before }, "Applying", "Overdue"],
 	["one has the certificate before", { router: has, federation: { ...has, certificate: "bb" } }, "Applying", "Overdue"],
+	["one enforces the policy", { router: has, federation: { ...has, policy: { digest: "p2" } } }, "InForce", "InForce"],
+	["one enforces the policy before", { federation: { ...has, policy: { digest: "p1" } } }, "Applying", "Overdue"],
+	["one enforces none yet", { federation: { ...has, policy: {} } }, "Applying", "Overdue"],
 	["one was not asked yet", { router: has, federation: undefined }, "Unasked", "Overdue"],
 	["one refuses it", { router: has, federation: refuses }, "Refused", "Refused"],
 	["one refuses it and one was not asked yet", { router: undefined, federation: refuses }, "Refused", "Refused"],
@@ -24,6 +27,12 @@ describe("what a node takes over", () => {
 		expect(liveState(wanted, reports, new Date(now.getTime() + liveLimit)).state).toBe(soon);
 		expect(liveState(wanted, reports, new Date(now.getTime() + liveLimit + 1)).state).toBe(later);
 		expect(liveState({ ...wanted, since: undefined }, reports, now).state).toBe(later);
+	});
+
+	test("is no policy any more once the process has none", () => {
+		const none = { ...wanted, policy: undefined };
+		expect(liveState(none, { federation: { ...has, policy: {} } }, now).state).toBe("InForce");
+		expect(liveState(none, { federation: { ...has, policy: { digest: "p1" } } }, now).state).toBe("Applying");
 	});
 
 	test("is told with the process that it is about", () => {

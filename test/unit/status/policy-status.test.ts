@@ -64,6 +64,19 @@ const cases: readonly (readonly [string, PolicyObservation["standing"], accepted
 		"False NodesPending Not yet on gw-2; see the nodes of XmppFederation example.",
 	],
 	[
+		"that a node refuses",
+		inForce({ nodes: [{ name: "gw-1", state: "Pending", failure: "policy-0.list is missing" }, ...nodes("Unknown")] }),
+		"True Accepted The policy is valid and in force.",
+		"False NodesPending Not yet on gw-1 (policy-0.list is missing); see the nodes of XmppFederation example.",
+	],
+	[
+		"on a node that does not say",
+		inForce({ nodes: nodes("Enforcing", "Unknown") }),
+		"True Accepted The policy is valid and in force.",
+		"Unknown NotReported The federation connection manager of gw-2 has not told the operator what it enforces: it cannot " +
+			"be asked, or its image is too old to say so.",
+	],
+	[
 		"of a federation that is not accepted",
 		inForce({ nodes: undefined }),
 		"True Accepted The policy is valid and in force.",
