@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { chatNodeAliasKind } from "../src/api/chat-node-alias.ts";
 import { customResourceDefinition, type Kind } from "../src/api/crd.ts";
 import { federationPolicyKind } from "../src/api/federation-policy.ts";
 import { peersDocument } from "../src/api/peers-document.ts";
@@ -17,7 +18,7 @@ import { restartsDocument } from "../src/rollout/restarts-document.ts";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-export const kinds: readonly Kind[] = [xmppFederationKind, federationPolicyKind];
+export const kinds: readonly Kind[] = [xmppFederationKind, federationPolicyKind, chatNodeAliasKind];
 
 /** Path below the repository's root -> content. */
 export function generatedFiles(): ReadonlyMap<string, string> {

@@ -37,6 +37,8 @@ export const defaults = {
 	saslExternal: "Offered",
 	dialbackMode: "Enabled",
 	platform: "Generic",
+	/** Of a ChatNodeAlias. */
+	exposure: "Shared",
 	/** Absent: no limit. */
 	limits: {
 		/** 512 KiB, as most servers have it. */

@@ -9,7 +9,7 @@ import { text } from "./text.ts";
 const unsigned16 = z.int().min(0).max(65_535);
 
 /** An address by which peers reach a node. */
-const publicIp = ruled(text(45, 1), {
+export const publicIp = ruled(text(45, 1), {
 	cel: "isIP(self) && ip(self).isGlobalUnicast()",
 	holds: (value) => {
 		const address = parseIp(value);

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { type ChatNodeAlias, chatNodeAlias, chatNodeAliasStatus } from "./chat-node-alias.ts";
 import { type FederationPolicy, federationPolicy, federationPolicyStatus } from "./federation-policy.ts";
 import { type XmppFederation, type XmppFederationStatus, xmppFederation } from "./xmpp-federation.ts";
 import { xmppFederationStatus } from "./xmpp-federation-status.ts";
@@ -21,6 +22,11 @@ export function parseXmppFederation(object: unknown): Parsed<XmppFederation> {
 /** Reads a FederationPolicy: see {@link parseResource}. */
 export function parseFederationPolicy(object: unknown): Parsed<FederationPolicy> {
 	return parseResource(federationPolicy, federationPolicyStatus, object);
+}
+
+/** Reads a ChatNodeAlias: see {@link parseResource}. */
+export function parseChatNodeAlias(object: unknown): Parsed<ChatNodeAlias> {
+	return parseResource(chatNodeAlias, chatNodeAliasStatus, object);
 }
 
 /**

@@ -21,6 +21,8 @@ export interface PlatformFacts {
 	}[];
 	/** What does not work however it is set: told in the condition Accepted. */
 	readonly limitations: readonly string[];
+	/** Those of them that are about chat rooms. Absent: none. */
+	readonly roomLimitations?: readonly string[];
 	/** The whole platform is refused, for this reason (R2). */
 	readonly unsupported?: string;
 	/** Where that is written. */
@@ -28,6 +30,8 @@ export interface PlatformFacts {
 }
 
 const chapter = "IM and Presence 9.0, XMPP federation";
+const noInvitations =
+	"its users cannot invite users of this federation to chat rooms (a limit of the WebEx Connect client)";
 const tlsValues = ["TLSOptional", "TLSRequired"];
 
 /** Platforms of peers: what each sets, refuses and cannot do. `docs/peers.md` is made from it. */
@@ -49,9 +53,8 @@ export const platforms = {
 				why: "WebEx Connect cannot be federated with where certificates of peers are required: leave it out, or set Opportunistic",
 			},
 		],
-		limitations: [
-			"its users cannot invite users of this federation to chat rooms (a limit of the WebEx Connect client)",
-		],
+		limitations: [noInvitations],
+		roomLimitations: [noInvitations],
 		sources: [
 			`${chapter}: supported platforms`,
 			`${chapter}: note on chat rooms with Webex Enterprise`,

@@ -4,21 +4,15 @@ import { dns, publicAddress } from "./dns.ts";
 import { policyDefault } from "./federation-policy.ts";
 import { limits } from "./limits.ts";
 import { mapByName, setOf } from "./lists.ts";
-import { dnsLabel, domainName, host, port } from "./names.ts";
+import { dnsLabel, domainName } from "./names.ts";
 import { networkPolicy } from "./network-policy.ts";
 import { peers } from "./peers.ts";
 import { affinity, nodeSelector, priorityClassName, resources, tolerations } from "./placement.ts";
 import { matching, ruled } from "./rules.ts";
 import { security } from "./security.ts";
-import { internalService, service } from "./service.ts";
+import { internalService, keepsLoadBalancerClass, service } from "./service.ts";
 import { text } from "./text.ts";
-
-const upstream = z.object({
-	host: host.meta({ description: "Host name or IP address. Names of Services in the cluster are allowed." }),
-	port: port
-		.meta({ description: "Port for server-to-server connections.", defaultsTo: defaults.upstreamPort })
-		.exactOptional(),
-});
+import { upstream } from "./upstream.ts";
 
 const node = ruled(
 	z.object({
@@ -211,22 +205,8 @@ export const xmppFederationSpec = ruled(
 		message: "one of the federation's own domains is no peer: leave it out of peers",
 		field: "peers",
 	},
-	{
-		cel:
-			`${ofService("self", "type", defaults.serviceType)} != 'LoadBalancer' || ` +
-			`${ofService("oldSelf", "type", defaults.serviceType)} != 'LoadBalancer' || ` +
-			`${ofService("self", "loadBalancerClass", "")} == ${ofService("oldSelf", "loadBalancerClass", "")}`,
-		message:
-			"service.loadBalancerClass cannot be changed while type is LoadBalancer (Kubernetes refuses it): " +
-			"set type: ClusterIP first, then LoadBalancer with the other class",
-		field: "service.loadBalancerClass",
-	},
+	keepsLoadBalancerClass,
 ).meta({ description: "What the federation should be." });
-
-/** CEL: a field of the Service, or what holds where it is absent. (Optionals, `.?`, are over the API server's cost limit.) */
-function ofService(self: string, field: string, fallback: string): string {
-	return `(has(${self}.service) && has(${self}.service.${field}) ? ${self}.service.${field} : '${fallback}')`;
-}
 
 function isUnique(values: readonly string[]): boolean {
 	return new Set(values).size === values.length;

@@ -31,7 +31,7 @@ const node = z.object({
 		.exactOptional(),
 });
 
-const dnsRecord = z.object({
+export const dnsRecord = z.object({
 	name: text(512).meta({ description: "Owner name, such as _xmpp-server._tcp.example.com." }),
 	type: z.enum(["SRV", "A", "AAAA", "CNAME"]).meta({ description: "Type of the record." }),
 	ttl: z.int().min(0).meta({ description: "Seconds for which others may keep it." }).exactOptional(),
@@ -43,7 +43,7 @@ const dnsRecord = z.object({
 	value: text(512).meta({ description: "Data of the record in zone file form, such as 0 0 5269 xmpp.example.com." }),
 });
 
-const endpoint = z.object({
+export const endpoint = z.object({
 	name: text(253).meta({ description: "Name of the Service." }),
 	type: z.enum(serviceTypes).meta({ description: "Type of the Service." }).exactOptional(),
 	...hostAndPort,
@@ -216,12 +216,12 @@ export const xmppFederationStatus = z
 			.exactOptional(),
 		dnsRecords: z
 			.array(dnsRecord)
-			.max(2048)
+			.max(4096)
 			.meta({ description: "Records to publish in DNS, so that peers find the federation.", ...atomic })
 			.exactOptional(),
 		endpoints: z
 			.array(endpoint)
-			.max(64)
+			.max(256)
 			.meta({ description: "Where the federation is reached.", ...atomic })
 			.exactOptional(),
 		effective: effective.meta({ description: "The settings in force, with every default filled in." }).exactOptional(),

@@ -1,5 +1,6 @@
 import { type DocumentOptions, parseAllDocuments, type SchemaOptions, type Tags } from "yaml";
 import { z } from "zod";
+import { chatNodeAliasResource } from "../api/chat-node-alias.ts";
 import { federationPolicyResource } from "../api/federation-policy.ts";
 import { apiVersion, group } from "../api/group.ts";
 import { xmppFederationResource } from "../api/xmpp-federation.ts";
@@ -10,6 +11,7 @@ import type { ListObject, PolicyFiles } from "./policies.ts";
 /** Objects of a file as somebody wrote them. */
 export interface Manifest extends PolicyFiles {
 	readonly federations: readonly KubernetesObject[];
+	readonly aliases: readonly KubernetesObject[];
 	/** What else is in it, ConfigMaps as well: `Kind/name`. */
 	readonly others: readonly string[];
 }
@@ -40,6 +42,7 @@ const list = z.looseObject({ items: z.array(z.unknown()) });
 export function readManifest(text: string, file: string): Manifest {
 	const federations: KubernetesObject[] = [];
 	const policies: KubernetesObject[] = [];
+	const aliases: KubernetesObject[] = [];
 	const configMaps: ListObject[] = [];
 	const others: string[] = [];
 	for (const [index, value] of documents(text, file).entries()) {
@@ -49,13 +52,15 @@ export function readManifest(text: string, file: string): Manifest {
 				federations.push(ours(object, file));
 			} else if (isOurs && object.kind === federationPolicyResource.kind) {
 				policies.push(ours(object, file));
+			} else if (isOurs && object.kind === chatNodeAliasResource.kind) {
+				aliases.push(ours(object, file));
 			} else {
 				if (object.apiVersion === "v1" && object.kind === "ConfigMap") configMaps.push(configMap(object, file));
 				others.push(`${object.kind}/${object.metadata?.name ?? "?"}`);
 			}
 		}
 	}
-	return { federations, policies, configMaps, others };
+	return { federations, policies, aliases, configMaps, others };
 }
 
 function documents(text: string, file: string): readonly unknown[] {

@@ -1,9 +1,11 @@
 import { z } from "zod";
-import { type Parsed, parseFederationPolicy, parseXmppFederation, statusOf } from "../api/parse.ts";
+import { type Parsed, parseChatNodeAlias, parseFederationPolicy, parseXmppFederation, statusOf } from "../api/parse.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
+import type { AcceptedAlias, JudgedAlias } from "../model/aliases.ts";
 import { denyAll, recordedPolicy } from "../model/policy/in-force.ts";
 import { describeProblems } from "../model/problem.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
+import { aliasesIn, federationOfAlias, judgeIn } from "./aliases.ts";
 import { type RunningNode, runningNodes } from "./applied-nodes.ts";
 import { connectionHelp, connectionOptions, isJson, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
@@ -69,6 +71,7 @@ async function planAll(
 	terminal: Terminal,
 ): Promise<number> {
 	const files = {
+		aliases: manifests.flatMap(({ aliases }) => aliases),
 		policies: manifests.flatMap(({ policies }) => policies),
 		configMaps: manifests.flatMap(({ configMaps }) => configMaps),
 	};
@@ -76,11 +79,13 @@ async function planAll(
 	const ignored = manifests.flatMap(({ others }) => others).filter((object) => !lists.has(object));
 	const targets = targetsOf(
 		manifests.flatMap(({ federations: given }) => given),
-		files.policies,
+		files,
 		access,
 	);
 	if (ignored.length > 0) {
-		terminal.note(`note: only XmppFederations and FederationPolicies are looked at, not ${ignored.join(", ")}`);
+		terminal.note(
+			`note: only XmppFederations, FederationPolicies and ChatNodeAliases are looked at, not ${ignored.join(", ")}`,
+		);
 	}
 	if (targets.length === 0) terminal.note("note: there is no XmppFederation to plan for");
 	const plans: RestartPlan[] = [];
@@ -100,23 +105,32 @@ async function planAll(
 	return failed ? 1 : restarts ? 2 : 0;
 }
 
+interface Files extends PolicyFiles {
+	readonly aliases: readonly KubernetesObject[];
+}
+
 /** A federation whose nodes a file may change. */
 interface Target {
 	readonly namespace: string;
 	readonly name: string;
-	/** Absent where the file has a policy of it only. */
+	/** Absent where the file has policies and aliases of it only. */
 	readonly file?: KubernetesObject;
 }
 
 function targetsOf(
 	given: readonly KubernetesObject[],
-	policies: readonly PolicyObject[],
+	{ policies, aliases }: Files,
 	access: ClusterAccess,
 ): readonly Target[] {
 	const targets = new Map<string, Target>();
 	for (const object of policies) {
 		const [namespace, name] = [namespaceOf(object, access), federationOf(object)];
 		if (name === undefined) refuseInvalid(parseFederationPolicy(object));
+		targets.set(`${namespace}/${name}`, { namespace, name });
+	}
+	for (const object of aliases) {
+		const [namespace, name] = [namespaceOf(object, access), federationOfAlias(object)];
+		if (name === undefined) refuseInvalid(parseChatNodeAlias(object));
 		targets.set(`${namespace}/${name}`, { namespace, name });
 	}
 	for (const file of given) {
@@ -128,12 +142,13 @@ function targetsOf(
 
 async function planOne(
 	{ namespace, name, file }: Target,
-	files: PolicyFiles,
-	{ client }: ClusterAccess,
+	files: Files,
+	access: ClusterAccess,
 	terminal: Terminal,
 ): Promise<RestartPlan> {
+	const { client } = access;
 	const live = await client.get(federations, namespace, name, { managedFields: true });
-	if (!file && !live) throw new Failure("there is none; the policy in the file waits for it");
+	if (!file && !live) throw new Failure("there is none; what is for it in the file waits for it");
 	const proposal = file && (await propose(client, { ...file, metadata: { ...file.metadata, namespace } }, live));
 	if (proposal?.unchecked) {
 		terminal.note(
@@ -145,12 +160,21 @@ async function planOne(
 	const policy = async (from: PolicyFiles) =>
 		policyInput(await policyInForce(client, namespace, name, from), running, terminal);
 	const status = live && viewOf(live).status;
+	// One that was accepted by an older API and cannot be read any more runs on unchanged: nothing to compare with.
+	const before = live && read(live);
+	const after = (proposed && read(proposed)) ?? refuseInvalid(parseXmppFederation(proposed));
+	const given = files.aliases.filter((object) => namespaceOf(object, access) === namespace);
+	const aliasesNow = before ? judgeIn(before, await aliasesIn(client, namespace)) : [];
+	const aliasesThen = judgeIn(after, await aliasesIn(client, namespace, given));
+	for (const verdict of aliasesThen) {
+		if (!verdict.ok) terminal.note(`note: ChatNodeAlias ${verdict.name} is not served: ${verdict.problem.message}`);
+	}
 	return restartPlan({
-		// One that was accepted by an older API and cannot be read any more runs on unchanged: nothing to compare with.
-		live: live && read(live),
-		proposed: (proposed && read(proposed)) ?? refuseInvalid(parseXmppFederation(proposed)),
+		live: before,
+		proposed: after,
 		running,
 		policies: { live: await policy(noFiles), proposed: await policy(files) },
+		aliases: { live: served(aliasesNow), proposed: served(aliasesThen) },
 		notReady: new Set(status?.nodes.filter(({ ready }) => !ready).map((node) => node.name)),
 		current: new Set(status?.nodes.filter(({ state }) => state === "Current").map((node) => node.name)),
 		// As far as status is of this version
@@ -180,6 +204,10 @@ function read(object: KubernetesObject): StoredFederation | undefined {
 	if (!parsed.ok || !metadata.success) return undefined;
 	const { namespace, uid, generation } = metadata.data;
 	return { ...parsed.value, metadata: { ...parsed.value.metadata, namespace, uid, generation } };
+}
+
+function served(verdicts: readonly JudgedAlias[]): readonly AcceptedAlias[] {
+	return verdicts.flatMap((verdict) => (verdict.ok ? [verdict.alias] : []));
 }
 
 /** What a policy comes to; of one that is broken, what the nodes run. */

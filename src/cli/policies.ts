@@ -4,7 +4,7 @@ import type { KubernetesClient } from "../kubernetes/client.ts";
 import type { KubernetesObject, Resource } from "../kubernetes/object.ts";
 import { configMaps } from "../kubernetes/resources.ts";
 import { type Compilation, compilePolicy, type ListSource } from "../model/policy/compile.ts";
-import { inOrder } from "../model/policy/in-force.ts";
+import { applied } from "./applied.ts";
 import { Failure } from "./failure.ts";
 
 /** A FederationPolicy of the cluster or of a file. */
@@ -37,19 +37,7 @@ export async function policyInForce(
 	files: PolicyFiles = noFiles,
 ): Promise<ReadPolicy | undefined> {
 	const { items } = await client.list(policies, { namespace });
-	const replaced = new Map(files.policies.map((object) => [object.metadata.name, object]));
-	const known = items.map((object) => {
-		const file = replaced.get(object.metadata.name);
-		replaced.delete(object.metadata.name);
-		// An apply changes what it says, not its age.
-		const { creationTimestamp } = object.metadata;
-		return file ? { ...file, metadata: { ...file.metadata, creationTimestamp } } : object;
-	});
-	const added = [...replaced.values()].map((object) => ({
-		...object,
-		metadata: { ...object.metadata, creationTimestamp: "9999" },
-	}));
-	const [first] = inOrder([...known, ...added].filter((object) => federationOf(object) === federation));
+	const [first] = applied(namespace, items, files.policies).filter((object) => federationOf(object) === federation);
 	return first && (await readPolicy(client, namespace, first, files.configMaps));
 }
 

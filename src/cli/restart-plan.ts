@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { defaults } from "../api/defaults.ts";
+import type { AcceptedAlias } from "../model/aliases.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
-import { type IntentInputs, intentOf, localDomains } from "../model/federation.ts";
+import { localDomains, publicDomains } from "../model/domains.ts";
+import { type IntentInputs, intentOf } from "../model/federation.ts";
 import type { SecretDigests } from "../model/intent.ts";
 import { type KeptImage, keptImage, operatorImage } from "../model/kept-image.ts";
 import { linksServiceName, serviceHost } from "../model/names.ts";
@@ -75,6 +77,8 @@ export interface PlanSituation {
 	readonly current: ReadonlySet<string>;
 	/** The policy in force now, and the one that would be; what is absent is no policy. */
 	readonly policies?: { readonly live: PolicyInput | undefined; readonly proposed: PolicyInput | undefined };
+	/** The aliases that are served now, and those that would be; absent: none. */
+	readonly aliases?: { readonly live: readonly AcceptedAlias[]; readonly proposed: readonly AcceptedAlias[] };
 	/** As it is, of whatever version of the operator. */
 	readonly status: unknown;
 	readonly now: Date;
@@ -87,13 +91,11 @@ export function restartsAnything({ steps, possible }: RestartPlan): boolean {
 
 /** By the functions that the operator itself uses, on what may be read without any Secret. */
 export function restartPlan(situation: PlanSituation): RestartPlan {
-	const { live, proposed, running, notReady, earlier, policies } = situation;
+	const { live, proposed, running, notReady, earlier } = situation;
 	const known = digestsInUse(situation);
-	const { intent, remarks } = modelled(proposed, situation, changedDigests(live, proposed, known), policies?.proposed);
+	const { intent, remarks } = modelled(proposed, situation, changedDigests(situation, known), "proposed");
 	const { orders } = intent;
-	const due = new Set(
-		live ? causes(modelled(live, situation, known, policies?.live).intent, running, earlier).map(keyOf) : [],
-	);
+	const due = new Set(live ? causes(modelled(live, situation, known, "live").intent, running, earlier).map(keyOf) : []);
 	const found = causes(intent, running, earlier);
 	const desired = intent.nodes.map((node) => ({
 		name: node.name,
@@ -154,9 +156,9 @@ function modelled(
 	federation: StoredFederation,
 	situation: PlanSituation,
 	digests: SecretDigests,
-	policy: PolicyInput | undefined,
+	which: "live" | "proposed",
 ) {
-	const { running, status, now } = situation;
+	const { running, status, now, policies, aliases } = situation;
 	const restarts = running.flatMap(({ name, restartedAt }): [string, string][] =>
 		restartedAt === undefined ? [] : [[name, restartedAt]],
 	);
@@ -171,7 +173,8 @@ function modelled(
 			clusterDomain: clusterDomain(federation, running),
 		},
 		keptImages: new Map(kept),
-		policy,
+		policy: policies?.[which],
+		aliases: aliases?.[which],
 		carriedOutRestarts: new Map(restarts),
 	};
 	return intentOf(federation, inputs, digests, now);
@@ -226,16 +229,15 @@ function digestsInUse({ running, current, earlier }: PlanSituation): SecretDiges
 }
 
 /** Of what is certain to be another secret: one that was given takes the place of one that was made, or the reverse. */
-function changedDigests(
-	live: StoredFederation | undefined,
-	proposed: StoredFederation,
-	digests: SecretDigests,
-): SecretDigests {
+function changedDigests({ live, proposed, aliases }: PlanSituation, digests: SecretDigests): SecretDigests {
 	if (!live) return digests;
 	const [before, after] = [secretNames(live), secretNames(proposed)];
 	const isOther = (name: keyof typeof before) => (before[name] === undefined) !== (after[name] === undefined);
-	const selfSignedAnew =
-		after.certificate === undefined && canonicalJson(localDomains(live)) !== canonicalJson(localDomains(proposed));
+	const [namesNow, namesThen] = [
+		publicDomains(localDomains(live), aliases?.live),
+		publicDomains(localDomains(proposed), aliases?.proposed),
+	];
+	const selfSignedAnew = after.certificate === undefined && canonicalJson(namesNow) !== canonicalJson(namesThen);
 	const { trustedCAs, ...others } = digests;
 	return {
 		...others,

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { z } from "zod";
+import { chatNodeAliasResource } from "../api/chat-node-alias.ts";
 import { federationPolicyResource } from "../api/federation-policy.ts";
 import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
@@ -15,6 +16,8 @@ import {
 	secrets,
 	services,
 } from "../kubernetes/resources.ts";
+import type { ChangeHandler } from "../kubernetes/store.ts";
+import { domainsAskedFor } from "../model/aliases.ts";
 import type { Problem } from "../model/problem.ts";
 import { federationLabel, managedSelector } from "../objects/labels.ts";
 import { configMapEssentials, podEssentials } from "./essentials.ts";
@@ -49,10 +52,17 @@ function indexedOptions<T extends KubernetesObject>(
 		...commonOptions(options),
 		resource,
 		index: keyOf,
-		onChange: (previous, current) => {
-			const keys = new Set([previous, current].map((object) => object && keyOf(object)));
-			for (const key of keys) if (key) options.onChange(key);
-		},
+		onChange: tellFederations(options, keyOf),
+	};
+}
+
+function tellFederations<T extends KubernetesObject>(
+	{ onChange }: CacheOptions,
+	keyOf: (object: Observed<T>) => string | undefined,
+): ChangeHandler<T> {
+	return (previous, current) => {
+		const keys = new Set([previous, current].map((object) => object && keyOf(object)));
+		for (const key of keys) if (key) onChange(key);
 	};
 }
 
@@ -61,8 +71,8 @@ function commonOptions({ client, log, namespace, onRefusal, timing }: CacheOptio
 }
 
 /**
- * What the operator knows without asking: all XmppFederations and FederationPolicies, and of other kinds only what carries
- * our label, so that memory does not grow with what belongs to others. Every object is found by the key of its federation.
+ * What the operator knows without asking: all XmppFederations, FederationPolicies and ChatNodeAliases, and of other kinds
+ * only what carries our label, so that memory does not grow with what belongs to others. Every object is found by the key of its federation.
  */
 export function makeCaches(options: CacheOptions) {
 	const indexed = <T extends KubernetesObject>(
@@ -74,6 +84,24 @@ export function makeCaches(options: CacheOptions) {
 		keyOf?: (object: Observed<T>) => string | undefined,
 		keep?: (object: Observed<T>) => Observed<T>,
 	) => new Reflector<T>({ ...ownedOptions(options, resource, keyOf), ...(keep && { keep }) });
+	const tellOwn = tellFederations<KubernetesObject>(options, referredKey);
+	const aliases = new Reflector<KubernetesObject>({
+		...indexedOptions<KubernetesObject>(options, chatNodeAliasResource, referredKey),
+		onChange: (previous, current) => {
+			tellOwn(previous, current);
+			tellRivals(previous, current);
+		},
+	});
+	/** Who has a domain decides about the aliases of that name, of whatever federation. */
+	const tellRivals = (...versions: readonly (Observed | undefined)[]) => {
+		const [before, after] = versions.map((object) => (object ? domainsAskedFor(object) : []));
+		const changed = new Set(before).symmetricDifference(new Set(after));
+		if (changed.size === 0) return;
+		for (const alias of aliases.store.list()) {
+			const key = domainsAskedFor(alias).some((domain) => changed.has(domain)) && referredKey(alias);
+			if (key) options.onChange(key);
+		}
+	};
 	return {
 		federations: new Reflector<KubernetesObject>({
 			...commonOptions(options),
@@ -81,8 +109,10 @@ export function makeCaches(options: CacheOptions) {
 			onChange: (previous, current) => {
 				const changed = current ?? previous;
 				if (changed) options.onChange(objectKey(changed.metadata.namespace, changed.metadata.name));
+				tellRivals(previous, current);
 			},
 		}),
+		aliases,
 		policies: indexed<KubernetesObject>(federationPolicyResource, referredKey),
 		services: owned(services),
 		configMaps: owned(configMaps, ownerKey, configMapEssentials),

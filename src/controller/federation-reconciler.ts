@@ -35,6 +35,8 @@ import { dnsPublished, dnsQuestions } from "../status/dns-published.ts";
 import { dnsRecords } from "../status/dns-records.ts";
 import type { FederationObservation, ObservedCertificate } from "../status/federation-observation.ts";
 import { policyNodes } from "../status/policy-nodes.ts";
+import type { AliasStatusWriter } from "./alias-status-writer.ts";
+import type { Aliases, AliasVerdict } from "./aliases.ts";
 import { type Caches, refusedCaches } from "./caches.ts";
 import { ensureDialback } from "./dialback.ts";
 import type { DnsLookups } from "./dns-lookups.ts";
@@ -65,10 +67,17 @@ export interface ReconcilerParts {
 	readonly statusWriter: StatusWriter;
 	readonly policies: Policies;
 	readonly policyStatusWriter: PolicyStatusWriter;
+	readonly aliases: Aliases;
+	readonly aliasStatusWriter: AliasStatusWriter;
 	readonly events: EventRecorder;
 	readonly metrics: OperatorMetrics;
 	readonly defaults: OperatorDefaults;
 	readonly now: () => Date;
+}
+
+interface AliasesOf {
+	readonly federation: StoredFederation;
+	readonly verdicts: readonly AliasVerdict[];
 }
 
 /** What is known of a federation beside what can be seen in the cluster. */
@@ -88,6 +97,8 @@ type Facts = Partial<
 > & {
 	readonly drifted?: ReadonlySet<string>;
 	readonly policy?: PolicyInForce | undefined;
+	/** How each ChatNodeAlias stands; undefined where that is not known. */
+	readonly aliases?: AliasesOf;
 	/** When time alone will change something that is not in what is observed. */
 	readonly changesAt?: Date | undefined;
 };
@@ -152,6 +163,7 @@ export class FederationReconciler {
 			configMapWatches.release(key);
 			policies.release(key);
 			await this.#parts.policyStatusWriter.writeNotFound(key, log, signal);
+			await this.#parts.aliasStatusWriter.writeNotFound(key, log, signal);
 			routerReports.release(key);
 			dnsLookups.release(key);
 			this.#parts.metrics.release(key);
@@ -210,6 +222,10 @@ export class FederationReconciler {
 		if (facts.policy && !seen.acting) {
 			await this.#parts.policyStatusWriter.write(key, facts.policy, enforcing, log, signal);
 		}
+		if (facts.aliases && !seen.acting) {
+			const { federation, verdicts } = facts.aliases;
+			await this.#parts.aliasStatusWriter.write(key, federation, verdicts, seen, log, signal);
+		}
 		const [held] = seen.plan.steps.length > 0 ? [] : seen.plan.waiting;
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
@@ -257,18 +273,21 @@ class FederationRun {
 	async carryOut(save: (facts: Facts) => Promise<number>): Promise<number> {
 		const { defaults, now, caches } = this.#parts;
 		const writer = this.#writer;
-		const inputs = await gatherInputs(this.#key, this.#federation, this.#parts, writer);
+		const verdicts = this.#parts.aliases.judge(this.#key, this.#federation);
+		const aliases = { federation: this.#federation, verdicts };
+		const accepted = verdicts.flatMap((verdict) => ("alias" in verdict ? [verdict.alias] : []));
+		const inputs = await gatherInputs(this.#key, this.#federation, accepted, this.#parts, writer);
 		// Also where the resource is not accepted: what runs must not come to a stand by a certificate that expires.
 		const linked = await ensureLinkCertificates(this.#federation.metadata, this.#parts, writer, this.#log);
-		if (!inputs || !linked) return await save({ obstacles: writer.obstacles });
+		if (!inputs || !linked) return await save({ obstacles: writer.obstacles, aliases });
 		const dialback = await this.#replaceDialback(inputs);
-		if (dialback === "Obstructed") return await save({ obstacles: writer.obstacles });
+		if (dialback === "Obstructed") return await save({ obstacles: writer.obstacles, aliases });
 		const internalAddresses = observeServices(this.#key, caches).internal?.ingress;
 		const policy = await this.#parts.policies.inForce(this.#key, () => this.#records());
 		const named = policy && { name: policy.object.metadata.name, effective: policy.effective };
 		const more = { defaults, internalAddresses, policy: named, dialbackInForce: dialback?.signing.value };
 		const model = modelFederation(this.#federation, { ...inputs, ...more }, now());
-		if (!model.ok) return await save({ problems: model.problems, certificate: model.certificate, policy });
+		if (!model.ok) return await save({ problems: model.problems, certificate: model.certificate, policy, aliases });
 
 		const { intent, secrets } = model;
 		const { security } = this.#federation.spec;
@@ -279,6 +298,7 @@ class FederationRun {
 			warnings: model.warnings,
 			remarks: [...model.remarks, ...policyRemarks(policy)],
 			policy,
+			aliases,
 			certificate: {
 				...model.certificate,
 				source: certificateSource(this.#federation),
@@ -318,7 +338,7 @@ class FederationRun {
 		const wanted = dialbackOf(this.#federation, inputs);
 		if (!wanted.ok) return undefined;
 		const { caches, routerReports, now } = this.#parts;
-		const nodes = observe(this.#key, caches, routerReports, now(), []).dialback;
+		const nodes = observe(this.#key, caches, routerReports, now(), {}).dialback;
 		const secrets = { wanted: wanted.value, digestKey: inputs.generated.digestKey };
 		const { metadata } = this.#federation;
 		const step = await ensureDialback(this.#key, metadata, secrets, nodes, this.#parts, this.#writer, this.#log);
@@ -445,8 +465,11 @@ function observation(
 	facts: Facts,
 ): FederationObservation {
 	const { intent } = facts;
-	const withAddress = intent?.nodeAddresses.map(({ node }) => node) ?? [];
-	const { nodes: found, services } = observe(key, caches, routerReports, now(), withAddress);
+	const withServices = {
+		nodes: intent?.nodeAddresses.map(({ node }) => node) ?? [],
+		aliases: (intent?.aliases ?? []).filter(({ direct }) => direct).map(({ name }) => name),
+	};
+	const { nodes: found, services } = observe(key, caches, routerReports, now(), withServices);
 	const desired = intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node), live: liveRevision(node) }));
 	const wanted = new Map(desired?.map((node) => [node.name, node]));
 	const nodes = found.map(({ written, ...node }) => ({

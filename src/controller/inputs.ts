@@ -1,9 +1,10 @@
 import { credentialNames } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Certificate, ConfigMap, Secret } from "../kubernetes/resources.ts";
+import type { AcceptedAlias } from "../model/aliases.ts";
 import { isSelfSignedFor } from "../model/certificate.ts";
 import { dialbackOrder } from "../model/dialback-order.ts";
-import { localDomains } from "../model/federation.ts";
+import { localDomains, publicDomains } from "../model/domains.ts";
 import type {
 	FederationInputs,
 	GeneratedSecrets,
@@ -43,6 +44,7 @@ interface Sources {
 export async function gatherInputs(
 	key: string,
 	federation: StoredFederation,
+	aliases: readonly AcceptedAlias[],
 	sources: Sources,
 	writer: FederationWriter,
 ): Promise<Omit<FederationInputs, "defaults"> | undefined> {
@@ -54,10 +56,11 @@ export async function gatherInputs(
 	const authoritiesName = trustedCAs?.configMapRef?.name;
 	const given = await secretWatches.use(key, namespace, present(certificateName, dialbackName));
 	const configMaps = await configMapWatches.use(key, namespace, present(authoritiesName));
-	const issuance = await ensureIssuance(key, federation, certificates, writer);
+	const domains = publicDomains(localDomains(federation), aliases);
+	const issuance = await ensureIssuance(key, federation, domains, certificates, writer);
 	const generated = await ensureGenerated(key, federation, caches, writer);
 	if (!generated) return undefined;
-	const selfSigned = certificate ? undefined : await ensureSelfSigned(key, federation, caches, writer, now());
+	const selfSigned = certificate ? undefined : await ensureSelfSigned(key, federation, domains, caches, writer, now());
 	if (!certificate && !selfSigned) return undefined;
 	const { at } = dialbackOrder(federation, now());
 	const rotated = await ensureRotatedDialback(key, federation.metadata, at, caches, writer);
@@ -65,6 +68,7 @@ export async function gatherInputs(
 		generated: { ...generated, ...(rotated && { dialback: rotated }), ...(selfSigned && { selfSigned }) },
 		certificate: contentOf(certificateName === undefined ? undefined : given.get(certificateName)),
 		issuance,
+		aliases,
 		trustedCAs: textsOf(authoritiesName === undefined ? undefined : configMaps.get(authoritiesName)),
 		dialback: contentOf(dialbackName === undefined ? undefined : given.get(dialbackName)),
 		keptImages: keptImages(key, federation, sources, writer),
@@ -113,12 +117,12 @@ function valuesInUse(
 async function ensureSelfSigned(
 	key: string,
 	federation: StoredFederation,
+	domains: readonly string[],
 	caches: Caches,
 	writer: FederationWriter,
 	now: Date,
 ): Promise<GeneratedSecrets["selfSigned"]> {
 	const { namespace, name } = federation.metadata;
-	const domains = localDomains(federation);
 	const cached = caches.secrets.store.get(objectKey(namespace, selfSignedSecretName(name, domains)));
 	const pair = async () =>
 		certificateInUse(key, domains, caches, writer) ?? (await makeSelfSignedCertificate(domains, now));

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import type { Certificate } from "../kubernetes/resources.ts";
-import { localDomains } from "../model/federation.ts";
 import type { Issuance } from "../model/federation-inputs.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { issuedCertificate } from "../objects/issued-certificate.ts";
@@ -15,11 +14,13 @@ const issuedBefore = z.object({ effective: z.object({ certificate: z.literal("Is
  * more. What was issued stays: other things of the user may use the Secret.
  *
  * @param key `NAMESPACE/NAME` of the federation
+ * @param domains that the certificate is to be for
  * @returns undefined where no issuer is named
  */
 export async function ensureIssuance(
 	key: string,
 	federation: StoredFederation,
+	domains: readonly string[],
 	certificates: OptionalKind<Certificate>,
 	writer: FederationWriter,
 ): Promise<Issuance | undefined> {
@@ -31,7 +32,7 @@ export async function ensureIssuance(
 		return undefined;
 	}
 	if (!owned) return "NoCertManager";
-	const wanted = issuedCertificate(federation.metadata, localDomains(federation), issuerRef);
+	const wanted = issuedCertificate(federation.metadata, domains, issuerRef);
 	const certificate = await writer.applyOf(owned.objects, wanted);
 	return certificate ? saidOf(certificate) : { ready: false, message: "It could not be made; see Degraded." };
 }

@@ -2,7 +2,13 @@ import { podLayout } from "../gateway/layout.ts";
 import { objectKey } from "../kubernetes/object.ts";
 import type { Service } from "../kubernetes/resources.ts";
 import type { DialbackNode } from "../model/dialback-rotation.ts";
-import { internalServiceName, nodeServiceName, publicServiceName, resolverName } from "../model/names.ts";
+import {
+	aliasServiceName,
+	internalServiceName,
+	nodeServiceName,
+	publicServiceName,
+	resolverName,
+} from "../model/names.ts";
 import { nodeLiveName, readLive } from "../objects/node-live.ts";
 import { linkedNodes } from "../rollout/links.ts";
 import type { ProcessReport } from "../rollout/live.ts";
@@ -29,7 +35,7 @@ export function observe(
 	caches: Caches,
 	reports: RouterReports,
 	now: Date,
-	withAddress: readonly string[],
+	withServices: WithServices,
 ): Pick<FederationObservation, "services"> & {
 	readonly nodes: readonly SeenNode[];
 	readonly dialback: readonly DialbackNode[];
@@ -70,11 +76,16 @@ export function observe(
 				...(live && { live: live.revision, written: { ...live, readySince, reports: reportsOf(node, told) } }),
 			};
 			if (!report) return { ...seen, upstream: undefined };
-			const { links, accepts: _accepts, settings: _settings, ...upstream } = report;
+			const { links, accepts: _accepts, settings: _settings, aliases, ...upstream } = report;
 			// A router that does not reach its upstream takes its links back.
-			return { ...seen, upstream, ...(links && upstream.reachable && { linkedTo: linkedNodes(links, addressesOf) }) };
+			return {
+				...seen,
+				upstream,
+				aliases,
+				...(links && upstream.reachable && { linkedTo: linkedNodes(links, addressesOf) }),
+			};
 		}),
-		services: observeServices(key, caches, withAddress),
+		services: observeServices(key, caches, withServices),
 		dialback: nodes
 			.filter(({ addresses }) => addresses.length > 0)
 			.map((node) => {
@@ -117,25 +128,33 @@ function linkFailuresOf(node: ObservedNode, told: ReadonlyMap<string, RouterRepo
 	return reports.flatMap(({ role, report }) => (report?.linkFailure ? [`${role}: ${report.linkFailure}`] : []));
 }
 
-/** @param withAddress names of the nodes that peers reach by themselves */
+/** Names of the nodes that peers reach by themselves, and of the ChatNodeAliases that are Direct. */
+export interface WithServices {
+	readonly nodes?: readonly string[];
+	readonly aliases?: readonly string[];
+}
+
 export function observeServices(
 	key: string,
 	caches: Caches,
-	withAddress: readonly string[] = [],
+	{ nodes = [], aliases = [] }: WithServices = {},
 ): FederationObservation["services"] {
 	const [namespace = "", federation = ""] = key.split("/");
 	const find = (name: string) => {
 		const service = caches.services.store.get(objectKey(namespace, name));
 		return service && observeService(service);
 	};
+	const findAll = (names: readonly string[], serviceName: (federation: string, name: string) => string) =>
+		new Map(
+			names.flatMap((name): [string, ServiceObservation][] => {
+				const service = find(serviceName(federation, name));
+				return service ? [[name, service]] : [];
+			}),
+		);
 	return {
 		public: find(publicServiceName(federation)),
-		nodes: new Map(
-			withAddress.flatMap((node): [string, ServiceObservation][] => {
-				const service = find(nodeServiceName(federation, node));
-				return service ? [[node, service]] : [];
-			}),
-		),
+		nodes: findAll(nodes, nodeServiceName),
+		aliases: findAll(aliases, aliasServiceName),
 		internal: find(internalServiceName(federation)),
 		resolver: find(resolverName(federation)),
 	};

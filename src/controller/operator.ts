@@ -9,6 +9,8 @@ import { WorkQueue } from "../kubernetes/queue.ts";
 import type { ReflectorTiming } from "../kubernetes/reflector.ts";
 import { certificates, configMaps, secrets } from "../kubernetes/resources.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
+import { AliasStatusWriter } from "./alias-status-writer.ts";
+import { Aliases } from "./aliases.ts";
 import { type Caches, makeCaches, ownedOptions } from "./caches.ts";
 import { DnsLookups, type LookupTiming } from "./dns-lookups.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
@@ -60,6 +62,8 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	const dnsLookups = new DnsLookups({ ask: askDns, onChange, timing: options.lookupTiming });
 	const listWatches = new NamedWatches({ resource: configMaps, client, log, signal, onChange, timing });
 	const policies = new Policies(caches, listWatches);
+	const aliases = new Aliases(caches);
+	const aliasTarget = { client, store: caches.aliases.store, events };
 	const policyTarget = { client, store: caches.policies.store, events };
 	const reconciler = new FederationReconciler({
 		client,
@@ -74,6 +78,8 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		statusWriter: new StatusWriter({ client, store: caches.federations.store, events, metrics, now }),
 		policies,
 		policyStatusWriter: new PolicyStatusWriter(policies, policyTarget, now),
+		aliases,
+		aliasStatusWriter: new AliasStatusWriter(aliases, aliasTarget, now),
 		metrics,
 		defaults,
 		now,

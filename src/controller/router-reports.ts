@@ -6,12 +6,20 @@ import { readText, sendRequest } from "../kubernetes/http-request.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { LinkView } from "../rollout/links.ts";
 import type { ProcessReport } from "../rollout/live.ts";
+import type { AliasUpstream } from "../status/federation-observation.ts";
 
 /** The part of a process's /status that conditions and the plan are made from. */
 const processStatus = z.object({
 	role: z.string().exactOptional(),
 	upstreams: z
-		.array(z.object({ domain: z.string(), reachable: z.boolean(), failure: z.string().exactOptional() }))
+		.array(
+			z.object({
+				domain: z.string(),
+				alias: z.string().exactOptional(),
+				reachable: z.boolean(),
+				failure: z.string().exactOptional(),
+			}),
+		)
 		.default([]),
 	links: z.array(z.object({ domain: z.string(), address: z.string(), state: z.string() })).exactOptional(),
 	dialback: z.object({ accepted: z.array(z.string()) }).exactOptional(),
@@ -24,6 +32,8 @@ const processStatus = z.object({
 export interface RouterReport {
 	readonly reachable: boolean;
 	readonly error?: string | undefined;
+	/** Of the upstreams of aliases; those of the node's own domains are in the fields above. Absent: it has none. */
+	readonly aliases?: readonly AliasUpstream[];
 	/** In one order. Undefined once the router has not answered for `linksKnownFor`. */
 	readonly links: readonly LinkView[] | undefined;
 	/** Ids of the dialback secrets that it accepts; undefined where its image knows of no more than one. */
@@ -166,11 +176,15 @@ export class RouterReports {
 			const { role, upstreams, links, dialback, settings, certificate, linkCertificate, policy } =
 				processStatus.parse(answer);
 			if (upstreams.length === 0 && role !== "federation") return undefined;
-			const failed = upstreams.find(({ reachable }) => !reachable);
+			const failed = upstreams.find(({ reachable, alias }) => !reachable && alias === undefined);
+			const aliases = upstreams.flatMap(({ alias, reachable, failure: error }) =>
+				alias === undefined ? [] : [{ domain: alias, reachable, error }],
+			);
 			const failure = settings?.failure ?? certificate?.failure ?? policy?.failure;
 			return {
 				reachable: !failed,
 				error: failed?.failure,
+				...(aliases.length > 0 && { aliases }),
 				links: linkViews(links),
 				accepts: dialback?.accepted,
 				settings: {

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from "../kubernetes/object.ts";
+import { publicDomains } from "../model/domains.ts";
 import type { FederationIntent } from "../model/intent.ts";
 import {
 	acceptedDialbackName,
@@ -38,7 +39,7 @@ export async function removeUnused(
 	const keptSecrets = new Set([
 		...files,
 		generatedSecretName(intent.name),
-		selfSignedSecretName(intent.name, intent.domains),
+		selfSignedSecretName(intent.name, publicDomains(intent.domains, intent.aliases)),
 		linkAuthoritySecretName(intent.name),
 		linkCertificateSecretName(intent.name),
 		acceptedDialbackName(intent.name),

@@ -72,11 +72,19 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 		...placeholderHost(),
 		"",
 		"-- The local domains",
-		...node.domains.flatMap((domain) => [
-			`Component ${luaString(xmppDomain(domain))} ${luaString("component")}`,
-			`\t${assignment("modules_enabled", domainModules)}`,
+		...node.domains.flatMap((domain) => component(domain)),
+		...Object.keys(node.aliases ?? {}).flatMap((alias) => [
+			...component(alias),
+			`\t${assignment("xmppfed_alias", true)}`,
 		]),
 		"",
 	];
 	return withImageCheck(lines, node, "federation", layout);
+}
+
+function component(domain: string): string[] {
+	return [
+		`Component ${luaString(xmppDomain(domain))} ${luaString("component")}`,
+		`\t${assignment("modules_enabled", domainModules)}`,
+	];
 }

@@ -10,9 +10,14 @@ const TEMPLATE_HOST = "remote-domain.invalid";
 
 /** The Prosody configuration of a node's router (R9). */
 export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = podLayout): string {
-	const upstreams = Object.fromEntries(
-		node.domains.map((domain) => [xmppDomain(domain), { host: node.upstream.host, port: node.upstream.port }]),
-	);
+	const { host, port } = node.upstream;
+	const upstreams = Object.fromEntries([
+		...node.domains.map((domain) => [xmppDomain(domain), { host, port }] as const),
+		...Object.entries(node.aliases ?? {}).map(
+			([alias, { upstream, here }]) =>
+				[xmppDomain(alias), { host: upstream.host, port: upstream.port, alias, outgoing_only: !here }] as const,
+		),
+	]);
 	const lines = [
 		...commonConfiguration(node, "router", layout),
 		"",

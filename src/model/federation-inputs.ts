@@ -1,3 +1,4 @@
+import type { AcceptedAlias } from "./aliases.ts";
 import type { KeptImage } from "./kept-image.ts";
 import type { EffectivePolicy } from "./policy/in-force.ts";
 
@@ -20,6 +21,8 @@ export interface FederationInputs {
 	readonly dialbackInForce?: string | undefined;
 	/** The FederationPolicy in force and what it comes to; undefined where there is none. */
 	readonly policy?: { readonly name: string; readonly effective: EffectivePolicy } | undefined;
+	/** ChatNodeAliases that are served. */
+	readonly aliases?: readonly AcceptedAlias[] | undefined;
 	/** Addresses or names that a load balancer gave the internal Service. */
 	readonly internalAddresses?: readonly string[] | undefined;
 	/** Images that operators chose, by node. */

@@ -1,12 +1,15 @@
 import { defaults as fieldDefaults } from "../api/defaults.ts";
 import type { XmppFederation, XmppFederationNode } from "../api/xmpp-federation.ts";
+import type { AcceptedAlias } from "./aliases.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { CertificateFacts, UnusableCertificate } from "./certificate.ts";
 import { dialbackOrder } from "./dialback-order.ts";
+import { localDomains, publicDomains } from "./domains.ts";
 import { certificateOf, dialbackOf, trustedAuthoritiesOf, trustsPublicAuthorities } from "./federation-credentials.ts";
 import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
 import type {
 	DnsIntent,
+	FederationAlias,
 	FederationIntent,
 	HostPort,
 	InternalServiceIntent,
@@ -49,7 +52,7 @@ export type FederationModel =
 
 /** Resources to intent: applies every default, resolves every reference, or says what is in the way. */
 export function modelFederation(federation: StoredFederation, inputs: FederationInputs, now: Date): FederationModel {
-	const domains = localDomains(federation);
+	const domains = publicDomains(localDomains(federation), inputs.aliases);
 	const authorities = trustedAuthoritiesOf(federation, inputs, now);
 	const known = authorities.ok ? authorities.value?.certificates : undefined;
 	const certificate = certificateOf(federation, inputs, domains, known ?? [], now);
@@ -98,11 +101,6 @@ export function intentOf(
 	const { orders, problems } = rolloutOrders(federation, now);
 	const remarks = [...problems, ...dialbackOrder(federation, now).problems];
 	return { intent: federationIntent(federation, inputs, localDomains(federation), secretDigests, orders), remarks };
-}
-
-/** Domains in lower case, `spec.domain` first, each once. */
-export function localDomains({ spec }: Pick<XmppFederation, "spec">): readonly string[] {
-	return [...new Set([spec.domain, ...(spec.additionalDomains ?? [])].map((domain) => domain.toLowerCase()))];
 }
 
 /**
@@ -167,6 +165,7 @@ function federationIntent(
 		...(strategy === "Live" && { strategy }),
 	};
 	const upstream = hostPort(spec.upstream, clusterDomain);
+	const aliases = (inputs.aliases ?? []).map((alias) => federationAlias(alias, spec, clusterDomain));
 	const restart = (node: string) => {
 		const at = requestedAt(node, orders, inputs.carriedOutRestarts?.get(node));
 		return at === undefined ? {} : { requestedAt: at };
@@ -181,6 +180,7 @@ function federationIntent(
 				published: isPublished(node),
 				upstream: node.upstream ? hostPort(node.upstream, clusterDomain) : upstream,
 				placement: placement(node),
+				...aliasesAt(node.name, aliases),
 			},
 			federation,
 			inputs,
@@ -200,13 +200,14 @@ function federationIntent(
 		...(inputs.policy && { policyName: inputs.policy.name }),
 		service: service(spec.service ?? {}),
 		nodeAddresses: spec.nodes.flatMap(nodeAddress),
+		...(aliases.length > 0 && { aliases }),
 		dns: dns(spec.dns ?? {}),
 		internalService: internalService(spec.internalService ?? {}),
 		...((spec.networkPolicy?.enabled ?? fieldDefaults.networkPolicyEnabled)
 			? { networkPolicy: networkPolicy(spec.networkPolicy ?? {}, inputs) }
 			: {}),
 		...((spec.resolver?.enabled ?? fieldDefaults.resolverEnabled)
-			? { resolver: resolver(common, upstream, spec, inputs) }
+			? { resolver: resolver(common, upstream, aliases, spec, inputs) }
 			: {}),
 	};
 }
@@ -243,6 +244,40 @@ function placement(node: XmppFederationNode): PlacementIntent {
 		...(node.tolerations && { tolerations: node.tolerations }),
 		...(node.affinity && { affinity: node.affinity }),
 		...(node.priorityClassName && { priorityClassName: node.priorityClassName }),
+	};
+}
+
+function federationAlias(
+	{ name, domain, spec: { node, upstream, exposure = fieldDefaults.exposure, ...direct } }: AcceptedAlias,
+	spec: XmppFederation["spec"],
+	clusterDomain: string,
+): FederationAlias {
+	const own = upstream ?? spec.nodes.find((candidate) => candidate.name === node)?.upstream;
+	const { hostname, ip, publicPort = fieldDefaults.publicPort } = direct;
+	return {
+		name,
+		domain,
+		node,
+		upstream: hostPort(own ?? spec.upstream, clusterDomain),
+		...(exposure === "Direct" &&
+			hostname !== undefined && {
+				direct: {
+					hostname: hostname.toLowerCase(),
+					...(ip && { ip: ip.toLowerCase() }),
+					port: publicPort,
+					service: service(direct.service ?? spec.service ?? {}),
+				},
+			}),
+	};
+}
+
+/** Every node serves every alias: any may be asked by its internal server, or by peers, to carry what is from or to it. */
+function aliasesAt(node: string, aliases: readonly FederationAlias[]): Pick<NodeIntent, "aliases"> {
+	if (aliases.length === 0) return {};
+	return {
+		aliases: Object.fromEntries(
+			aliases.map(({ domain, upstream, node: home }) => [domain, { upstream, here: home === node }]),
+		),
 	};
 }
 
@@ -302,6 +337,7 @@ function networkPolicy(
 function resolver(
 	common: Pick<NodeIntent, "federationName" | "namespace" | "domains">,
 	upstream: HostPort,
+	aliases: readonly FederationAlias[],
 	spec: XmppFederation["spec"],
 	{ defaults, internalAddresses = [] }: IntentInputs,
 ): ResolverIntent {
@@ -313,7 +349,10 @@ function resolver(
 	return {
 		image: defaults.resolverImage,
 		router: { host: given?.toLowerCase() ?? inCluster, port: xmppServerPort },
-		local: common.domains.map((domain) => ({ domain, upstream })),
+		local: [
+			...common.domains.map((domain) => ({ domain, upstream })),
+			...aliases.map((alias) => ({ domain: alias.domain, upstream: alias.upstream })),
+		],
 	};
 }
 

@@ -73,6 +73,15 @@ export interface PeerSecurityIntent {
 }
 
 export type SaslUse = "Required" | "Offered" | "Disabled";
+
+/** A public domain of a chat node (R10), as one node serves it. */
+export interface AliasIntent {
+	/** The internal server that has its rooms. */
+	readonly upstream: HostPort;
+	/** Whether the node is the chat node: what peers send to the alias goes through its router, and no other. */
+	readonly here: boolean;
+}
+
 /** Of `spec.limits`, what the pod's memory limit follows. Absent: the default. */
 export interface StreamsIntent {
 	readonly incomingStreams?: number;
@@ -120,6 +129,8 @@ export interface NodeIntent {
 	readonly image: string;
 	readonly placement: PlacementIntent;
 	readonly secrets: SecretDigests;
+	/** By domain, in ASCII lower case. Absent: none. */
+	readonly aliases?: Readonly<Record<string, AliasIntent>>;
 	/** Absent: everything is let through and nothing looked at. */
 	readonly policy?: PolicyIntent;
 	/** Peers are verified with the given authorities only. Absent: with public ones too. */
@@ -163,6 +174,18 @@ export interface NodeAddressIntent {
 	readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** A ChatNodeAlias that is served, as the federation has it. */
+export interface FederationAlias {
+	/** Name of the ChatNodeAlias. */
+	readonly name: string;
+	readonly domain: string;
+	/** The chat node. */
+	readonly node: string;
+	readonly upstream: HostPort;
+	/** How peers reach the chat node by itself. Absent: as they reach the federation. */
+	readonly direct?: Omit<NodeAddressIntent, "node" | "annotations"> & { readonly service: ServiceIntent };
+}
+
 /** What SRV records say (RFC 2782). */
 export interface DnsIntent {
 	/** Seconds. */
@@ -193,7 +216,7 @@ export interface ResolverIntent {
 	 * the cluster, or what its load balancer gave it.
 	 */
 	readonly router: HostPort;
-	/** Our own domains and the internal server that has them. */
+	/** Our own domains, aliases as well, and the internal server that has them. */
 	readonly local: readonly { readonly domain: string; readonly upstream: HostPort }[];
 }
 
@@ -218,6 +241,8 @@ export interface FederationIntent {
 	readonly service: ServiceIntent;
 	/** Of published nodes that have an address of their own, in the order of `spec.nodes`. */
 	readonly nodeAddresses: readonly NodeAddressIntent[];
+	/** In the order of their age. Absent: none. */
+	readonly aliases?: readonly FederationAlias[];
 	readonly dns: DnsIntent;
 	readonly internalService: InternalServiceIntent;
 	/** Absent: no NetworkPolicies. */

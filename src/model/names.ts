@@ -14,6 +14,8 @@ export function objectName(federationName: string, part: string, ...distinguishe
 export const publicServiceName = (federation: string) => objectName(federation, "public");
 /** The Service of a node that peers reach by itself. */
 export const nodeServiceName = (federation: string, node: string) => objectName(federation, `public-${node}`);
+/** The Service of a Direct alias. */
+export const aliasServiceName = (federation: string, alias: string) => objectName(federation, `alias-${alias}`);
 export const internalServiceName = (federation: string) => objectName(federation, "internal");
 export const linksServiceName = (federation: string) => objectName(federation, "links");
 export const disruptionBudgetName = (federation: string) => objectName(federation, "enabled-nodes");

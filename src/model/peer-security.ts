@@ -1,6 +1,6 @@
 import { defaults } from "../api/defaults.ts";
 import type { ChosenSecurity } from "../api/peer-security.ts";
-import { platformFacts } from "../api/platforms.ts";
+import { type Platform, platformFacts } from "../api/platforms.ts";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
 import type { PeerSecurityIntent, SaslUse } from "./intent.ts";
 import type { Problem } from "./problem.ts";
@@ -88,17 +88,22 @@ export function securityWarnings(spec: Spec): readonly Problem[] {
 			const field = `spec.peers[${domain}]`;
 			const found = effective[domain];
 			return [
-				...platformFacts[platform].limitations.map(
-					(message): Problem => ({
-						reason: "PlatformLimited",
-						field: `${field}.platform`,
-						message: `${platform}: ${message}`,
-					}),
-				),
+				...platformFacts[platform].limitations.map((message) => limitation(domain, platform, message)),
 				...(found ? doubts(`${field}.security`, found, own) : []),
 			];
 		}),
 	];
+}
+
+/** Of limits of platforms those that are about chat rooms (R3). */
+export function roomWarnings({ peers = [] }: Pick<Spec, "peers">): readonly Problem[] {
+	return peers.flatMap(({ domain, platform = defaults.platform }) =>
+		(platformFacts[platform].roomLimitations ?? []).map((message) => limitation(domain, platform, message)),
+	);
+}
+
+function limitation(domain: string, platform: Platform, message: string): Problem {
+	return { reason: "PlatformLimited", field: `spec.peers[${domain}].platform`, message: `${platform}: ${message}` };
 }
 
 /** @param own a doubt is told where one of the fields that it is about was chosen, not of every peer that inherits it */

@@ -19,7 +19,11 @@ export interface Problem {
 		| "Forbidden"
 		| "ApplyFailed"
 		| "DoubtfulSecurity"
-		| "PlatformLimited";
+		| "PlatformLimited"
+		| "Conflicted"
+		| "NodeNotFound"
+		| "NodeDisabled"
+		| "TooManyAliases";
 	/** Path in the resource, for example `spec.security.certificate.secretName`. Empty where no field is to blame. */
 	readonly field: string;
 	readonly message: string;

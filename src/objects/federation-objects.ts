@@ -8,7 +8,7 @@ import { nodeConfiguration } from "./node-configuration.ts";
 import { nodeDeployment } from "./node-deployment.ts";
 import { nodeSecret } from "./node-secret.ts";
 import { livePolicyLists, policyLists } from "./policy-lists.ts";
-import { nodeService, publicService } from "./public-service.ts";
+import { aliasService, nodeService, publicService } from "./public-service.ts";
 import { resolverObjects } from "./resolver.ts";
 
 /**
@@ -22,6 +22,7 @@ export function sharedObjects(federation: FederationIntent) {
 			...livePolicyLists(federation),
 			publicService(federation),
 			...federation.nodeAddresses.map((address) => nodeService(federation, address)),
+			...(federation.aliases ?? []).flatMap((alias) => aliasService(federation, alias) ?? []),
 			internalService(federation),
 			linksService(federation),
 			disruptionBudget(federation),

@@ -44,6 +44,7 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 		field: (node, { ownUpstreams }) =>
 			ownUpstreams.includes(node.name) ? `spec.nodes[${node.name}].upstream` : "spec.upstream",
 	},
+	aliases: { reason: "AliasChanged", field: () => "ChatNodeAlias", shown: (aliases) => aliases ?? {} },
 	policy: {
 		reason: "PolicyChanged",
 		field: (_node, { policyName }) => (policyName === undefined ? "policy" : `FederationPolicy ${policyName}: spec`),

@@ -74,6 +74,12 @@ export const restartReasons = {
 		live: false,
 		meaning: "The local domains changed.",
 	},
+	AliasChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: false,
+		meaning: "The public domains of chat nodes changed, or where one of them is served.",
+	},
 	SecurityChanged: {
 		rule: "R17",
 		scope: "Node",

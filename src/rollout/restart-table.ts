@@ -24,6 +24,9 @@ const inherited = "Peers whose entry leaves it out change with it.";
 const issued = "The Certificate is changed at once; nodes restart for what is issued.";
 const authorities = "The certificates count, not the name; others under the same name restart as well.";
 
+const aliasAtOnce = "The Service of the alias is changed at once; its status shows the new records to publish.";
+const ifServed = "Nothing while the alias is not accepted.";
+
 /** Rows of each kind, by its name. */
 export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 	XmppFederation: [
@@ -136,6 +139,26 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 			reasons: ["PolicyChanged"],
 			note: `The content of the ConfigMaps counts, not their names; a new content restarts as well. ${ifInForce}`,
 		},
+	],
+	ChatNodeAlias: [
+		{ field: "federationRef.name", reasons: [], note: "It cannot be changed." },
+		{
+			field: "alias",
+			reasons: ["AliasChanged", "CertificateChanged"],
+			note: `Every node serves every alias. The certificate follows where the operator makes it or has it issued. ${ifServed}`,
+		},
+		{
+			field: "node",
+			reasons: ["AliasChanged"],
+			note: `The node that it was and the one that it is; all where their upstreams differ. ${ifServed}`,
+		},
+		{ field: "upstream.host", reasons: ["AliasChanged"], note: ifServed },
+		{ field: "upstream.port", reasons: ["AliasChanged"], note: ifServed },
+		{ field: "exposure", reasons: [], note: "The Service of the alias is made or removed at once." },
+		{ field: "hostname", reasons: [], note: aliasAtOnce },
+		{ field: "ip", reasons: [], note: aliasAtOnce },
+		{ field: "publicPort", reasons: [], note: aliasAtOnce },
+		{ field: "service.*", reasons: [], note: aliasAtOnce },
 	],
 };
 

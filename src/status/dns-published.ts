@@ -43,7 +43,7 @@ export function dnsQuestions(records: readonly DnsRecord[]): readonly DnsQuestio
 export function dnsPublished(observation: DnsObservation): Verdict {
 	const { intent, dns } = observation;
 	if (!intent) return unknown("NotAccepted", "There are no records to look for; see the condition Accepted.");
-	if (!intent.nodes.some(({ published }) => published)) {
+	if (!intent.nodes.some(({ published }) => published) && !intent.aliases?.some(({ direct }) => direct)) {
 		return unknown("NothingToPublish", "No node is published: there is nothing that peers should find.");
 	}
 	const records = dnsRecords(observation);

@@ -1,4 +1,5 @@
 import { isIP, isIPv6 } from "node:net";
+import type { FederationAlias, FederationIntent } from "../model/intent.ts";
 import { xmppServerPort } from "../model/ports.ts";
 import type { FederationObservation, ServiceObservation } from "./federation-observation.ts";
 
@@ -34,19 +35,34 @@ interface Target {
 	readonly addresses: readonly string[];
 }
 
+type Seen = Pick<FederationObservation, "intent" | "services">;
+
 /**
- * Records to publish so that peers find the federation (R8, RFC 6120 section 3.2.1): for each domain an SRV record of the
- * federation's hostname and of every node with an address of its own, then the addresses of these names as far as they
- * are known. Empty while no hostname is set: an SRV target is a name, never an address (RFC 2782).
+ * Records to publish so that peers find the federation (R8, RFC 6120 section 3.2.1): for each domain and alias an SRV
+ * record of the federation's hostname and of every node with an address of its own, for a Direct alias of its own
+ * hostname, then the addresses of these names as far as they are known. None of the federation's while no hostname is set:
+ * an SRV target is a name, never an address (RFC 2782).
  */
-export function dnsRecords({
-	intent,
-	services,
-}: Pick<FederationObservation, "intent" | "services">): readonly DnsRecord[] {
+export function dnsRecords({ intent, services }: Seen): readonly DnsRecord[] {
 	if (!intent) return [];
-	const { ttl, priority, weight } = intent.dns;
-	const found = targets(intent, services);
-	const service = intent.domains.flatMap((domain) =>
+	const shared = targets(intent, services);
+	return records(intent.dns, [
+		...intent.domains.map((domain) => [domain, shared] as const),
+		...(intent.aliases ?? []).map((alias) => [alias.domain, aliasTargets(alias, services) ?? shared] as const),
+	]);
+}
+
+/** Those of one alias alone (R10). */
+export function aliasDnsRecords({ intent, services }: Seen, alias: FederationAlias): readonly DnsRecord[] {
+	if (!intent) return [];
+	return records(intent.dns, [[alias.domain, aliasTargets(alias, services) ?? targets(intent, services)]]);
+}
+
+function records(
+	{ ttl, priority, weight }: FederationIntent["dns"],
+	domains: readonly (readonly [domain: string, readonly Target[]])[],
+): readonly DnsRecord[] {
+	const service = domains.flatMap(([domain, found]) =>
 		found.map(({ hostname, port }): SrvRecord => {
 			const target = `${hostname}.`;
 			const value = `${priority} ${weight} ${port} ${target}`;
@@ -54,7 +70,7 @@ export function dnsRecords({
 		}),
 	);
 	const addresses = new Map<string, AddressRecord>();
-	for (const { hostname, addresses: list } of found) {
+	for (const { hostname, addresses: list } of domains.flatMap(([, found]) => found)) {
 		for (const address of list) {
 			const type = isIPv6(address) ? "AAAA" : "A";
 			addresses.set(`${hostname} ${address}`, { name: `${hostname}.`, type, ttl, address, value: address });
@@ -63,8 +79,18 @@ export function dnsRecords({
 	return [...service, ...addresses.values()];
 }
 
+/** Undefined where peers reach it as they reach the federation. */
+function aliasTargets(
+	{ name, direct }: FederationAlias,
+	services: FederationObservation["services"],
+): readonly Target[] | undefined {
+	if (!direct) return undefined;
+	const { hostname, port, ip } = direct;
+	return [{ hostname, port, addresses: ip ? [ip] : addressesOf(services.aliases?.get(name)) }];
+}
+
 function targets(
-	{ nodes, nodeAddresses, service }: NonNullable<FederationObservation["intent"]>,
+	{ nodes, nodeAddresses, service }: FederationIntent,
 	services: FederationObservation["services"],
 ): readonly Target[] {
 	const own = nodeAddresses.map(({ node, hostname, port, ip }): Target => {

@@ -1,3 +1,4 @@
+import type { FederationAlias } from "../model/intent.ts";
 import { xmppServerPort } from "../model/ports.ts";
 import type { FederationObservation, ServiceObservation } from "./federation-observation.ts";
 
@@ -15,9 +16,18 @@ export function endpoints({ intent, services }: FederationObservation): readonly
 	return [
 		...publicEndpoints(services.public, xmppServerPort),
 		...(intent?.nodeAddresses ?? []).flatMap(({ node, port }) => publicEndpoints(services.nodes?.get(node), port)),
+		...(intent?.aliases ?? []).flatMap((alias) => aliasEndpoints({ services }, alias)),
 		...inside("Internal", services.internal, xmppServerPort),
 		...inside("Resolver", services.resolver, 53),
 	];
+}
+
+/** None of one that is Shared. */
+export function aliasEndpoints(
+	{ services }: Pick<FederationObservation, "services">,
+	{ name, direct }: FederationAlias,
+): readonly Endpoint[] {
+	return direct ? publicEndpoints(services.aliases?.get(name), direct.port) : [];
 }
 
 function publicEndpoints(service: ServiceObservation | undefined, port: number): Endpoint[] {

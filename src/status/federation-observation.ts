@@ -35,6 +35,8 @@ export interface FederationObservation {
 		readonly public?: ServiceObservation | undefined;
 		/** Of nodes that peers reach by themselves, by node; only those that exist. */
 		readonly nodes?: ReadonlyMap<string, ServiceObservation> | undefined;
+		/** Of Direct aliases, by the name of the ChatNodeAlias; only those that exist. */
+		readonly aliases?: ReadonlyMap<string, ServiceObservation> | undefined;
 		readonly internal?: ServiceObservation | undefined;
 		readonly resolver?: ServiceObservation | undefined;
 	};
@@ -52,10 +54,18 @@ export interface NodeObservation extends ObservedNode {
 	readonly trouble: string;
 	/** How far it has taken over what changed while it runs; undefined where that is nothing. */
 	readonly takeOver?: LiveState | undefined;
+	/** What the node's router says of the upstreams of aliases, by their names in ASCII; undefined as below. */
+	readonly aliases?: readonly AliasUpstream[] | undefined;
 	/** What the node's router says of its upstream; undefined while it could not be asked. */
 	readonly upstream?: { readonly reachable: boolean; readonly error?: string | undefined } | undefined;
 	/** `ROLE: WHY` of its processes that cannot use the link certificate; undefined while one could not be asked. */
 	readonly linkFailures?: readonly string[] | undefined;
+}
+
+export interface AliasUpstream {
+	readonly domain: string;
+	readonly reachable: boolean;
+	readonly error?: string | undefined;
 }
 
 export interface ServiceObservation {

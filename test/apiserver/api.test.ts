@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { chatNodeAliasResource } from "../../src/api/chat-node-alias.ts";
 import { federationPolicyResource } from "../../src/api/federation-policy.ts";
 import { parseXmppFederation } from "../../src/api/parse.ts";
 import { type XmppFederationStatus, xmppFederationResource } from "../../src/api/xmpp-federation.ts";
@@ -20,6 +21,7 @@ interface Federation extends KubernetesObject {
 
 const federations: Resource<Federation> = xmppFederationResource;
 const policies: Resource<Federation> = federationPolicyResource;
+const aliases: Resource<Federation> = chatNodeAliasResource;
 
 let client: KubernetesClient;
 let namespace: string;
@@ -36,7 +38,7 @@ function inNamespace(resource: Federation, name = resource.metadata.name): Feder
 }
 
 function resourceOf({ kind }: Federation): Resource<Federation> {
-	return kind === policies.kind ? policies : federations;
+	return [policies, aliases].find((resource) => resource.kind === kind) ?? federations;
 }
 
 type Attempt =

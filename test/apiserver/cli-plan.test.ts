@@ -104,7 +104,9 @@ test("several documents, new federations, other kinds, exit code 0", async () =>
 	const configMap = stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" } });
 	const two = ["one", "two"].map((name) => stringify(federation(namespace, name)));
 	const { code, output, stderr } = await planned([...two, configMap].join("---\n"));
-	expect(stderr).toBe("note: only XmppFederations and FederationPolicies are looked at, not ConfigMap/c\n");
+	expect(stderr).toBe(
+		"note: only XmppFederations, FederationPolicies and ChatNodeAliases are looked at, not ConfigMap/c\n",
+	);
 	expect(output.ignored).toEqual(["ConfigMap/c"]);
 	expect(output.federations).toMatchObject(
 		["one", "two"].map((name) => ({
@@ -232,7 +234,35 @@ describe("policies", () => {
 	});
 });
 
-test("needs no right but to read the federation, its policies, Deployments and ConfigMaps", async () => {
+test("aliases of a file are planned for their federation, and those that would not be served are named", async () => {
+	const { namespace } = await runningFederation();
+	const alias = (name: string, spec: Spec) =>
+		stringify({
+			apiVersion: "xmppfed.dev/v1alpha1",
+			kind: "ChatNodeAlias",
+			metadata: { name, namespace },
+			spec: { federationRef: { name: "example" }, alias: "rooms.example.com", ...spec },
+		});
+	const { code, stderr, plan } = await planned(
+		`${alias("rooms", { node: "gw-2" })}---\n${alias("too", { node: "gw-1", alias: "ROOMS.example.com" })}`,
+	);
+	expect(code).toBe(2);
+	expect(stderr).toBe(
+		`note: ChatNodeAlias too is not served: rooms.example.com is the alias of ChatNodeAlias ${namespace}/rooms, which is ` +
+			"older: delete one of them.\n",
+	);
+	expect(plan?.steps.map(inWords)).toEqual(["Restart gw-1", "Restart gw-2"]);
+	// The certificate is self-signed, and gets the name.
+	expect(new Set(plan?.causes.map(({ reason }) => reason))).toEqual(new Set(["AliasChanged", "CertificateChanged"]));
+
+	// As it is there: nothing is due.
+	await kubectl(["apply", "-f", "-"], { input: alias("rooms", { node: "gw-9" }) });
+	const refused = await planned(file(namespace));
+	expect(refused.stderr).toContain("note: ChatNodeAlias rooms is not served: XmppFederation example has no node gw-9");
+	expect(refused.plan?.steps).toEqual([]);
+});
+
+test("needs no right but to read the federation, its policies and aliases, Deployments and ConfigMaps", async () => {
 	const { client, namespace } = await runningFederation();
 	const config: { users: { user: object }[] } = JSON.parse(await readFile(inject("kubeconfig"), "utf8"));
 	const users = config.users.map((entry) => ({ ...entry, user: { ...entry.user, as: "reader" } }));
@@ -242,7 +272,8 @@ test("needs no right but to read the federation, its policies, Deployments and C
 	expect(forbidden.code).toBe(1);
 	expect(forbidden.stderr).toContain(`you may not get xmppfederations in namespace ${namespace}: `);
 
-	const kinds = ["xmppfederations.xmppfed.dev", "federationpolicies.xmppfed.dev", "deployments.apps", "configmaps"];
+	const ours = ["xmppfederations", "federationpolicies", "chatnodealiases"].map((kind) => `${kind}.xmppfed.dev`);
+	const kinds = [...ours, "deployments.apps", "configmaps"];
 	const rules = kinds.map((resource) => `--resource=${resource}`);
 	await kubectl(["create", "role", "reader", "-n", namespace, "--verb=get,list", ...rules]);
 	await kubectl(["create", "rolebinding", "reader", "-n", namespace, "--role=reader", "--user=reader"]);

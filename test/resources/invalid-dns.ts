@@ -1,13 +1,9 @@
 import { federation, withNode } from "./builders.ts";
 import type { InvalidCase } from "./cases.ts";
-import { invalid, missing, notAHostName, notAKey, notOf } from "./refusals.ts";
+import { invalid, missing, notAHostName, notAKey, notOf, outOf } from "./refusals.ts";
 
 const withAddress = (fields: object) => withNode({ publicAddress: { hostname: "xmpp-1.example.com", ...fields } });
 const notAnIp = "must be an IP address such as 192.0.2.7";
-const outOf = (least: number, most: number) => ({
-	below: { zod: `>=${least}`, apiserver: `should be greater than or equal to ${least}` },
-	above: { zod: `<=${most}`, apiserver: `should be less than or equal to ${most}` },
-});
 
 /** Wrong in what peers are told of where the federation is. */
 export const invalidDns: readonly InvalidCase[] = [

@@ -1,8 +1,10 @@
+import { chatNodeAliasKind } from "../../src/api/chat-node-alias.ts";
 import type { Kind } from "../../src/api/crd.ts";
 import { federationPolicyKind } from "../../src/api/federation-policy.ts";
-import { type Parsed, parseFederationPolicy, parseXmppFederation } from "../../src/api/parse.ts";
+import { type Parsed, parseChatNodeAlias, parseFederationPolicy, parseXmppFederation } from "../../src/api/parse.ts";
 import { xmppFederationKind } from "../../src/api/xmpp-federation.ts";
 import type { InvalidCase, Resource, ValidCase } from "./cases.ts";
+import * as aliases from "./chat-node-aliases.ts";
 import * as policies from "./federation-policies.ts";
 import * as federations from "./xmpp-federations.ts";
 
@@ -18,4 +20,5 @@ export interface KindTable {
 export const kindTables: readonly KindTable[] = [
 	{ ...federations, kind: "XmppFederation", definition: xmppFederationKind, parse: parseXmppFederation },
 	{ ...policies, kind: "FederationPolicy", definition: federationPolicyKind, parse: parseFederationPolicy },
+	{ ...aliases, kind: "ChatNodeAlias", definition: chatNodeAliasKind, parse: parseChatNodeAlias },
 ];

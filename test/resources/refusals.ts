@@ -20,6 +20,10 @@ export const tooShort = (most: number) => ({
 	zod: `must have 1 to ${most} characters`,
 	apiserver: "should be at least 1 chars long",
 });
+export const outOf = (least: number, most: number) => ({
+	below: { zod: `>=${least}`, apiserver: `should be greater than or equal to ${least}` },
+	above: { zod: `<=${most}`, apiserver: `should be less than or equal to ${most}` },
+});
 export const notOf = (zodType: string, type = zodType) => ({
 	zod: `expected ${zodType}`,
 	apiserver: `must be of type ${type}`,

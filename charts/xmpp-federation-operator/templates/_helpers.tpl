@@ -41,10 +41,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* Rights on what federations are made of: in all namespaces or in one. A test compares them with deploy/operator. */}}
 {{- define "operator.rules" -}}
 - apiGroups: [xmppfed.dev]
-  resources: [xmppfederations, federationpolicies]
+  resources: [xmppfederations, federationpolicies, chatnodealiases]
   verbs: [get, list, watch]
 - apiGroups: [xmppfed.dev]
-  resources: [xmppfederations/status, federationpolicies/status]
+  resources: [xmppfederations/status, federationpolicies/status, chatnodealiases/status]
   verbs: [patch]
 # Owner references that block deletion need this where the API server enforces permissions on them.
 - apiGroups: [xmppfed.dev]

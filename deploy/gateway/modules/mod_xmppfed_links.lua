@@ -5,14 +5,15 @@
 --   xmppfed_node (string)           name of this node
 --   xmppfed_links (table)           { host = name of the headless links Service, port = 5275 }
 --   xmppfed_link_secret (string)    shared by all nodes of a federation
---   xmppfed_upstreams (table)       its keys are the local domains
+--   xmppfed_upstreams (table)       its keys are the local domains; outgoing_only: of an alias of another node
 --   xmppfed_link_retry (period)     longest wait before a link is tried again (1 s)
 --
 -- Invariants: at most one link for each domain and address. An address that DNS no longer gives keeps its link until
 -- the link ends by itself, and is not tried again. A link carries stanzas only after <hello/> and before <drain/>.
 -- Nothing of the link secret is said before the other side has been verified.
 -- While the upstream of its domain is known not to be reached it is withdrawn: it carries what goes out, and the other
--- side sends what comes in by other routers.
+-- side sends what comes in by other routers. So is the link of an alias whose chat node is another one, always: its
+-- internal server may send by any router, and what comes in goes by that of the chat node alone.
 
 module:set_global();
 
@@ -90,9 +91,13 @@ local function hang_up(link, why)
 	if link.conn then link.conn:close(); end
 end
 
+local function is_withdrawn(domain)
+	return upstreams[domain].outgoing_only or probe.is_down(domain);
+end
+
 -- Tells the other side when this changes: whether it may send stanzas for the internal server
 local function tell_withdrawn(link)
-	local withdrawn = probe.is_down(link.domain);
+	local withdrawn = is_withdrawn(link.domain);
 	if link.state ~= "up" or link.withdrawn == withdrawn then return; end
 	link.withdrawn = withdrawn;
 	write(link, withdrawn and "withdraw" or "offer");
@@ -168,7 +173,7 @@ function stream_callbacks.handlestanza(link, element)
 		local handler = control[element.name];
 		if handler then handler(link, element); end
 	elseif element.name == "handshake" then
-		link.withdrawn = probe.is_down(link.domain);
+		link.withdrawn = is_withdrawn(link.domain);
 		write(link, "hello", { node = node, withdrawn = link.withdrawn and "true" or nil });
 	elseif link.state == "up" then
 		link.received = link.received + 1;

@@ -8,6 +8,7 @@
 -- Options:
 --   xmppfed_node (string)          name of this node
 --   component_secret (string)      the shared link secret
+--   xmppfed_alias (boolean)        the domain is an alias: only the router of its chat node takes what peers send (false)
 --
 -- Invariant: `pool` has exactly the links that said <hello/> and have neither been withdrawn nor drained nor ended.
 
@@ -24,6 +25,7 @@ local bounce = module:require "xmppfed_bounce".bounce;
 
 local node = module:get_option_string("xmppfed_node");
 local secret = module:get_option_string("component_secret");
+local is_alias = module:get_option_boolean("xmppfed_alias", false);
 
 local linked = {};  -- session -> true: every link that is authenticated, draining ones too
 local pool = {};    -- array of { session, node, since, sent, sequence }, oldest first
@@ -209,7 +211,7 @@ for _, name in ipairs { "iq", "message", "presence" } do
 	end
 end
 
--- For the status: `reached` whether there has been a link; `links` those that said hello
+-- For the status: `reached` whether there has been a link; `alias` whether the domain is one; `links` those that said hello
 function report()
 	local links = {};
 	for session in pairs(linked) do
@@ -227,5 +229,5 @@ function report()
 		end
 	end
 	table.sort(links, function (a, b) return a.sequence < b.sequence; end);
-	return { reached = reached, links = links };
+	return { reached = reached, links = links, alias = is_alias };
 end

@@ -7,7 +7,7 @@
 --                         {"settings":…,"certificate":…,"linkCertificate":…,"policy":…}
 --
 -- Ready: the port is open, the process is not stopping, and until it has been so once there has been a link for each
--- local domain. A router is ready without a link where the links name has no address: no node is Enabled then
+-- local domain. Aliases do not count: one chat node that is down must not keep the others from their work. A router is ready without a link where the links name has no address: no node is Enabled then
 -- (NoEnabledNode), and it answers what it is sent with an error. A link that is lost later is reported and changes
 -- nothing: a router without links still answers, and taking it away would only replace that answer by a time-out.
 --
@@ -57,7 +57,8 @@ function roles.router()
 	local report = modulemanager.get_module("*", "xmppfed_links").report();
 	local blockers, remarks, list = array {}, array {}, array {};
 	local domains, up = array {}, {};
-	for domain in pairs(module:get_option("xmppfed_upstreams", {})) do domains:push(domain); end
+	local upstreams = module:get_option("xmppfed_upstreams", {});
+	for domain in pairs(upstreams) do domains:push(domain); end
 	for _, link in pairs(report.links) do
 		local state = link.state ~= "up" and "Down" or link.draining and "Draining" or link.withdrawn and "Withdrawn" or "Up";
 		if state == "Up" or state == "Withdrawn" then up[link.domain] = true; end
@@ -74,7 +75,7 @@ function roles.router()
 		});
 	end
 	local no_link = unlinked(domains, function (domain) return up[domain]; end);
-	local never = unlinked(domains, function (domain) return report.reached[domain]; end);
+	local never = unlinked(domains, function (domain) return report.reached[domain] or upstreams[domain].alias; end);
 	if not report.addresses then
 		append(blockers, "LinksNameNotResolved", ("The name of the links Service cannot be looked up: %s"):format(report.lookup_failure or "no answer yet"));
 	elseif #report.addresses == 0 then
@@ -105,7 +106,7 @@ function roles.federation()
 		if routers then
 			local report = routers.report();
 			domains:push(domain);
-			reached[domain] = report.reached;
+			reached[domain] = report.reached or report.alias;
 			for _, link in ipairs(report.links) do
 				if link.state ~= "Draining" then linked[domain] = true; end
 				if link.state == "Up" then up[domain] = true; end

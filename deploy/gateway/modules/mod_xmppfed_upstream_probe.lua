@@ -10,7 +10,8 @@
 -- are used meanwhile, by probes and by real streams.
 --
 -- Options:
---   xmppfed_upstreams (table)               { ["example.org"] = { host = "xmpp.internal", port = 5269 } }
+--   xmppfed_upstreams (table)               { ["example.org"] = { host = "xmpp.internal", port = 5269 } }; an alias has
+--                                           its name in DNS as alias, and outgoing_only where its node is another one
 --   xmppfed_upstream_probe_interval (period)  time between two probes of an upstream that was reached (30 s)
 --   xmppfed_upstream_retry_interval (period)  time between two probes of one that was not (5 s)
 --   xmppfed_upstream_answer (period)          longest time for an answer to a stream header (10 s)
@@ -153,13 +154,14 @@ function is_down(domain)
 	return target ~= nil and target.reachable == false;
 end
 
--- For the status: one entry for each local domain whose upstream has been probed
+-- For the status: one entry for each local domain whose upstream has been probed; `alias` is the name in DNS of one
 function report()
 	local list = {};
 	for domain, target in pairs(target_of) do
 		if target.reachable ~= nil then
 			table.insert(list, {
 				domain = domain;
+				alias = upstreams[domain].alias;
 				host = target.host;
 				port = target.port;
 				reachable = target.reachable;

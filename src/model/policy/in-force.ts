@@ -2,12 +2,19 @@ import { z } from "zod";
 import type { PolicyIntent } from "../intent.ts";
 import { type CompiledPolicy, policyOf } from "./compile.ts";
 
-/** Of the policies of one federation the one that is in force first: the oldest, then the first by name. */
+/** Of resources that ask for one thing the one that gets it first: the oldest, then the first by name. */
 export function inOrder<
-	Policy extends { readonly metadata: { readonly name: string; readonly creationTimestamp?: string } },
->(policies: readonly Policy[]): readonly Policy[] {
-	const key = ({ metadata }: Policy) => `${metadata.creationTimestamp ?? ""} ${metadata.name}`;
-	return policies.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+	Resource extends {
+		readonly metadata: {
+			readonly name: string;
+			readonly namespace?: string | undefined;
+			readonly creationTimestamp?: string;
+		};
+	},
+>(resources: readonly Resource[]): readonly Resource[] {
+	const key = ({ metadata: { creationTimestamp = "", namespace = "", name } }: Resource) =>
+		`${creationTimestamp} ${name} ${namespace}`;
+	return resources.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** What is enforced; undefined where everything is let through without being looked at. */

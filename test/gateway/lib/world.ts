@@ -27,7 +27,15 @@ export const peers = {
 	ejabberd: { domain: "ejabberd.lab", rooms: "rooms.ejabberd.lab", trusted: false },
 } as const;
 
-const numbers = { dns: 2, resolver: 3, internal: 10, prosody: 20, ejabberd: 21, firstNode: 30 } as const;
+const numbers = {
+	dns: 2,
+	resolver: 3,
+	internal: 10,
+	firstChatNode: 11,
+	prosody: 20,
+	ejabberd: 21,
+	firstNode: 30,
+} as const;
 /** Names that nodes know: of the internal server, of the links, and of the routers. */
 export const names = {
 	upstream: "xmpp.internal.lab",
@@ -38,17 +46,29 @@ const clientPort = 5222;
 const serverDirectory = "/var/lib/xmpp-test";
 export const password = "secret";
 
+export interface ChatNode {
+	/** In lower case. */
+	readonly alias: string;
+	/** Name of its node. */
+	readonly node: string;
+}
+
 export interface WorldOptions {
 	readonly internal: ServerKind;
 	readonly peers: readonly ServerKind[];
 	/** Users of every server. */
 	readonly users: readonly string[];
 	readonly nodes: readonly { readonly name: string; readonly federation: "Enabled" | "Disabled" }[];
+	/** Chat nodes: servers with rooms of their own inside, known by an alias that a node serves. */
+	readonly chatNodes?: readonly ChatNode[];
 	/** What links are secured with at first; made where absent. */
 	readonly linkFiles?: LinkFiles;
 	/** See ServerOptions; of Prosodys that are peers. */
 	readonly closesStreamsEvery?: number;
 }
+
+/** What servers of a world differ in. */
+type OwnOptions = Pick<ServerOptions, "domain" | "roomsDomain" | "encryption" | "closesStreamsEvery">;
 
 /** A gateway with its internal server, its resolver and its peers, in a network of its own. */
 export class World implements AsyncDisposable {
@@ -77,14 +97,16 @@ export class World implements AsyncDisposable {
 			const dns = network.address(numbers.dns);
 			const dnsServer = await Dns.start(await network.machine("dns", numbers.dns, dns), []);
 			const authority = await Authority.create();
-			const certificate = await authority.issue([local.domain, local.rooms]);
+			const chatNodes = options.chatNodes ?? [];
+			const aliases = chatNodes.map(({ alias }) => alias);
+			const certificate = await authority.issue([local.domain, local.rooms, ...aliases]);
 			const link = options.linkFiles ?? (await linkFiles(await newAuthority()));
 			const nodes: GatewayNode[] = [];
 			for (const [index, { name, federation }] of options.nodes.entries()) {
 				const number = numbers.firstNode + index;
 				const machine = await network.machine(name, number, dns);
 				await trust(machine, authority);
-				const intent = nodeIntent(name, federation);
+				const intent = { ...nodeIntent(name, federation), ...aliasesAt(name, chatNodes) };
 				nodes.push(await GatewayNode.install(machine, network.address(number), intent, certificate, link));
 			}
 			const world = new World(network, dnsServer, nodes, link, authority, options);
@@ -92,6 +114,9 @@ export class World implements AsyncDisposable {
 			await world.#startResolver(await network.machine("resolver", numbers.resolver, dns));
 			const servers = [
 				world.#startServer("internal", options.internal, certificate, authority),
+				...chatNodes.map(async (_, index) => {
+					await world.#startChatNode(index, certificate, authority);
+				}),
 				...options.peers.map(async (kind) => {
 					const { domain, rooms, trusted } = peers[kind];
 					const pem = trusted ? await authority.issue([domain, rooms]) : await selfSigned([domain, rooms]);
@@ -207,6 +232,10 @@ export class World implements AsyncDisposable {
 		const given = new Set(records.map(owner));
 		const others = [
 			address(names.upstream, numbers.internal),
+			...this.#chatNodes.flatMap(({ alias }, index) => [
+				address(chatNodeName(index), numbers.firstChatNode + index),
+				server(alias, `gateway.${local.domain}`),
+			]),
 			...addresses(names.links, this.linked),
 			...addresses(names.router, this.routers),
 			server(local.domain, `gateway.${local.domain}`),
@@ -230,7 +259,13 @@ export class World implements AsyncDisposable {
 		const corefile = resolverConfiguration({
 			image: "",
 			router: { host: names.router, port: podLayout.routerPort },
-			local: [local.domain, local.rooms].map((domain) => ({ domain, upstream })),
+			local: [
+				...[local.domain, local.rooms].map((domain) => ({ domain, upstream })),
+				...this.#chatNodes.map(({ alias }, index) => ({
+					domain: alias,
+					upstream: { host: chatNodeName(index), port: 5269 },
+				})),
+			],
 		});
 		// In a cluster the resolver's Service maps port 53; here the resolver has it itself.
 		await startCoreDns(machine, "resolver", corefile.replace(".:5353 {", ".:53 {"));
@@ -245,19 +280,49 @@ export class World implements AsyncDisposable {
 		const internal = role === "internal";
 		const nameserver = this.network.address(internal ? numbers.resolver : numbers.dns);
 		const machine = await this.network.machine(`${role}-${kind}`, numbers[role], nameserver);
+		const { domain, rooms } = internal ? local : peers[role];
+		const own: OwnOptions = internal
+			? { domain, roomsDomain: rooms, encryption: "Optional" }
+			: { domain, roomsDomain: rooms, encryption: "Required", closesStreamsEvery: this.#options.closesStreamsEvery };
+		const start = await this.#install(machine, kind, own, pem, authority);
+		const running = await start();
+		this.#servers.set(role, running);
+		this.#starts.set(role, start);
+		await this.waitForServer(role, running);
+		return running;
+	}
+
+	/** A server that has the rooms of an alias, and users whom nobody uses: what waits for it logs one in. */
+	async #startChatNode(index: number, pem: Pem, authority: Authority): Promise<void> {
+		const number = numbers.firstChatNode + index;
+		const { alias } = this.#chatNodes[index] ?? { alias: "" };
+		const machine = await this.network.machine(`chat-${index + 1}`, number, this.network.address(numbers.resolver));
+		const own: OwnOptions = { domain: chatNodeName(index), roomsDomain: alias, encryption: "Optional" };
+		const start = await this.#install(machine, "prosody", own, pem, authority);
+		await this.#waitForUsers(await start(), own.domain, number);
+	}
+
+	get #chatNodes(): readonly ChatNode[] {
+		return this.#options.chatNodes ?? [];
+	}
+
+	/** Gives what starts the server. */
+	async #install(
+		machine: Machine,
+		kind: ServerKind,
+		own: OwnOptions,
+		pem: Pem,
+		authority: Authority,
+	): Promise<() => Promise<Program>> {
 		await trust(machine, authority);
-		const domains = internal ? local : peers[role];
 		const certificateFile = `${serverDirectory}/server.pem`;
 		const options: ServerOptions = {
-			domain: domains.domain,
-			roomsDomain: domains.rooms,
+			...own,
 			users: this.#options.users.map((name) => ({ name, password })),
 			certificateFile,
-			encryption: internal ? "Optional" : "Required",
 			dataDirectory: serverDirectory,
 			clientPort,
 			serverPort: 5269,
-			...(!internal && { closesStreamsEvery: this.#options.closesStreamsEvery }),
 		};
 		const program = serverKinds[kind](options);
 		const user = await machine.userId(program.user);
@@ -267,28 +332,42 @@ export class World implements AsyncDisposable {
 			await machine.write(`${serverDirectory}/${name}`, text, { owner: user });
 		}
 		await machine.write(`${serverDirectory}/start.sh`, program.startScript);
-		const start = async () => await machine.run(kind, ["sh", `${serverDirectory}/start.sh`, serverDirectory], { user });
-		const running = await start();
-		this.#servers.set(role, running);
-		this.#starts.set(role, start);
-		await this.waitForServer(role, running);
-		return running;
+		return async () => await machine.run(kind, ["sh", `${serverDirectory}/start.sh`, serverDirectory], { user });
 	}
 
 	/** Waits until a server serves its users. */
 	async waitForServer(role: "internal" | ServerKind, running = this.server(role)): Promise<void> {
 		const { domain } = role === "internal" ? local : peers[role];
+		await this.#waitForUsers(running, domain, numbers[role]);
+	}
+
+	async #waitForUsers(running: Program, domain: string, number: number): Promise<void> {
 		await waitFor(
 			`${running.name} to serve its users`,
 			async () => {
 				if (running.ended) throw new Hopeless(running.tail());
 				const last = this.#options.users.at(-1) ?? "";
-				await using client = await XmppClient.login(this.#account(last, domain, numbers[role]));
+				await using client = await XmppClient.login(this.#account(last, domain, number));
 				return client.jid;
 			},
 			{ timeout: 60_000, interval: 250 },
 		);
 	}
+}
+
+/** The name that routers know a chat node's server by. */
+function chatNodeName(index: number): string {
+	return `chat-${index + 1}.internal.lab`;
+}
+
+/** What a node's intent says of the chat nodes. */
+export function aliasesAt(node: string, chatNodes: readonly ChatNode[]): Pick<NodeIntent, "aliases"> {
+	if (chatNodes.length === 0) return {};
+	const aliases = chatNodes.map(({ alias, node: home }, index) => [
+		alias,
+		{ upstream: { host: chatNodeName(index), port: 5269 }, here: home === node },
+	]);
+	return { aliases: Object.fromEntries(aliases) };
 }
 
 export function nodeIntent(name: string, federation: "Enabled" | "Disabled"): NodeIntent {

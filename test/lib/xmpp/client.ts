@@ -202,6 +202,22 @@ export class XmppClient implements AsyncDisposable {
 		await this.request(room, "set", accept);
 	}
 
+	/** Invites somebody to a room that this user is in; the room passes it on (XEP-0045 section 7.8.2). */
+	async inviteToRoom(room: string, invitee: string, reason: string): Promise<void> {
+		const invite = xml("invite", { to: invitee }, xml("reason", {}, reason));
+		await this.send(xml("message", { to: room }, xml("x", { xmlns: ns.mucUser }, invite)));
+	}
+
+	/** Waits for an invitation to a room. Gives who invited. */
+	async receiveInvitation(room: string, reason: string): Promise<string> {
+		const invitation = (stanza: Element) => stanza.getChild("x", ns.mucUser)?.getChild("invite");
+		const message = await this.receive(
+			`an invitation to ${room}`,
+			(stanza) => stanza.attrs.from === room && invitation(stanza)?.getChildText("reason") === reason,
+		);
+		return invitation(message)?.attrs.from ?? "";
+	}
+
 	/** Sends a message to a room; gives its id. */
 	async sendGroupchat(room: string, body: string): Promise<string> {
 		const id = randomUUID();

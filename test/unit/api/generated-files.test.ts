@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { generatedFiles, kinds, root } from "../../../deploy/generate.ts";
+import { chatNodeAliasKind } from "../../../src/api/chat-node-alias.ts";
 import { customResourceDefinition, type StructuralSchema, structuralSchema } from "../../../src/api/crd.ts";
 import { federationPolicyKind } from "../../../src/api/federation-policy.ts";
 import { xmppFederationKind } from "../../../src/api/xmpp-federation.ts";
@@ -56,6 +57,7 @@ test.each([
 		["Federation", "Default", "Enforcement", "Exceptions", "Accepted", "Programmed", "Age"],
 		["Reason"],
 	],
+	[chatNodeAliasKind, ["Alias", "Federation", "Node", "Exposure", "Accepted", "Programmed", "Age"], ["Reason"]],
 ])("kubectl get shows the columns of the design: $kind", (kind, always, wide) => {
 	const [version] = customResourceDefinition(kind).spec.versions;
 	const columns = version?.additionalPrinterColumns ?? [];

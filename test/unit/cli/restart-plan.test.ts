@@ -64,6 +64,12 @@ const partners = policyOf({
 	exceptions: new Map([["partner.example", { directions: new Set(["Incoming"] as const), source: "spec.exceptions" }]]),
 });
 
+const rooms = {
+	name: "rooms",
+	domain: "rooms.example.com",
+	spec: { federationRef: { name: "example-full" }, alias: "rooms.example.com", node: "gw-1" },
+};
+
 /** File name, what is planned, whether anything restarts. */
 const cases: readonly (readonly [string, () => PlanSituation, boolean])[] = [
 	["nothing", () => situation(nothing), false],
@@ -71,6 +77,16 @@ const cases: readonly (readonly [string, () => PlanSituation, boolean])[] = [
 	[
 		"policy",
 		() => situation(nothing, { policies: { live: undefined, proposed: { name: "partners", effective: partners } } }),
+		true,
+	],
+	["alias", () => situation(nothing, { aliases: { live: [], proposed: [rooms] } }), true],
+	[
+		"alias-moved",
+		() =>
+			situation(nothing, {
+				running: running(sample("full"), { ...givenSecrets, aliases: [rooms] }),
+				aliases: { live: [rooms], proposed: [{ ...rooms, spec: { ...rooms.spec, node: "gw-2" } }] },
+			}),
 		true,
 	],
 	["toggle", () => situation((spec) => void (node(spec, 2).federation = "Enabled")), true],

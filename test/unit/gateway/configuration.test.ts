@@ -19,6 +19,30 @@ describe("configuration of a node", () => {
 		expect(() => federationConfiguration(disabled)).toThrow("node gw-1 has no federation connection manager");
 	});
 
+	test("aliases are domains of their own, which only the router of their node takes what comes in for", () => {
+		const aliases = {
+			"rooms.example.lab": { upstream: { host: "rooms.lab", port: 5270 }, here: true },
+			"xn--rume-loa.lab": { upstream: { host: "other.lab", port: 5269 }, here: false },
+		};
+		const [before, after] = [node, { ...node, aliases }].map((each) => ({
+			router: routerConfiguration(each).split("\n"),
+			federation: federationConfiguration(each).split("\n"),
+		}));
+		const added = (role: "router" | "federation") => after?.[role].filter((line) => !before?.[role].includes(line));
+		expect(added("router")).toEqual([
+			expect.stringContaining(
+				'["rooms.example.lab"] = { host = "rooms.lab", port = 5270, alias = "rooms.example.lab", outgoing_only = false }, ' +
+					'["r\\195\\164ume.lab"] = { host = "other.lab", port = 5269, alias = "xn--rume-loa.lab", outgoing_only = true } }',
+			),
+		]);
+		expect(added("federation")).toEqual([
+			'Component "rooms.example.lab" "component"',
+			"\txmppfed_alias = true",
+			'Component "r\\195\\164ume.lab" "component"',
+			"\txmppfed_alias = true",
+		]);
+	});
+
 	test("internationalized domains are written as they stand in XMPP addresses", () => {
 		const international = { ...node, domains: ["xn--mnchen-3ya.lab"] };
 		const umlaut = '"m\\195\\188nchen.lab"';

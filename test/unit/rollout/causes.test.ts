@@ -20,6 +20,11 @@ import {
 	sample,
 } from "../fixtures/federation.ts";
 
+const rooms = {
+	name: "rooms",
+	domain: "rooms.example.com",
+	spec: { federationRef: { name: "example-full" }, alias: "Rooms.example.com", node: "gw-2" },
+};
 const partners = new Map([
 	["partner.example", { directions: new Set(["Incoming"] as const), source: "spec.exceptions" }],
 ]);
@@ -270,6 +275,15 @@ const cases: readonly Case[] = [
 		() => {},
 		{ policy: { name: "partners", effective: policyOf({ default: "Deny", exceptions: new Map() }, "Audit") } },
 		["R17 PolicyChanged FederationPolicy partners: spec.enforcement from Enforce to Audit Node: gw-1 gw-2 inside"],
+	],
+	[
+		"-",
+		() => {},
+		{ aliases: [rooms] },
+		[
+			'R17 AliasChanged ChatNodeAlias["rooms.example.com"] to {"here":false,"upstream":{"host":"xmpp.chat.svc.cluster.local","port":5269}} Node: gw-1 inside',
+			'R17 AliasChanged ChatNodeAlias["rooms.example.com"] to {"here":true,"upstream":{"host":"xmpp.chat.svc.cluster.local","port":5269}} Node: gw-2',
+		],
 	],
 	["service.type", (spec) => void (spec.service = { type: "NodePort" }), {}, []],
 	["service.hostname", (spec) => void (spec.service = { hostname: "other.example.com" }), {}, []],

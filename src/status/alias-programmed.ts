@@ -1,0 +1,56 @@
+import type { AcceptedStanding, AliasObservation } from "./alias-observation.ts";
+import type { Verdict } from "./condition.ts";
+import { nodeStates } from "./nodes.ts";
+
+/** Programmed: every node knows the alias, and peers can reach its chat node and the internal server behind that. */
+export function aliasProgrammed({ standing, federation }: AliasObservation): Verdict {
+	if (standing.kind !== "Accepted") {
+		return no("NotAccepted", "The alias is not accepted; see the condition Accepted.");
+	}
+	return programmed(standing, federation);
+}
+
+function programmed({ seen, alias }: AcceptedStanding, federation: string): Verdict {
+	if (!alias) {
+		return no("FederationNotAccepted", `XmppFederation ${federation} is not accepted: see its condition Accepted.`);
+	}
+	const { domain, node: name } = alias;
+	const home = seen.nodes.find((node) => node.name === name);
+	if (!home?.ready) {
+		return no(
+			"NodeNotReady",
+			`Node ${name} is not ready: what is sent to ${domain} is answered with an error until it is.`,
+		);
+	}
+	const current = new Set(
+		nodeStates(seen)
+			.filter(({ ready, state }) => ready && (state === "Current" || state === "Applying"))
+			.map((node) => node.name),
+	);
+	const nodes = seen.intent?.nodes ?? [];
+	const pending = nodes.filter((node) => !current.has(node.name)).map((node) => node.name);
+	if (pending.length > 0) {
+		return no("NodesPending", `Not yet on ${pending.join(", ")}; see the nodes of XmppFederation ${federation}.`);
+	}
+	if (!nodes.some((node) => node.federation === "Enabled")) {
+		return no("NoEnabledNode", "No node has federation Enabled: nothing goes to peers or comes from them.");
+	}
+	const { host, port } = alias.upstream;
+	const upstream = home.aliases?.find((report) => report.domain === domain);
+	if (upstream?.reachable === false) {
+		const why = upstream.error === undefined ? "" : ` (${upstream.error})`;
+		return no(
+			"UpstreamUnreachable",
+			`Node ${name} does not reach ${host}:${port}${why}, which has the rooms of ${domain}.`,
+		);
+	}
+	return {
+		status: "True",
+		reason: "Programmed",
+		message: `All ${nodes.length} nodes know ${domain}; node ${name} takes what peers send to it to ${host}:${port}.`,
+	};
+}
+
+function no(reason: string, message: string): Verdict {
+	return { status: "False", reason, message };
+}
