@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { KubernetesObject, Observed } from "./object.ts";
 import { sameQuantity } from "./quantity.ts";
@@ -68,10 +68,7 @@ function digestOf(desired: KubernetesObject): string {
 const digests = new WeakMap<KubernetesObject, string>();
 
 function digest(value: unknown): string {
-	return createHash("sha256")
-		.update(canonicalJson(value) ?? "")
-		.digest("hex")
-		.slice(0, 32);
+	return hash("sha256", canonicalJson(value) ?? "").slice(0, 32);
 }
 
 /** Maps that one manager owns as a whole: a foreign key in them is drift, elsewhere it belongs to somebody else. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { canonicalJson } from "./canonical-json.ts";
 import type { NodeIntent } from "./intent.ts";
 import { liveOf, withoutLive } from "./live.ts";
@@ -31,5 +31,5 @@ const revisions = new WeakMap<NodeIntent, string>();
 
 /** @returns 10 hexadecimal digits (40 bits) */
 export function shortHash(text: string): string {
-	return createHash("sha256").update(text).digest("hex").slice(0, 10);
+	return hash("sha256", text).slice(0, 10);
 }
