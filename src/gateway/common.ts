@@ -100,13 +100,17 @@ export function commonConfiguration(node: NodeIntent, role: GatewayRole, layout:
 		assignment("s2s_timeout", unauthenticatedSeconds[role]),
 		assignment("certificates", layout.certificateDirectory),
 		assignment("xmppfed_link_tls", { directory: layout.linkDirectory, name: node.links.tlsName }),
-		assignment("ssl", {
-			certificate: certificateFile(layout),
-			key: `${layout.certificateDirectory}/tls.key`,
-			...(role === "federation" && authorities(node, layout)),
-			...(role === "federation" && { ciphers: CIPHERS }),
-		}),
+		tls(node, role, layout),
 	];
+}
+
+/** With the strategy Live a script adds the authorities that are there. An image that lacks it does not start. */
+function tls(node: NodeIntent, role: GatewayRole, layout: GatewayLayout): string {
+	const files = { certificate: certificateFile(layout), key: `${layout.certificateDirectory}/tls.key` };
+	if (role === "router") return assignment("ssl", files);
+	if (node.strategy !== "Live") return assignment("ssl", { ...files, ...authorities(node, layout), ciphers: CIPHERS });
+	const script = `${layout.moduleDirectory}/xmppfed_trusted_authorities.lib.lua`;
+	return `ssl = RunScript(${luaString(script)})(${luaValue({ ...files, ciphers: CIPHERS })})`;
 }
 
 /** Whom certificates of peers are verified with, on streams of both directions. Without `capath` the system's are not. */

@@ -45,7 +45,8 @@ export function withImageCheck(
 /** Modules and scripts of ours, by their file names. */
 function neededFiles(lines: readonly string[], moduleDirectory: string): readonly string[] {
 	const found = lines.flatMap((line) => {
-		if (line.startsWith("RunScript(")) return [line.slice(`RunScript("${moduleDirectory}/`.length).split('"')[0] ?? ""];
+		const [, script] = line.split(`RunScript("${moduleDirectory}/`);
+		if (script !== undefined) return [script.split('"')[0] ?? ""];
 		if (!/^(Component |\t?modules_enabled = )/.test(line)) return [];
 		return [...line.matchAll(/"(xmppfed_\w+)"/g)].map(([, module]) => `mod_${module}.lua`);
 	});

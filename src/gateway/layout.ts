@@ -17,9 +17,12 @@ export interface GatewayLayout {
 	readonly routerPort: number;
 	/** Router: /ready, /live, /status. */
 	readonly routerHttpPort: number;
-	/** Directory with tls.crt and tls.key. */
+	/** Directory with tls.crt and tls.key. With the strategy Live the trusted authorities lie there too, and it changes. */
 	readonly certificateDirectory: string;
-	/** Directory of the authorities that peers are verified with beside or instead of the public ones, where there are any. */
+	/**
+	 * Directory of the authorities that peers are verified with beside or instead of the public ones, where there are any.
+	 * With the strategy Live there is no such directory.
+	 */
 	readonly trustedDirectory: string;
 	/** Directory with tls.crt, tls.key and ca.crt of the links. It changes while the processes run. */
 	readonly linkDirectory: string;
@@ -60,6 +63,12 @@ export const configurationKeys = {
 export const credentialNames = { dialback: "dialback-secret", link: "link-secret" } as const;
 /** File of the authorities in their directory, and key in the node's Secret. */
 export const trustedAuthoritiesKey = "trusted-authorities.pem";
+/**
+ * The same with the strategy Live, beside the certificate. The name says whether the public ones are trusted as well, so
+ * that both change at once (deploy/gateway/modules/xmppfed_trusted_authorities.lib.lua).
+ */
+export const liveAuthoritiesKey = (systemRoots: boolean): string =>
+	systemRoots ? trustedAuthoritiesKey : "trusted-authorities-only.pem";
 /** Key of a settings file in a ConfigMap. */
 export const settingsKey = (file: string): string => `settings.${file}`;
 /** Directory that the pod's ConfigMap is mounted on. */

@@ -6,9 +6,17 @@ type Part = Exclude<keyof NodeIntent, "secrets"> | `secrets.${keyof SecretDigest
 /**
  * The parts that a node's processes can take over while they run. With the strategy Live they belong to no revision of
  * the node and stand in none of its immutable objects: the node's live objects have them. Values come to the processes by
- * the settings files (`gateway/settings.ts`), or by the Secret of the certificate.
+ * the settings files (`gateway/settings.ts`), or by the Secret with the certificate and the trusted authorities.
  */
-export const liveParts: readonly Part[] = ["limits", "peers", "policy", "secrets.certificate", "security"];
+export const liveParts: readonly Part[] = [
+	"limits",
+	"peers",
+	"policy",
+	"secrets.certificate",
+	"secrets.trustedCAs",
+	"security",
+	"systemRoots",
+];
 
 type Fields = Readonly<Record<string, unknown>>;
 

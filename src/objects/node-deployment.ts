@@ -111,7 +111,7 @@ function container(
 			{ name: "credentials", mountPath: credentialsDirectory, readOnly: true },
 			{ name: "certificate", mountPath: podLayout.certificateDirectory, readOnly: true },
 			{ name: "settings", mountPath: podLayout.settingsDirectory, readOnly: true },
-			...(role === "federation" && node.secrets.trustedCAs !== undefined
+			...(role === "federation" && hasTrustedDirectory(node)
 				? [{ name: "trusted-authorities", mountPath: podLayout.trustedDirectory, readOnly: true }]
 				: []),
 			{ name: "link-certificate", mountPath: podLayout.linkDirectory, readOnly: true },
@@ -124,9 +124,9 @@ function container(
 
 function volumes(node: NodeIntent) {
 	const files = (...keys: string[]) => keys.map((key) => ({ key, path: key }));
-	const secret = (name: string, keys: string[], secretName = nodeSecretName(node)) => ({
+	const secret = (name: string, keys: string[]) => ({
 		name,
-		secret: { secretName, defaultMode: 0o440, items: files(...keys) },
+		secret: { secretName: nodeSecretName(node), defaultMode: 0o440, items: files(...keys) },
 	});
 	// What changes while the pod runs is not of its revision.
 	const live = node.strategy === "Live" ? nodeLiveName(node.federationName, node.name) : undefined;
@@ -138,9 +138,11 @@ function volumes(node: NodeIntent) {
 	return [
 		{ name: "configuration", configMap: { name: nodeConfigurationName(node), items: files(...configuration) } },
 		secret("credentials", [credentialNames.dialback, credentialNames.link]),
-		secret("certificate", ["tls.crt", "tls.key"], live),
+		live === undefined
+			? secret("certificate", ["tls.crt", "tls.key"])
+			: { name: "certificate", secret: { secretName: live, defaultMode: 0o440 } },
 		settingsVolume(node, live),
-		...(node.federation === "Enabled" && node.secrets.trustedCAs !== undefined
+		...(node.federation === "Enabled" && hasTrustedDirectory(node)
 			? [secret("trusted-authorities", [trustedAuthoritiesKey])]
 			: []),
 		// These are not of the revision: they change while the pod runs.
@@ -152,6 +154,11 @@ function volumes(node: NodeIntent) {
 		{ name: "data", emptyDir: { sizeLimit: "64Mi" } },
 		{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
 	];
+}
+
+/** With the strategy Live the authorities lie beside the certificate. */
+function hasTrustedDirectory({ strategy, secrets }: NodeIntent): boolean {
+	return strategy !== "Live" && secrets.trustedCAs !== undefined;
 }
 
 /** @param live name of the ConfigMap with what changes while the pod runs; undefined where that is nothing */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { liveAuthoritiesKey } from "../gateway/layout.ts";
 import { liveSettings, revisionFile } from "../gateway/settings.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { NodeSecrets } from "../model/federation-inputs.ts";
@@ -44,7 +45,13 @@ export function liveObjects(federation: FederationIntent, node: NodeIntent, secr
 			kind: "Secret" as const,
 			metadata: named({}),
 			type: "Opaque",
-			data: certificateData(secrets),
+			// Its pods have every key as a file.
+			data: {
+				...certificateData(secrets),
+				...(secrets.trustedCAs !== undefined && {
+					[liveAuthoritiesKey(node.systemRoots !== false)]: secrets.trustedCAs,
+				}),
+			},
 		},
 	};
 }
@@ -58,15 +65,17 @@ interface Read {
 export function readLive({ metadata: { annotations }, data }: Read, secret?: Read) {
 	const applied = parsed(data?.[recordKey]);
 	const recorded = recordedPolicy(applied);
-	const chain = Buffer.from(secret?.data?.["tls.crt"] ?? "", "base64");
+	const content = (key: string) => Buffer.from(secret?.data?.[key] ?? "", "base64");
+	const authorities = [true, false].map(liveAuthoritiesKey).filter((key) => secret?.data?.[key] !== undefined);
+	const certificate = [content("tls.crt"), ...authorities.flatMap((key) => [Buffer.from(key), content(key)])];
 	return {
 		revision: annotations?.[liveRevisionAnnotation] ?? "",
 		/** RFC 3339. */
 		writtenAt: annotations?.[writtenAtAnnotation],
 		/** Revision of the settings files. */
 		settings: data?.[revisionFile]?.trim() ?? "",
-		/** SHA-256 of the certificate's chain. */
-		certificate: createHash("sha256").update(chain).digest("hex"),
+		/** SHA-256 of the certificate's chain, with name and content of the trusted authorities behind it. */
+		certificate: createHash("sha256").update(Buffer.concat(certificate)).digest("hex"),
 		/** Digest of the policy; undefined where there is none. */
 		policy: recorded.known && recorded.policy ? policyDigest(recorded.policy) : undefined,
 		/** The live parts of the intent (`liveOf`) that they were made from; undefined where that is gone. */

@@ -24,13 +24,20 @@ export function nodeSecret(federation: FederationIntent, node: NodeIntent, secre
 		type: "Opaque",
 		immutable: true,
 		data: {
-			...(node.strategy === "Live" ? {} : certificateData(secrets)),
+			...(node.strategy === "Live" ? {} : documentedData(secrets)),
 			[credentialNames.dialback]: secrets.dialback,
 			[credentialNames.link]: secrets.link,
-			...(secrets.trustedCAs !== undefined && { [trustedAuthoritiesKey]: secrets.trustedCAs }),
 			// Not mounted: kept so that the generated Secret can be made again as it was.
 			[generatedKeys.digestKey]: secrets.digestKey,
 		},
+	};
+}
+
+/** With the strategy Live the node's live Secret has them. */
+function documentedData(secrets: NodeSecrets) {
+	return {
+		...certificateData(secrets),
+		...(secrets.trustedCAs !== undefined && { [trustedAuthoritiesKey]: secrets.trustedCAs }),
 	};
 }
 

@@ -101,7 +101,7 @@ export const restartReasons = {
 	TrustedCAsChanged: {
 		rule: "R17",
 		scope: "Node",
-		live: false,
+		live: true,
 		meaning: "The authorities that certificates of peers are verified with are others.",
 	},
 	DialbackSecretChanged: {

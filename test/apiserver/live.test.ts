@@ -5,6 +5,7 @@ import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { configMaps, pods, secrets } from "../../src/kubernetes/resources.ts";
 import { refreshAnnotation } from "../../src/objects/annotations.ts";
 import { nodeLiveName } from "../../src/objects/node-live.ts";
+import { issue } from "../lib/issued-certificates.ts";
 import { condition, federation, federations, startOperator } from "./operator-support.ts";
 import { playCluster, podsByNode } from "./played-cluster.ts";
 import { PlayedGateways } from "./played-gateways.ts";
@@ -105,6 +106,52 @@ describe("with the strategy Live", () => {
 		const metrics = await operator.metrics.registry.metrics();
 		expect(metrics).toContain('xmppfed_node_live_changes_total{reason="CertificateChanged"} 2');
 		expect(metrics).not.toContain('xmppfed_node_restarts_total{reason="CertificateChanged"}');
+	});
+
+	test("other trusted authorities restart nothing, nor does it whether the public ones are trusted", async () => {
+		const { client, namespace, cluster, rollouts } = await setup("Live");
+		const partners = await Promise.all(["one", "other"].map((each) => issue({ subject: `CN=${each}`, ca: true })));
+		const [one = "", other = ""] = partners.map(({ certificate }) => certificate);
+		const give = async (text: string) => {
+			const metadata = { name: "partners", namespace };
+			const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "ca.crt": text } };
+			await client.apply(configMaps, configMap, { force: true });
+		};
+		/** Of what both pods are given beside the certificate. */
+		const given = async () =>
+			await Promise.all(
+				names.map(async (node) => {
+					const secret = await client.get(secrets, namespace, nodeLiveName(name, node));
+					const { "tls.crt": _certificate, "tls.key": _key, ...rest } = secret?.data ?? {};
+					return Object.entries(rest).map(([key, text]) => [key, Buffer.from(text, "base64").toString()]);
+				}),
+			);
+		const revisions = await rollouts.revisions();
+		const certificate = { secretName: "certificate" };
+		const configMapRef = { name: "partners" };
+		const changes = [
+			[{ configMapRef, systemRoots: false }, one, "trusted-authorities-only.pem"],
+			[{ configMapRef, systemRoots: false }, one + other, "trusted-authorities-only.pem"],
+			[{ configMapRef, systemRoots: true }, one + other, "trusted-authorities.pem"],
+			[null, one + other, undefined],
+		] as const;
+		for (const [trustedCAs, text, file] of changes) {
+			const before = await inForce(rollouts);
+			await give(text);
+			await rollouts.patch({ spec: { security: { certificate, trustedCAs } } });
+			await eventually(async () => {
+				const now = await inForce(rollouts);
+				return names.every((node) => now[node] !== undefined && now[node] !== before[node]);
+			}, "every node to have them in force");
+			await settled(rollouts);
+			const wanted = file === undefined ? [] : [[file, text]];
+			expect(await given()).toEqual([wanted, wanted]);
+			const [finished] = (await rollouts.live()).status?.finishedRollouts ?? [];
+			const causes = finished?.causes.map(({ reason, scope }) => `${reason} ${scope}`);
+			expect(new Set(causes)).toEqual(new Set(["TrustedCAsChanged None"]));
+		}
+		expect(await rollouts.revisions()).toEqual(revisions);
+		expect(podsByNode(cluster)).toEqual({ "gw-1": 1, inside: 1 });
 	});
 
 	test("what restarts nodes restarts them all the same, and in the same change", async () => {

@@ -10,6 +10,8 @@ import { configMaps, type Pod, pods, secrets } from "../../src/kubernetes/resour
 import { refreshAnnotation } from "../../src/objects/annotations.ts";
 import { nodeLabel } from "../../src/objects/labels.ts";
 
+const authoritiesKeys = ["trusted-authorities.pem", "trusted-authorities-only.pem"];
+
 /** What the processes of a node have in force. */
 interface InForce {
 	/** Revision of the settings. */
@@ -120,12 +122,15 @@ export class PlayedGateways {
 		}
 		const certificate = named("certificate")?.secret;
 		const secret = await this.#client.get(secrets, this.#namespace, certificate?.secretName ?? "");
-		const pem = secret?.data?.["tls.crt"];
+		// Every key, where the volume has no items
+		const keys = certificate?.items ? [] : authoritiesKeys.filter((key) => secret?.data?.[key] !== undefined);
+		const content = (key: string) => Buffer.from(secret?.data?.[key] ?? "", "base64");
+		const pem = [content("tls.crt"), ...keys.flatMap((key) => [Buffer.from(key), content(key)])];
 		return {
 			...(revisionOf(files) === files.get(revisionFile)?.trim()
 				? { settings: revisionOf(files), policy: policyOf(files) }
 				: { settings: before?.settings, policy: before?.policy }),
-			certificate: pem && createHash("sha256").update(Buffer.from(pem, "base64")).digest("hex"),
+			certificate: secret && createHash("sha256").update(Buffer.concat(pem)).digest("hex"),
 		};
 	}
 }

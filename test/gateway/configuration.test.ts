@@ -37,7 +37,7 @@ for _, text in ipairs(configurations) do
 		RunScript = function (path)
 			local script = { path = path };
 			table.insert(result.scripts, script);
-			return function (argument) script.argument = argument; end;
+			return function (argument) script.argument = argument; return argument; end;
 		end;
 	};
 	local function host(kind)

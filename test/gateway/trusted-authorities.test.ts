@@ -1,9 +1,13 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { podLayout, trustedAuthoritiesKey } from "../../src/gateway/layout.ts";
+import { liveAuthoritiesKey, podLayout, trustedAuthoritiesKey } from "../../src/gateway/layout.ts";
 import { issue } from "../lib/issued-certificates.ts";
+import type { XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
-import { peers, World } from "./lib/world.ts";
+import type { Pem } from "./lib/certificates.ts";
+import { PlayedPeers, startTls } from "./lib/raw-peer.ts";
+import { local, peers, World } from "./lib/world.ts";
 
 /** The peer's certificate is by an authority that the system of the node has; another one is known to nobody. */
 describe("a peer's certificate is verified, in both directions,", () => {
@@ -69,5 +73,112 @@ describe("a peer's certificate is verified, in both directions,", () => {
 	});
 	test("with one of several that are given", async () => {
 		expect(await streams(`${other}${system}`, false)).toEqual(verified);
+	});
+
+	describe("with the strategy Live by the authorities that are there at the time:", () => {
+		let own: Pem;
+		let certificate: Pem;
+		let played: PlayedPeers;
+		let alice: XmppClient;
+		const domains = ["a.lab", "b.lab", "c.lab", "d.lab", "e.lab"];
+
+		beforeAll(async () => {
+			own = await world.authority.issue([local.domain, local.rooms]);
+			certificate = await world.authority.issue(domains);
+			played = await PlayedPeers.listen(world.network.address(1), certificate);
+			await world.publish([
+				...domains.map((domain) => `_xmpp-server._tcp.${domain}. SRV 0 0 5269 played.lab.`),
+				`played.lab. A ${world.network.address(1)}`,
+			]);
+			node().intent = { ...node().intent, strategy: "Live" };
+			await mount({ [liveAuthoritiesKey(false)]: other });
+			const before = node().program("federation");
+			before.kill("SIGKILL");
+			await before.exit;
+			await node().startRole("federation", world.secrets);
+			await node().waitUntilReady();
+			alice = await world.internalUser("alice");
+		});
+
+		afterAll(async () => {
+			await alice?.[Symbol.asyncDispose]();
+			played?.[Symbol.dispose]();
+		});
+
+		const mount = async (authorities: Record<string, string>) => await node().mountCertificate(own, authorities);
+
+		async function takeOver(authorities: Record<string, string>): Promise<void> {
+			await mount(authorities);
+			const all = [own.certificate, ...Object.entries(authorities).flat()].join("");
+			const wanted = createHash("sha256").update(all).digest("hex");
+			for (const role of ["router", "federation"] as const) {
+				await waitFor(`the ${role} to have them`, async () => {
+					const { digest, failure } = (await node().inForce(role)).certificate;
+					return digest === wanted && failure === undefined;
+				});
+			}
+		}
+
+		const streamsOf = async (domain: string) =>
+			(await node().status("federation")).streams.filter(({ peer }) => peer === domain);
+
+		/** What is said of the certificate of a peer, on new streams of both directions. */
+		async function said(domain: string): Promise<Record<string, string | undefined>> {
+			const port = { host: node().address, port: podLayout.federationPort };
+			const { certificate: cert, key } = certificate;
+			using stream = await startTls(port, domain, local.domain, { cert, key });
+			await stream.receive("<stream:features");
+			const id = await alice.sendMessage(`bob@${domain}`, "hello");
+			await waitFor("the message", () => played.received(domain).includes(id));
+			const found = await streamsOf(domain);
+			return Object.fromEntries(found.map((each) => [each.direction, each.certificate?.state]));
+		}
+
+		const both = (state: string) => ({ incoming: state, outgoing: state });
+
+		test("with those that are given alone", async () => {
+			expect(await said("a.lab")).toEqual(both("Untrusted"));
+			expect((await node().check("a.lab", local.domain)).steps).toContainEqual(
+				expect.objectContaining({ step: "certificate", cause: "CertificateUntrusted" }),
+			);
+		});
+
+		test("another one is given: new streams are verified with it, and those that are there stay", async () => {
+			const before = await streamsOf("a.lab");
+			await takeOver({ [liveAuthoritiesKey(false)]: `${other}${system}` });
+			expect(await said("b.lab")).toEqual(both("Valid"));
+			expect(await streamsOf("a.lab")).toEqual(before);
+			expect(before.length).toBeGreaterThan(0);
+			expect((await node().check("b.lab", local.domain)).steps).toContainEqual(
+				expect.objectContaining({ step: "certificate", result: "ok" }),
+			);
+		});
+
+		test("it is taken away again", async () => {
+			await takeOver({ [liveAuthoritiesKey(false)]: other });
+			expect(await said("c.lab")).toEqual(both("Untrusted"));
+		});
+
+		test("those of the system are trusted as well", async () => {
+			await takeOver({ [liveAuthoritiesKey(true)]: other });
+			expect(await said("d.lab")).toEqual(both("Valid"));
+		});
+
+		test("what is no PEM is not taken, and told", async () => {
+			await mount({ [liveAuthoritiesKey(false)]: "nothing" });
+			await waitFor("it to be told", async () => (await node().inForce("federation")).certificate.failure);
+			expect(await said("e.lab")).toEqual(both("Valid"));
+		});
+
+		test("none are given any more", async () => {
+			await takeOver({});
+			await world.stopServer("prosody");
+			await world.startServer("prosody");
+			await world.waitForServer("prosody");
+			await using bob = await world.peerUser("prosody", "bob");
+			await bob.receiveMessage(await alice.sendMessage(bob.fullJid, "hello"));
+			const outgoing = (await streamsOf(peers.prosody.domain)).filter(({ direction }) => direction === "outgoing");
+			expect(outgoing.map((each) => each.certificate?.state)).toEqual(["Valid"]);
+		});
 	});
 });

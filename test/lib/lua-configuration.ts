@@ -14,7 +14,7 @@ export interface ReadHost {
 }
 
 export interface ReadConfiguration {
-	/** Scripts that are run, with what they are given, if anything. */
+	/** Scripts that are run, with what they are given, if anything: also those that make a setting of it. */
 	readonly scripts: readonly { readonly path: string; readonly argument?: ReadValue }[];
 	readonly settings: Readonly<Record<string, ReadValue>>;
 	readonly hosts: readonly ReadHost[];
@@ -48,7 +48,14 @@ export function readConfiguration(text: string): ReadConfiguration {
 			const name = source.need(/[a-z][a-z0-9_]*(?= = )/);
 			source.need(/ = /);
 			if (Object.hasOwn(target, name)) source.fail("a setting that is there already");
-			target[name] = source.value();
+			const script = source.take(/RunScript\(/) === undefined ? undefined : source.text();
+			if (script !== undefined) source.need(/\)\(/);
+			const value = source.value();
+			target[name] = value;
+			if (script !== undefined) {
+				scripts.push({ path: script, argument: value });
+				source.need(/\)/);
+			}
 		}
 		source.end();
 	}

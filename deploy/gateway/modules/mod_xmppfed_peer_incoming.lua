@@ -59,6 +59,7 @@ end, -100); -- after all that offer something
 -- The stream may be good for others: it stays, and this one is refused
 local function refuse_domain(session, domain, attr, cause, why)
 	session.log("warn", "Refused %s on the stream of %s at %s: %s", domain, session.from_host, session.ip, why);
+	session.xmppfed_refused = true;
 	prosody.events.fire_event("xmppfed-peer-refused", { peer = domain, ["local"] = attr.to, direction = "incoming", cause = cause, reason = why });
 	session.sends2s(st.stanza("db:result", { from = attr.to, to = attr.from, type = "error" })
 		:tag("error", { type = "cancel" })

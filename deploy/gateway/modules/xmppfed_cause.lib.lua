@@ -5,6 +5,7 @@
 --   xmppfed_cause    code, and `xmppfed_cause_detail`: by a module that ends the stream by a decision of its own
 --   xmppfed_target   address and port that was last connected to; outgoing
 --   xmppfed_dialback answer to our dialback key: its type, and the error condition where it has one
+--   xmppfed_refused  whether a peer on it was refused, which has been told (xmppfed-peer-refused)
 --   xmppfed_closed   { by = "us" or "peer", condition, text }: how the stream was closed
 
 local certificate_problem = module:require "xmppfed_certificate".problem;
@@ -150,7 +151,7 @@ local function find(session, reason, callback)
 		return callback(of_lost_connection(session, text or "closed"));
 	end
 	if closed.by == "peer" then
-		if not closed.condition then return; end
+		if not closed.condition or session.xmppfed_refused and not is_established(session) then return; end
 		return callback(of_peers_error(session, closed.condition, closed.text));
 	end
 	if closed.condition then return callback(of_our_error(session, closed.condition, closed.text or closed.condition, closed.too_big)); end

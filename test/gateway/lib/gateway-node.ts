@@ -79,7 +79,7 @@ export interface Link {
 interface Certificate {
 	readonly file: string;
 	readonly notAfter?: string;
-	/** SHA-256 of the file, hexadecimal digits. */
+	/** SHA-256 of the file, with that of the trusted authorities behind it, hexadecimal digits. */
 	readonly digest?: string;
 	readonly failure?: string;
 }
@@ -184,9 +184,14 @@ export class GatewayNode {
 		this.intent = intent;
 	}
 
-	/** Gives the node the federation's certificate, also while it runs. */
-	async mountCertificate({ certificate, key }: Pem): Promise<void> {
-		await mountFiles(this.machine, podLayout.certificateDirectory, { "tls.crt": certificate, "tls.key": key }, USER);
+	/**
+	 * Gives the node the federation's certificate, also while it runs.
+	 *
+	 * @param authorities with the strategy Live: what else is in the directory, by name
+	 */
+	async mountCertificate({ certificate, key }: Pem, authorities: Readonly<Record<string, string>> = {}): Promise<void> {
+		const files = { "tls.crt": certificate, "tls.key": key, ...authorities };
+		await mountFiles(this.machine, podLayout.certificateDirectory, files, USER);
 	}
 
 	/** Gives the node what its links are secured with, also while it runs. */

@@ -75,8 +75,8 @@ export function expectedOf(variant: Variant, settings: PeerSecurityIntent, direc
 	const outcome = (of: Direction) => outcomeOf(settings, of, { incoming: situation, outgoing: situation });
 	const own = outcome(direction);
 	const isByDialback = own === "tls" || own === "plain";
-	// Prosody asks about our key on a stream of its own that is authenticated, and on no other.
-	if (variant.kind === "prosody" && direction === "outgoing" && isByDialback && isRefusal(outcome("incoming"))) {
+	// But for ejabberd they ask about our key on a stream of theirs that is authenticated, and on no other.
+	if (variant.kind !== "ejabberd" && direction === "outgoing" && isByDialback && isRefusal(outcome("incoming"))) {
 		return "-peer";
 	}
 	return own;

@@ -55,8 +55,8 @@ export class PlayedPeers implements Disposable {
 	readonly #certificate: Pem;
 	#listener: RawListener | undefined;
 
-	static async listen(host: string): Promise<PlayedPeers> {
-		const played = new PlayedPeers(await selfSigned(["played.lab"]));
+	static async listen(host: string, certificate?: Pem): Promise<PlayedPeers> {
+		const played = new PlayedPeers(certificate ?? (await selfSigned(["played.lab"])));
 		played.#listener = await RawListener.listen(host, 5269, (stream) => void played.#accept(stream).catch(() => {}));
 		return played;
 	}

@@ -61,6 +61,16 @@ describe("configuration of a node", () => {
 		expect(text.split("\n")[0]).toBe("-- Router of node gw-1, federation corp/a?b = 1");
 	});
 
+	test("with the strategy Live the authorities are those that are there, and an image must be able to see to that", () => {
+		const live = { ...node, strategy: "Live", systemRoots: false } as const;
+		const text = federationConfiguration({ ...live, secrets: { ...node.secrets, trustedCAs: "digest" } });
+		expect(text).toBe(federationConfiguration({ ...node, strategy: "Live" }));
+		const script = "xmppfed_trusted_authorities.lib.lua";
+		expect(text).toContain(`\nssl = RunScript("/usr/lib/xmppfed/modules/${script}")({ certificate = `);
+		expect(text).toMatch(new RegExp(`\nRunScript\\("/etc/xmppfed/image-check\\.lua"\\)\\(.*"${script}"`));
+		expect(routerConfiguration(live)).toBe(routerConfiguration(node));
+	});
+
 	test("ports and paths come from the layout", () => {
 		const layout = {
 			...podLayout,

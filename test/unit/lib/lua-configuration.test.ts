@@ -19,7 +19,17 @@ describe("reading a configuration", () => {
 		]);
 	});
 
+	test("gives what a script makes a setting of", () => {
+		expect(readConfiguration('a = RunScript("/x.lua")({ b = 1 })')).toEqual({
+			scripts: [{ path: "/x.lua", argument: { b: 1 } }],
+			settings: { a: { b: 1 } },
+			hosts: [],
+		});
+	});
+
 	test.each([
+		'a = RunScript("/x.lua")',
+		'a = RunScript("/x.lua")(os.time())',
 		'a = "x"; os.execute("id")',
 		'os.execute("id")',
 		"a = [[x]]",

@@ -45,7 +45,8 @@ describe.each(liveParts)("%s", (part) => {
 		expect(nodeConfiguration(intent, other)).toEqual(nodeConfiguration(intent, live));
 		expect(nodeDeployment(intent, other)).toEqual(nodeDeployment(intent, live));
 		const pair = { certificate: "b3RoZXI=", key: "b3RoZXI=" };
-		expect(nodeSecret(intent, other, { ...secrets, certificate: pair })).toEqual(nodeSecret(intent, live, secrets));
+		const otherSecrets = { ...secrets, certificate: pair, trustedCAs: "b3RoZXI=" };
+		expect(nodeSecret(intent, other, otherSecrets)).toEqual(nodeSecret(intent, live, secrets));
 	});
 });
 
