@@ -6,7 +6,7 @@ import { federationRef } from "./federation-ref.ts";
 import { apiVersion, group, version } from "./group.ts";
 import { mapBy } from "./lists.ts";
 import { metadata } from "./metadata.ts";
-import { domainPattern, objectName } from "./names.ts";
+import { objectName, writtenDomainPattern } from "./names.ts";
 import { ruled } from "./rules.ts";
 import { text } from "./text.ts";
 
@@ -28,9 +28,10 @@ const direction = z
 const exceptions = mapBy(
 	"domain",
 	z.object({
-		domain: domainPattern.meta({
+		domain: writtenDomainPattern.meta({
 			description:
-				"A peer's domain: example.com, or *.example.com for example.com and every domain below it. The most specific counts.",
+				"A peer's domain: example.com, or *.example.com for example.com and every domain below it. The most specific " +
+				"counts. Upper and lower case are the same, and so are an internationalized label and its xn-- form.",
 		}),
 		direction,
 	}),

@@ -11,6 +11,9 @@ const lowerLabel = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 const lowerSubdomain = `${lowerLabel}(\\.${lowerLabel})*`;
 /** The base of a wildcard may be a top-level domain. */
 const domainPatternPattern = `^([*]\\.(${lowerLabel}\\.)*|(${lowerLabel}\\.)+)[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`;
+/** A label in any script. */
+const anyLabel = "[\\p{L}\\p{M}\\p{N}]([-\\p{L}\\p{M}\\p{N}]{0,61}[\\p{L}\\p{M}\\p{N}])?";
+const writtenPatternPattern = `^([*]\\.(${anyLabel}\\.)*|(${anyLabel}\\.)+)\\p{L}([-\\p{L}\\p{M}\\p{N}]{0,61}[\\p{L}\\p{M}\\p{N}])?$`;
 const qualifiedNamePart = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
 const qualifiedNamePattern = `^(${lowerSubdomain}/)?${qualifiedNamePart}$`;
 const qualifiedNameExpression = new RegExp(qualifiedNamePattern);
@@ -34,8 +37,7 @@ export const domainName = ruled(
 
 /**
  * Domains of peers: one (`example.com`), or one with everything below it (`*.example.com`). In lower case only: the API
- * server tells entries of a list apart by their exact text, and CEL over 2,000 of them is too dear to compare them
- * otherwise, so this is what keeps a domain from standing twice.
+ * server tells entries of a list apart by their exact text, so this is what keeps a domain from standing twice.
  */
 export const domainPattern = ruled(
 	text(255, 1),
@@ -43,6 +45,20 @@ export const domainPattern = ruled(
 		domainPatternPattern,
 		"must be a domain such as example.com, or *.example.com for it and every domain below it, in lower case; no " +
 			"address, port, '@', '/' or dot at the end; write an internationalized label in its xn-- form",
+	),
+);
+
+/**
+ * The same as people write it: in any case, with internationalized labels in Unicode or in their xn-- form. What domain
+ * that is, and whether it is one at all, is for the model to say (`readPattern`): CEL knows no IDNA, and to compare 2,000
+ * domains without regard to case is over the cost that it may have.
+ */
+export const writtenDomainPattern = ruled(
+	text(255, 1),
+	matching(
+		writtenPatternPattern,
+		"must be a domain such as example.com, or *.example.com for it and every domain below it: labels of letters, digits " +
+			"and hyphens, joined by dots; no address, port, '@', '/' or dot at the end",
 	),
 );
 

@@ -39,10 +39,10 @@ export function ruled<Schema extends z.ZodType>(schema: Schema, ...rules: readon
 
 /**
  * A rule that a text matches a regular expression. The pattern must be read the same by RE2 (no look-around, no
- * back-reference) and by JavaScript, and start with ^ and end with $.
+ * back-reference) and by JavaScript (with the flag u: both go by code points), and start with ^ and end with $.
  */
 export function matching(pattern: string, message: string): Rule<string> {
-	const expression = new RegExp(pattern);
+	const expression = new RegExp(pattern, "u");
 	return { cel: `self.matches(${celString(pattern)})`, holds: (value) => expression.test(value), message };
 }
 

@@ -149,6 +149,12 @@ describe("a policy", () => {
 		await client.create(configMaps, configMap("*.partner.example\nother.example\n"));
 		await accepted(client, namespace, "partners", "True Accepted");
 		await bothGiven(client, namespace, expect.objectContaining({ exceptions: 2 }));
+
+		const exceptions = [{ domain: "B\u00fccher.example" }, { domain: "xn--bcher-kva.Example" }];
+		await client.mergePatch(policies, namespace, "partners", { spec: { exceptions } });
+		expect(await accepted(client, namespace, "partners", "False InvalidExceptions")).toContain(
+			'spec.exceptions[1].domain: "xn--bcher-kva.Example" is the same domain as "B\u00fccher.example" in spec.exceptions[0]',
+		);
 	});
 
 	test("that is broken when its federation is new denies everything", async () => {

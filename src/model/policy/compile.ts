@@ -26,9 +26,9 @@ export interface ListSource {
 	readonly binaryData?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Lines that are told of one policy at most. */
-const mostBadLines = 10;
-/** Longest text that is quoted from a list, in characters. */
+/** Lines of a list, or entries of `exceptions`, that are told at most. */
+const mostTold = 10;
+/** Longest text that is quoted, in characters. */
 const longestQuote = 64;
 
 /**
@@ -60,13 +60,9 @@ export function compilePolicy(spec: FederationPolicySpec, configMaps: ReadonlyMa
 			);
 		}
 	}
-	const exceptions = new Map([
-		...listed,
-		...(spec.exceptions ?? []).map(({ domain, direction }): [string, Exception] => [
-			domain,
-			{ directions: directionsNamed(direction ?? defaults.policyDirection), source: "spec.exceptions" },
-		]),
-	]);
+	const own = ownExceptions(spec.exceptions);
+	problems.push(...own.problems);
+	const exceptions = new Map([...listed, ...own.exceptions]);
 	if (exceptions.size > mostPolicyDomains) {
 		const message = `has ${exceptions.size} domains with those of exceptions, and ${mostPolicyDomains} is the most. Use wildcards.`;
 		problems.push({ reason: "TooManyExceptions", field: "spec.exceptionsFrom", message });
@@ -98,6 +94,47 @@ function sha256(text: string): string {
 	return createHash("sha256").update(text).digest("hex");
 }
 
+/** The exceptions that stand in the policy itself, by their domains in the form that is compared. */
+function ownExceptions(written: FederationPolicySpec["exceptions"] = []): {
+	readonly exceptions: ReadonlyMap<string, Exception>;
+	readonly problems: readonly Problem[];
+} {
+	const exceptions = new Map<string, Exception>();
+	const firsts = new Map<string, string>();
+	const problems: Problem[] = [];
+	for (const [index, { domain, direction }] of written.entries()) {
+		const refuse = (message: string) =>
+			problems.push({ reason: "InvalidExceptions", field: `spec.exceptions[${index}].domain`, message });
+		const pattern = readPattern(domain);
+		const first = firsts.get(pattern ?? "");
+		if (pattern === undefined) {
+			refuse(`${quoted(domain)} is no domain that DNS can have: a label has no xn-- form of 63 characters or less.`);
+		} else if (first !== undefined) {
+			refuse(`${quoted(domain)} is the same domain as ${first}: keep one (direction Both for both directions).`);
+		} else {
+			firsts.set(pattern, `${quoted(domain)} in spec.exceptions[${index}]`);
+			const directions = directionsNamed(direction ?? defaults.policyDirection);
+			exceptions.set(pattern, { directions, source: "spec.exceptions" });
+		}
+	}
+	return { exceptions, problems: withoutTooMany(problems) };
+}
+
+function withoutTooMany(problems: readonly Problem[]): readonly Problem[] {
+	const more = problems.length - mostTold;
+	if (more <= 0) return problems;
+	const rest: Problem = {
+		reason: "InvalidExceptions",
+		field: "spec.exceptions",
+		message: `and ${more} more of the kind.`,
+	};
+	return [...problems.slice(0, mostTold), rest];
+}
+
+function quoted(text: string): string {
+	return JSON.stringify(text.length > longestQuote ? `${text.slice(0, longestQuote - 1)}…` : text);
+}
+
 interface BadLine {
 	readonly key: string;
 	readonly line: number;
@@ -124,10 +161,7 @@ function readList({ data = {}, binaryData = {} }: ListSource): {
 }
 
 function tellBad(bad: readonly BadLine[]): string {
-	const told = bad.slice(0, mostBadLines).map(({ key, line, text }) => {
-		const quoted = JSON.stringify(text.length > longestQuote ? `${text.slice(0, longestQuote - 1)}…` : text);
-		return `${key} line ${line} ${quoted}`;
-	});
-	const others = bad.length > mostBadLines ? ` and ${bad.length - mostBadLines} more` : "";
+	const told = bad.slice(0, mostTold).map(({ key, line, text }) => `${key} line ${line} ${quoted(text)}`);
+	const others = bad.length > mostTold ? ` and ${bad.length - mostTold} more` : "";
 	return `${told.join(", ")}${others}: each line must be a domain such as example.com, or *.example.com; no address.`;
 }

@@ -159,6 +159,57 @@ describe("a policy", () => {
 		expect(new Set([one, ...others].map(({ intent }) => policyDigest(intent))).size).toBe(4);
 	});
 
+	test("is the same however its domains are written", () => {
+		const exceptions = [{ domain: "*.B\u00dcCHER.example" }, { domain: "A.Example" }];
+		const plain = [{ domain: "a.example" }, { domain: "*.xn--bcher-kva.example" }];
+		const policy = compiled(spec({ exceptions }));
+		expect(policy.intent).toEqual(compiled(spec({ exceptions: plain })).intent);
+		expect(policy.lists.map(({ text }) => text)).toEqual(["B *.xn--bcher-kva.example\nB a.example\n"]);
+	});
+
+	test("with a domain twice is refused, and both are named", () => {
+		const exceptions = [
+			{ domain: "a.example" },
+			{ domain: "xn--bcher-kva.example" },
+			{ domain: "*.a.example" },
+			{ domain: "A.example" },
+			{ domain: "B\u00fccher.example" },
+		];
+		expect(refused(spec({ exceptions }))).toEqual([
+			{
+				reason: "InvalidExceptions",
+				field: "spec.exceptions[3].domain",
+				message:
+					'"A.example" is the same domain as "a.example" in spec.exceptions[0]: keep one (direction Both for both directions).',
+			},
+			expect.objectContaining({
+				field: "spec.exceptions[4].domain",
+				message: expect.stringMatching(
+					/^"B\u00fccher\.example" is the same domain as "xn--bcher-kva\.example" in spec\.exceptions\[1\]/,
+				),
+			}),
+		]);
+	});
+
+	test.each([
+		["a label that is too long in its xn-- form", `${"\u{20000}".repeat(63)}.example`],
+		["a label that has no xn-- form", "\u0300a.example"],
+		["a label of both directions of writing", "\u05d0a.example"],
+	])("with %s is refused, for that is no domain", (_what, name) => {
+		const [problem] = refused(spec({ exceptions: [{ domain: name }] }));
+		expect(problem).toMatchObject({ reason: "InvalidExceptions", field: "spec.exceptions[0].domain" });
+		expect(problem?.message).toMatch(/^".*" is no domain that DNS can have/);
+	});
+
+	test("with many bad domains names some of them", () => {
+		const exceptions = Array.from({ length: 30 }, (_, index) => ({
+			domain: index % 2 === 0 ? "a.example" : "A.example",
+		}));
+		const problems = refused(spec({ exceptions }));
+		expect(problems).toHaveLength(11);
+		expect(problems.at(-1)?.message).toBe("and 19 more of the kind.");
+	});
+
 	test("whose ConfigMap is missing is refused, and each is named", () => {
 		expect(refused(spec({ exceptionsFrom: from("a", "b", "c") }), { b: {} })).toEqual([
 			{
