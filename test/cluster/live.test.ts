@@ -1,21 +1,26 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import { logIn, logOut } from "../../deploy/demo/conversation.ts";
+import { gatewayStatuses } from "../../deploy/demo/gateway-status.ts";
 import { CERTIFICATE_SECRET } from "../../deploy/demo/scene.ts";
 import type { LiveFederation } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
+import type { FederationPolicy } from "../../src/api/federation-policy.ts";
 import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
 import { PlayedPeers } from "../gateway/lib/raw-peer.ts";
 import { useScene } from "../lib/cluster/environment.ts";
+import { apply } from "../lib/cluster/federation.ts";
 import { runningPods } from "../lib/cluster/pods.ts";
 import { Traffic } from "../lib/cluster/traffic.ts";
+
+type LivePolicy = FederationPolicy & { readonly apiVersion: string };
 
 /** Messages in a second, each way. */
 const RATE = 100;
 const names = ["gw-1", "gw-2", "inside"];
 
-/** A certificate that is replaced in its Secret, under traffic. Each test goes on from where the one before it ended. */
-describe("a new certificate", () => {
+/** Changes that nodes take over while they run. Each test goes on from where the one before it ended. */
+describe("while nodes run", () => {
 	const stage = useScene("live", {
 		// It loses nothing when a stream ends, other than an ejabberd (test/gateway/ejabberd-stream-end.long.test.ts).
 		internalServer: "prosody",
@@ -69,6 +74,32 @@ describe("a new certificate", () => {
 
 	const running = async () => await runningPods(stage.kubectl, namespace, stage.scene.federation);
 
+	/** Digests of the policies that federation connection managers enforce. */
+	async function enforced(): Promise<readonly (string | undefined)[]> {
+		const statuses = await gatewayStatuses(stage.kubectl, namespace, stage.scene.federation, "federation");
+		return statuses.map(({ policy }) => policy?.digest);
+	}
+
+	/** Waits until another policy than before is in force at every node after `change`, and gives its digest. */
+	async function programmed(what: string, change: () => Promise<void>): Promise<string> {
+		const find = async () => await stage.kubectl.find<LivePolicy>("federationpolicy", "blocked", namespace);
+		const before = (await find())?.status?.digest;
+		const startedAt = performance.now();
+		await change();
+		const digest = await until(
+			`${what} to be in force`,
+			async () => {
+				const { status } = (await find()) ?? {};
+				const isProgrammed = status?.conditions?.some(({ type, status: is }) => type === "Programmed" && is === "True");
+				return isProgrammed && status?.digest !== before ? status?.digest : undefined;
+			},
+			{ ...patience, interval: 100 },
+		);
+		console.log(`${what} in force at every node after ${Math.round(performance.now() - startedAt)} ms`);
+		expect(await enforced()).toEqual([digest, digest]);
+		return digest;
+	}
+
 	/** What is lost, and comes back, of messages both ways while `work` is done. */
 	async function underTraffic(work: () => Promise<void>): Promise<object> {
 		const couple = await logIn(stage.scene, stage.addresses);
@@ -85,7 +116,7 @@ describe("a new certificate", () => {
 		}
 	}
 
-	test("restarts nothing with the strategy Live: it is on the wire at every node, and no message is lost", async () => {
+	test("a new certificate restarts nothing with the strategy Live: it is on the wire at every node, and no message is lost", async () => {
 		const [before, pods] = [await inForce(), await running()];
 		const delivery = await underTraffic(async () => {
 			const startedAt = performance.now();
@@ -107,7 +138,57 @@ describe("a new certificate", () => {
 		]);
 	});
 
-	test("restarts every node, one after the other, with the strategy Documented", async () => {
+	test("100,000 domains are denied with the strategy Live: nothing restarts, and streams that are open go by it", async () => {
+		const pods = await running();
+		const list = (place: number, ...more: readonly string[]) => {
+			const domains = Array.from({ length: 25_000 }, (_, index) => `d${place}-${index}.blocked.example`);
+			const data = { domains: [...domains.slice(more.length), ...more].join("\n") };
+			return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `blocked-${place}`, namespace }, data };
+		};
+		const lists = [0, 1, 2, 3].map((place) => list(place));
+		await stage.kubectl.apply(...lists);
+		const couple = await logIn(stage.scene, stage.addresses);
+		const arrives = async (text: string) =>
+			await couple.remote.receiveMessage(await couple.internal.sendMessage(couple.remote.jid, text));
+		try {
+			await arrives("before");
+			const first = await programmed("100,000 domains", async () => {
+				await apply(stage.kubectl, {
+					apiVersion: "xmppfed.dev/v1alpha1",
+					kind: "FederationPolicy",
+					metadata: { name: "blocked", namespace },
+					spec: {
+						federationRef: { name: stage.scene.federation },
+						default: "Allow",
+						exceptionsFrom: lists.map(({ metadata }) => ({ configMapRef: { name: metadata.name } })),
+					},
+				});
+			});
+			await arrives("others than those");
+			const second = await programmed("one domain more", async () => {
+				await stage.kubectl.apply(list(3, stage.scene.remote.domain));
+			});
+			expect(second).not.toBe(first);
+			const id = await couple.internal.sendMessage(couple.remote.jid, "denied");
+			expect(await couple.internal.receiveError(id)).toMatchObject({ condition: "policy-violation" });
+			await stage.kubectl.delete("federationpolicy", "blocked", namespace);
+			await until(
+				"no node to have a policy",
+				async () => (await enforced()).every((digest) => digest === undefined),
+				patience,
+			);
+			await arrives("after");
+		} finally {
+			await logOut(couple);
+		}
+		await rolloutOver();
+		expect(await running()).toEqual(pods);
+		expect((await federation()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
+			{ reason: "PolicyChanged", scope: "None", nodes: names },
+		]);
+	});
+
+	test("a new certificate restarts every node, one after the other, with the strategy Documented", async () => {
 		await stage.kubectl.patch("xmppfederation", stage.scene.federation, namespace, {
 			spec: { rollout: { strategy: "Documented" } },
 		});
