@@ -12,6 +12,14 @@ const oneForEachMode = oneForEachRow.filter(
 	({ mode, peerCertificates, saslExternal }) =>
 		mode === "NoTLS" || (peerCertificates === "Strict" && saslExternal?.incoming === "Disabled"),
 );
+/** A handshake that fails in one direction must not do away with TLS in the other, where it is needed. */
+const externalOutwards = everySetting.filter(
+	({ mode, saslExternal, dialback }) =>
+		mode === "TLSOptional" &&
+		saslExternal?.incoming === "Offered" &&
+		saslExternal.outgoing === "Required" &&
+		dialback.mode === "Enabled",
+);
 const valid = { tls: "optional", certificate: "valid", external: true } as const;
 const prosody = { ...valid, kind: "prosody" } as const;
 const ejabberd = { ...valid, kind: "ejabberd" } as const;
@@ -23,7 +31,7 @@ const plans: readonly Plan[] = [
 	{ variant: { ...prosody, external: false }, settings: oneForEachRow },
 	{ variant: { ...prosody, certificate: "selfSigned" }, settings: oneForEachRow },
 	{ variant: { ...prosody, tls: "none" }, settings: oneForEachRow },
-	{ variant: { ...prosody, tls: "broken" }, settings: oneForEachRow },
+	{ variant: { ...prosody, tls: "broken" }, settings: [...oneForEachRow, ...externalOutwards] },
 	{ variant: { ...prosody, certificate: "serverAuthOnly" }, settings: oneForEachRow },
 	{ variant: { ...prosody, certificate: "expired" }, settings: oneForEachRow },
 	{ variant: { ...ejabberd, tls: "required" }, settings: oneForEachRow },

@@ -9,7 +9,7 @@ local st = require "prosody.util.stanza";
 local nameprep = require "prosody.util.encodings".stringprep.nameprep;
 local security = module:depends("xmppfed_peer_security");
 local settings = module:depends("xmppfed_peer_settings");
-local tls_failures = module:depends("xmppfed_second_try").tls_failures;
+local skips_tls = module:depends("xmppfed_second_try").skips_tls;
 
 local xmlns_dialback = "urn:xmpp:features:dialback";
 local xmlns_errors = "urn:ietf:params:xml:ns:xmpp-stanzas";
@@ -27,8 +27,7 @@ end
 module:hook("s2s-stream-features", function (event)
 	local session = event.origin;
 	if session.direction ~= "incoming" or session.secure then return; end
-	local mode = settings.of(session.from_host).mode;
-	if mode == "NoTLS" or mode == "TLSOptional" and tls_failures:has(session.from_host, session.conn:ip()) then
+	if settings.of(session.from_host).mode == "NoTLS" or skips_tls(session.from_host, session.conn:ip(), "incoming") then
 		session.ssl_ctx = false; -- mod_tls neither offers STARTTLS then nor takes it
 	end
 end, 100); -- before mod_tls and others offer theirs

@@ -9,7 +9,7 @@
 --
 -- Prosody tries none of this again. A handshake that fails counts for the address that it failed with: whoever breaks one
 -- in a peer's name does not switch TLS off for that peer, whose address is another. What is remembered is looked at only
--- where the settings of the peer say TLSOptional at that moment.
+-- where the settings of the peer say TLSOptional at that moment and leave it dialback.
 --
 -- A peer whose TLS is broken asks us whether a stream of ours is ours (db:verify) on a stream that may break as well, at
 -- another node, which does not know yet; Prosody peers then never answer. So a plain stream that is not authenticated
@@ -48,8 +48,14 @@ local function new_memory()
 	return memory;
 end
 
-tls_failures = new_memory(); -- domain and address
+local tls_failures = new_memory(); -- domain and address
 external_failures = new_memory(); -- domain
+
+-- Whether a stream is to do without TLS, for it failed before. Where SASL EXTERNAL is needed nothing comes of that.
+function skips_tls(domain, address, direction)
+	local demands = settings.of(domain);
+	return demands.mode == "TLSOptional" and not security.needs_external(demands, direction) and tls_failures:has(domain, address);
+end
 
 local function tls_failed(session)
 	-- mod_tls: `starttls` from the request on; `secure` is true from the first stream header inside TLS on
@@ -78,8 +84,7 @@ end
 module:hook("s2s-connected", function (event)
 	local session = event.session;
 	if session.direction ~= "outgoing" or session.secure then return; end
-	if settings.of(session.to_host).mode ~= "TLSOptional" then return; end
-	if not tls_failures:has(session.to_host, session.conn:ip()) then return; end
+	if not skips_tls(session.to_host, session.conn:ip(), "outgoing") then return; end
 	session.ssl_ctx = false; -- mod_tls does not start it
 	local tries = session.xmppfed_tries or 0;
 	if tries >= max_tries then return; end
