@@ -1,4 +1,4 @@
-import { createHash, generateKeyPair, randomBytes, sign, X509Certificate } from "node:crypto";
+import { createHash, generateKeyPair, randomBytes, sign } from "node:crypto";
 import { promisify } from "node:util";
 import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
 import {
@@ -31,6 +31,7 @@ import {
 	Validity,
 	Version,
 } from "@peculiar/asn1-x509";
+import { pem } from "@peculiar/utils";
 
 /** A certificate and its private key (PKCS #8), both PEM or, where it says so, PEM in base64. */
 export interface PemPair {
@@ -66,7 +67,7 @@ export async function makePair(content: CertificateContent, now: Date, issuer?: 
 		publicKeyEncoding: { type: "spki", format: "der" },
 		privateKeyEncoding: { type: "pkcs8", format: "pem" },
 	});
-	const signer = issuer && AsnConvert.parse(new X509Certificate(issuer.certificate).raw, Certificate).tbsCertificate;
+	const signer = issuer && AsnConvert.parse(pem.decodeFirst(issuer.certificate), Certificate).tbsCertificate;
 	const subject = nameOf(content.subject);
 	const subjectPublicKeyInfo = AsnConvert.parse(publicKey, SubjectPublicKeyInfo);
 	const tbsCertificate = new TBSCertificate({
@@ -86,7 +87,7 @@ export async function makePair(content: CertificateContent, now: Date, issuer?: 
 	const toBeSigned = new Uint8Array(AsnConvert.serialize(tbsCertificate));
 	const signatureValue = bytesOf(await promisify(sign)("sha256", toBeSigned, issuer?.key ?? key));
 	const certificate = new Certificate({ tbsCertificate, signatureAlgorithm: ecdsaWithSha256, signatureValue });
-	return { certificate: new X509Certificate(new Uint8Array(AsnConvert.serialize(certificate))).toString(), key };
+	return { certificate: pem.encode("CERTIFICATE", AsnConvert.serialize(certificate)), key };
 }
 
 /** As `Secret.data` takes it. */

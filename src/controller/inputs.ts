@@ -5,9 +5,11 @@ import type { AcceptedAlias } from "../model/aliases.ts";
 import { isSelfSignedFor } from "../model/certificate.ts";
 import { dialbackOrder } from "../model/dialback-order.ts";
 import { localDomains, publicDomains } from "../model/domains.ts";
+import { pairOf } from "../model/federation-credentials.ts";
 import type {
 	FederationInputs,
 	GeneratedSecrets,
+	NodeSecrets,
 	OperatorDefaults,
 	SecretContent,
 } from "../model/federation-inputs.ts";
@@ -121,7 +123,7 @@ async function ensureSelfSigned(
 	caches: Caches,
 	writer: FederationWriter,
 	now: Date,
-): Promise<GeneratedSecrets["selfSigned"]> {
+): Promise<SecretContent | undefined> {
 	const { namespace, name } = federation.metadata;
 	const cached = caches.secrets.store.get(objectKey(namespace, selfSignedSecretName(name, domains)));
 	const pair = async () =>
@@ -130,8 +132,8 @@ async function ensureSelfSigned(
 		cached && writer.owns(cached)
 			? cached
 			: await writer.createSecret(selfSignedSecret(federation.metadata, domains, await pair()));
-	const { "tls.crt": certificate, "tls.key": privateKey } = secret?.data ?? {};
-	return certificate && privateKey ? { certificate, key: privateKey } : undefined;
+	const content = contentOf(secret);
+	return content && pairOf(content) ? content : undefined;
 }
 
 /**
@@ -143,12 +145,12 @@ function certificateInUse(
 	domains: readonly string[],
 	caches: Caches,
 	writer: FederationWriter,
-): GeneratedSecrets["selfSigned"] {
+): NodeSecrets["certificate"] | undefined {
 	for (const secret of caches.secrets.store.byIndex(key)) {
-		const { "tls.crt": certificate, "tls.key": privateKey } = secret.data ?? {};
-		if (!writer.owns(secret) || !certificate || !privateKey) continue;
-		const pem = Buffer.from(certificate, "base64").toString("utf8");
-		if (isSelfSignedFor(pem, domains)) return { certificate, key: privateKey };
+		const pair = pairOf({ data: secret.data ?? {} });
+		if (!writer.owns(secret) || !pair) continue;
+		const pem = Buffer.from(pair.certificate, "base64").toString("utf8");
+		if (isSelfSignedFor(pem, domains)) return pair;
 	}
 	return undefined;
 }

@@ -34,14 +34,16 @@ export function certificateOf(
 	now: Date,
 ): Part<{ pair: NodeSecrets["certificate"]; facts: CertificateFacts }> {
 	const { secretName, issuerRef } = federation.spec.security?.certificate ?? {};
-	const inspect = (pair: NodeSecrets["certificate"]) => ({
+	const inspect = ({ data }: SecretContent, pair: NodeSecrets["certificate"]) => ({
 		pair,
-		facts: inspectCertificate(text(pair.certificate), text(pair.key), domains, now, authorities),
+		facts: inspectOnce(data, pair, { domains, authorities }, now),
 	});
 	if (issuerRef) return issuedOf(federation, inputs, inspect);
 	if (secretName === undefined) {
-		if (!inputs.generated.selfSigned) throw new Error("no self-signed certificate was made");
-		return { ok: true, value: inspect(inputs.generated.selfSigned) };
+		const { selfSigned } = inputs.generated;
+		const made = selfSigned && pairOf(selfSigned);
+		if (!made) throw new Error("no self-signed certificate was made");
+		return { ok: true, value: inspect(selfSigned, made) };
 	}
 	const field = "spec.security.certificate.secretName";
 	if (!inputs.certificate)
@@ -51,14 +53,15 @@ export function certificateOf(
 		const lacking = inputs.certificate.data["tls.crt"] ? "tls.key" : "tls.crt";
 		return invalid(field, `Secret "${secretName}" lacks ${lacking}. It must be of type kubernetes.io/tls.`);
 	}
-	return usable(field, secretName, () => inspect(pair));
+	const { certificate } = inputs;
+	return usable(field, secretName, () => inspect(certificate, pair));
 }
 
 /** What cert-manager issued, or what it says while it has not. */
 function issuedOf<Value extends { readonly facts: CertificateFacts }>(
 	{ metadata }: Named,
 	{ certificate, issuance }: FederationInputs,
-	inspect: (pair: NodeSecrets["certificate"]) => Value,
+	inspect: (content: SecretContent, pair: NodeSecrets["certificate"]) => Value,
 ): Part<Value> {
 	const field = "spec.security.certificate.issuerRef";
 	const name = issuedCertificateName(metadata.name);
@@ -75,7 +78,7 @@ function issuedOf<Value extends { readonly facts: CertificateFacts }>(
 	}
 	const said = issuance === undefined || issuance === "NoCertManager" ? "" : issuance.message;
 	if (!pair) return wait(said || "cert-manager has not said anything of it yet. See that it runs.");
-	const part = usable(field, name, () => inspect(pair));
+	const part = usable(field, name, () => inspect(certificate, pair));
 	const isOld = typeof issuance === "object" && !issuance.ready;
 	// The names were changed: nodes would restart for them, and once more for the certificate.
 	if (part.ok && isOld && part.value.facts.findings.some(({ reason }) => reason === "NameMissing")) {
@@ -94,7 +97,40 @@ function usable<Value>(field: string, secretName: string, inspect: () => Value):
 	}
 }
 
-function pairOf({ data }: SecretContent): NodeSecrets["certificate"] | undefined {
+interface CertificateContext {
+	readonly domains: readonly string[];
+	readonly authorities: readonly X509Certificate[];
+}
+
+/**
+ * What was found in Secrets, by their data, and when: it holds until time changes it. To look at a certificate takes
+ * longer than all the rest of a model, and leaves 8 kB each time that the collector does not know of.
+ */
+const inspectedBefore = new WeakMap<
+	object,
+	CertificateContext & { readonly facts: CertificateFacts; readonly at: Date }
+>();
+
+function inspectOnce(
+	data: object,
+	pair: NodeSecrets["certificate"],
+	{ domains, authorities }: CertificateContext,
+	now: Date,
+): CertificateFacts {
+	const before = inspectedBefore.get(data);
+	const holds = before && before.at <= now && (before.facts.changesAt === undefined || now < before.facts.changesAt);
+	if (holds && sameItems(before.domains, domains) && sameItems(before.authorities, authorities)) return before.facts;
+	const facts = inspectCertificate(text(pair.certificate), text(pair.key), domains, now, authorities);
+	inspectedBefore.set(data, { domains, authorities, facts, at: now });
+	return facts;
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+	return a.length === b.length && a.every((item, index) => item === b[index]);
+}
+
+/** Undefined where a part of it is missing. */
+export function pairOf({ data }: SecretContent): NodeSecrets["certificate"] | undefined {
 	const { "tls.crt": certificate, "tls.key": key } = data;
 	return certificate && key ? { certificate, key } : undefined;
 }

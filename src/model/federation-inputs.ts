@@ -52,8 +52,8 @@ export interface GeneratedSecrets {
 	readonly link: string;
 	/** Key of the digests in intents. */
 	readonly digestKey: string;
-	/** Self-signed certificate: used where the federation names none. */
-	readonly selfSigned?: { readonly certificate: string; readonly key: string } | undefined;
+	/** The Secret with a self-signed certificate: used where the federation names none. */
+	readonly selfSigned?: SecretContent | undefined;
 }
 
 /** Settings of the operator's installation. */

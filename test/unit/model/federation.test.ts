@@ -124,7 +124,7 @@ describe("the image of a node, with a newer operator", () => {
 			]),
 		);
 		const text = Buffer.from(certificate, "base64").toString("utf8");
-		const other = { ...inputs.generated, selfSigned: { certificate: base64(`${text}\n`), key } };
+		const other = { ...inputs.generated, selfSigned: { data: { "tls.crt": base64(`${text}\n`), "tls.key": key } } };
 		expect(images(live, { keptImages: kept, generated: other })).toEqual(["1", "1"]);
 	});
 
@@ -391,3 +391,29 @@ test("what stands around the authorities changes no node; other authorities chan
 	const [before, after] = [revisions(authority), revisions(authority + otherAuthority)];
 	expect(after.map((revision, index) => revision === before[index])).toEqual([false, false, false]);
 });
+
+test("what is said of a certificate follows the time and the domains, not what was found in its Secret before", async () => {
+	const pem = await issue({ subject: "CN=Own", names: ["example.com"], notBefore: inDays(-1), notAfter: inDays(100) });
+	const secret = { data: { "tls.crt": base64(pem.certificate), "tls.key": base64(pem.key) } };
+	const found = (days: number, domain = "example.com") => {
+		const federation = sample("smallest", (spec) => {
+			spec.domain = domain;
+			spec.security = { certificate: { secretName: "own" } };
+		});
+		const model = modelFederation(federation, { ...inputs, certificate: secret }, inDays(days));
+		return model.certificate && "findings" in model.certificate ? model.certificate.findings.map(reasonOf) : [];
+	};
+	expect([found(0), found(90), found(101), found(0)]).toEqual([
+		["SelfSigned"],
+		["SelfSigned", "ExpiresSoon"],
+		["Expired", "SelfSigned"],
+		["SelfSigned"],
+	]);
+	expect([found(0, "example.org"), found(0)]).toEqual([["NameMissing", "SelfSigned"], ["SelfSigned"]]);
+});
+
+const reasonOf = ({ reason }: { readonly reason: string }) => reason;
+
+function inDays(days: number): Date {
+	return new Date(now.getTime() + days * 86_400_000);
+}

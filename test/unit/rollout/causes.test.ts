@@ -355,10 +355,8 @@ const cases: readonly Case[] = [
 
 /** The fixture's certificate with another end of line: another content. */
 function certificateOfOthers() {
-	const { selfSigned } = inputs.generated;
-	if (!selfSigned) throw new Error("no certificate");
-	const text = Buffer.from(selfSigned.certificate, "base64").toString("utf8");
-	return { ...selfSigned, certificate: base64(`${text}\n`) };
+	const text = Buffer.from(certificate, "base64").toString("utf8");
+	return { data: { "tls.crt": base64(`${text}\n`), "tls.key": key } };
 }
 
 describe("a change of", () => {
@@ -378,7 +376,7 @@ describe("with the strategy Live", () => {
 			applied: JSON.parse(JSON.stringify(revisionedIntent(entry))) as unknown,
 			appliedLive: JSON.parse(JSON.stringify(liveOf(entry))) as unknown,
 		}));
-	const other = { certificate: { data: { "tls.crt": certificateOfOthers().certificate, "tls.key": key } } };
+	const other = { certificate: certificateOfOthers() };
 
 	test("a new certificate restarts nothing", () => {
 		expect(causes(intentOf(live, other), runningLive(intentOf(live))).map(words)).toEqual([
