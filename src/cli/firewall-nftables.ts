@@ -34,7 +34,7 @@ export function nftablesConfiguration({ namespace, federation, inbound, machines
 		...inbound.flatMap((rule) => {
 			const to = `${family(rule.inside)} daddr ${rule.inside.address} tcp dport ${rule.inside.port}`;
 			const source = sources(rule);
-			const accept = `\t\t${source}${to} accept comment "peers to ${rule.node}"`;
+			const accept = `\t\t${source}${to} accept comment "peers to ${rule.alias ?? rule.node}"`;
 			return source === "" ? [accept] : [accept, `\t\t${to} drop`];
 		}),
 		...machines.map(

@@ -15,6 +15,8 @@ export interface FirewallRules {
 export interface InboundRule {
 	/** Node of the federation, or `all` for its Service. */
 	readonly node: string;
+	/** The Direct alias whose Service it is. Absent: it is for the federation's domains. */
+	readonly alias?: string;
 	/** What the firewall sees inside: a load balancer or a machine of the cluster, never a pod. */
 	readonly inside: AddressAndPort;
 	/** What peers connect to. The same as `inside` where nothing is translated. */
@@ -26,6 +28,15 @@ export interface InboundRule {
 export interface AddressAndPort {
 	readonly address: string;
 	readonly port: number;
+}
+
+/** The Service of a Direct alias. */
+export interface AliasServiceView {
+	readonly alias: string;
+	readonly node: string;
+	readonly service: PublicServiceView;
+	/** What its hostname must resolve to, where the resource says so (`ip`). */
+	readonly publicIp?: string | undefined;
 }
 
 /** A Service that peers connect to. */
@@ -46,6 +57,8 @@ export interface FirewallInputs {
 	readonly services: ReadonlyMap<string, PublicServiceView>;
 	/** What the names of nodes must resolve to, where the resource says so (`nodes[].publicAddress.ip`). */
 	readonly publicIps: ReadonlyMap<string, string>;
+	/** Of Direct aliases that have one; undefined where they could not be read. */
+	readonly aliases: readonly AliasServiceView[] | undefined;
 	/** Of the machines that gateway pods run on; undefined where they could not be read. */
 	readonly machines: readonly string[] | undefined;
 }
@@ -53,12 +66,19 @@ export interface FirewallInputs {
 export const allNodes = "all";
 
 export function firewallRules(inputs: FirewallInputs): FirewallRules {
-	const { namespace, federation, services, publicIps, machines } = inputs;
+	const { namespace, federation, services, publicIps, aliases, machines } = inputs;
 	const notes: string[] = [];
-	const inbound = [...services].flatMap(([node, service]) => {
+	const all = [
+		...[...services].map(([node, service]) => ({ to: { node }, service, outside: publicIps.get(node) })),
+		...(aliases ?? []).map(({ alias, node, service, publicIp: outside }) => ({
+			to: { node, alias },
+			service,
+			outside,
+		})),
+	];
+	const inbound = all.flatMap(({ to, service, outside }) => {
 		const insides = insideOf(service, machines ?? []);
 		if (insides.length === 0) notes.push(withoutAddress(service));
-		const outside = publicIps.get(node);
 		if (outside !== undefined && insides.length > 1 && isTranslated(insides, outside)) {
 			notes.push(
 				`Service ${service.name} has several addresses inside: the first is translated to ${outside}. Others can be ` +
@@ -69,13 +89,14 @@ export function firewallRules(inputs: FirewallInputs): FirewallRules {
 		const used = outside === undefined ? own : own.slice(0, 1);
 		return used.map(
 			(inside): InboundRule => ({
-				node,
+				...to,
 				inside,
 				outside: { address: outside ?? inside.address, port: service.port },
 				from: service.sourceRanges.filter((range) => range.includes(":") === (isIP(inside.address) === 6)),
 			}),
 		);
 	});
+	if (aliases === undefined) notes.push("ChatNodeAliases cannot be read, so Services of Direct ones are not known.");
 	if (machines === undefined) notes.push("Pods cannot be read, so the machines that gateways run on are not known.");
 	if (services.get(allNodes)?.name !== undefined && !publicIps.has(allNodes) && inbound.some(isPrivateInside)) {
 		notes.push(

@@ -1,5 +1,10 @@
-import { type FirewallRules, isTranslation } from "./firewall-rules.ts";
+import { type FirewallRules, type InboundRule, isTranslation } from "./firewall-rules.ts";
 import { table } from "./table.ts";
+
+function destination({ node, alias }: InboundRule): string {
+	if (alias !== undefined) return `alias ${alias}, at node ${node}`;
+	return node === "all" ? "all published nodes" : `node ${node}`;
+}
 
 /** What has to be let through and translated, for people and for firewalls that no other format is for. */
 export function firewallTable({ inbound, machines, notes }: FirewallRules): string {
@@ -10,7 +15,7 @@ export function firewallTable({ inbound, machines, notes }: FirewallRules): stri
 			"any",
 			`${rule.outside.address}:${rule.outside.port}`,
 			isTranslation(rule) ? `${rule.inside.address}:${rule.inside.port}` : "-",
-			rule.node === "all" ? "peers to all published nodes" : `peers to node ${rule.node}`,
+			`peers to ${destination(rule)}`,
 		]),
 		...machines.map((address) => [
 			"out",

@@ -1,10 +1,12 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { parseChatNodeAlias } from "../api/parse.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError } from "../kubernetes/errors.ts";
 import { pods, type Service, services } from "../kubernetes/resources.ts";
-import { nodeServiceName, publicServiceName } from "../model/names.ts";
+import { aliasServiceName, nodeServiceName, publicServiceName } from "../model/names.ts";
 import { roleSelector, selectorText } from "../objects/labels.ts";
+import { aliasesIn } from "./aliases.ts";
 import { connectionHelp, connectionOptions, oneOf, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
@@ -12,7 +14,13 @@ import { UsageError } from "./failure.ts";
 import { type FederationObject, federationsIn } from "./federations.ts";
 import { asaConfiguration } from "./firewall-asa.ts";
 import { nftablesConfiguration } from "./firewall-nftables.ts";
-import { allNodes, type FirewallRules, firewallRules, type PublicServiceView } from "./firewall-rules.ts";
+import {
+	type AliasServiceView,
+	allNodes,
+	type FirewallRules,
+	firewallRules,
+	type PublicServiceView,
+} from "./firewall-rules.ts";
 import { firewallTable } from "./firewall-table.ts";
 
 const formats = {
@@ -38,7 +46,8 @@ Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [--format table|asa|nftabl
 
   -o, --format FORM             table (default); asa: Cisco ASA 8.3 or newer; nftables; json
       --public-address ADDRESS  what peers connect to, where the firewall translates it to the federation's Service. That
-                                of a node stands in spec.nodes[].publicAddress.ip.
+                                of a node stands in spec.nodes[].publicAddress.ip, that
+                                of a Direct alias in spec.ip of the ChatNodeAlias.
 ${connectionHelp}
 
 Addresses are those that a firewall sees: of load balancers and machines, never of pods. Machines are those that gateway
@@ -92,8 +101,9 @@ async function rulesOf(
 		if (node.publicAddress.ip !== undefined) publicIps.set(node.name, node.publicAddress.ip);
 		await look(node.name, nodeServiceName(name, node.name));
 	}
-	const machines = await machinesOf(client, namespace, name);
-	return firewallRules({ namespace, federation: name, services: views, publicIps, machines });
+	const aliases = await unlessForbidden(async () => await directAliases(client, namespace, name));
+	const machines = await unlessForbidden(async () => await machinesOf(client, namespace, name));
+	return firewallRules({ namespace, federation: name, services: views, publicIps, aliases, machines });
 }
 
 function viewOfService({ metadata, spec, status }: Service): PublicServiceView {
@@ -108,16 +118,33 @@ function viewOfService({ metadata, spec, status }: Service): PublicServiceView {
 	};
 }
 
-/** Undefined where the user may not read pods. */
-async function machinesOf(
+/** Those whose Service is there. */
+async function directAliases(
 	client: KubernetesClient,
 	namespace: string,
 	federation: string,
-): Promise<readonly string[] | undefined> {
+): Promise<readonly AliasServiceView[]> {
+	const found = (await aliasesIn(client, namespace)).map(async (object): Promise<AliasServiceView[]> => {
+		const parsed = parseChatNodeAlias(object);
+		if (!parsed.ok || parsed.value.spec.federationRef.name !== federation) return [];
+		const { alias, node, exposure, ip } = parsed.value.spec;
+		if (exposure !== "Direct") return [];
+		const service = await client.get(services, namespace, aliasServiceName(federation, object.metadata.name));
+		return service ? [{ alias: alias.toLowerCase(), node, service: viewOfService(service), publicIp: ip }] : [];
+	});
+	return (await Promise.all(found)).flat();
+}
+
+async function machinesOf(client: KubernetesClient, namespace: string, federation: string): Promise<readonly string[]> {
 	const labelSelector = selectorText(roleSelector(federation, "gateway"));
+	const { items } = await client.list(pods, { namespace, labelSelector });
+	return [...new Set(items.flatMap(({ status }) => status?.hostIP ?? []))].toSorted();
+}
+
+/** Undefined where the user may not read it. */
+async function unlessForbidden<Value>(read: () => Promise<Value>): Promise<Value | undefined> {
 	try {
-		const { items } = await client.list(pods, { namespace, labelSelector });
-		return [...new Set(items.flatMap(({ status }) => status?.hostIP ?? []))].toSorted();
+		return await read();
 	} catch (error) {
 		if (error instanceof ApiError && error.status === 403) return undefined;
 		throw error;

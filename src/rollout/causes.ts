@@ -152,6 +152,7 @@ class Change {
 		const toggled = changed.includes("federation");
 		const entries = changed.flatMap((name): readonly Entry[] => {
 			if (name === "enabledNodes") return this.#enabledNodes(before[name], node.enabledNodes);
+			if (name === "aliases") return this.#aliases(before[name], node);
 			if (name === "secrets") return secrets(before[name], now[name]);
 			if (name === "published" && toggled) return [];
 			const known = knownField(name);
@@ -167,6 +168,27 @@ class Change {
 	#requestScope({ requestedAt }: NodeIntent): Scope {
 		const { restarts } = this.#intent.orders;
 		return restarts.some(({ node, at }) => node === undefined && at === requestedAt) ? "AllNodes" : "Node";
+	}
+
+	/** R10, one entry for each alias that came, went or changed: the same at every node that it changes for. */
+	#aliases(before: unknown, { aliases = {} }: NodeIntent): readonly Entry[] {
+		const old = isRecord(before) ? before : {};
+		const domains = [...new Set([...Object.keys(old), ...Object.keys(aliases)])].toSorted();
+		return domains.flatMap((domain): readonly Entry[] => {
+			const [was, is] = [old[domain], aliases[domain]];
+			if (isEqual(was, is)) return [];
+			const served = this.#intent.aliases?.find((alias) => alias.domain === domain);
+			if (!is || !served) return [{ ...entryOf("AliasChanged", "ChatNodeAlias"), from: domain }];
+			const name = `ChatNodeAlias ${served.name}`;
+			if (!isRecord(was)) return [{ ...entryOf("AliasChanged", name), to: domain }];
+			return [
+				...(was["here"] === is.here ? [] : [changeOf("AliasChanged", `${name}: spec.node`, undefined, served.node)]),
+				...(isEqual(was["upstream"], is.upstream)
+					? []
+					: // Its own, or that of its node.
+						[narrowed("AliasChanged", `${name}: upstream`, was["upstream"], is.upstream)]),
+			];
+		});
 	}
 
 	/** R16, one entry for each node that came into the set of Enabled nodes or left it. */

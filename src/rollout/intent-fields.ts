@@ -22,10 +22,12 @@ const withDefaults = (limits: unknown) => ({ ...defaults.limits, ...(typeof limi
 const operators = (name: string) => ({ reason: "OperatorChanged" as const, field: () => name });
 
 /**
- * Every field of a node's intent but its secrets and the Enabled nodes, which `causes.ts` takes apart. A field that has no
+ * Every field of a node's intent but its secrets, aliases and the Enabled nodes, which `causes.ts` takes apart. A field that has no
  * entry here does not compile, so that no restart goes unexplained.
  */
-export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" | "enabledNodes">, IntentField>> = {
+export const intentFields: Readonly<
+	Record<Exclude<keyof NodeIntent, "secrets" | "aliases" | "enabledNodes">, IntentField>
+> = {
 	// These name the node: they never differ between what it runs and what it should run.
 	namespace: operators("metadata.namespace"),
 	federationName: operators("metadata.name"),
@@ -44,7 +46,6 @@ export const intentFields: Readonly<Record<Exclude<keyof NodeIntent, "secrets" |
 		field: (node, { ownUpstreams }) =>
 			ownUpstreams.includes(node.name) ? `spec.nodes[${node.name}].upstream` : "spec.upstream",
 	},
-	aliases: { reason: "AliasChanged", field: () => "ChatNodeAlias", shown: (aliases) => aliases ?? {} },
 	policy: {
 		reason: "PolicyChanged",
 		field: (_node, { policyName }) => (policyName === undefined ? "policy" : `FederationPolicy ${policyName}: spec`),

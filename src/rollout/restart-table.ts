@@ -24,6 +24,7 @@ const inherited = "Peers whose entry leaves it out change with it.";
 const issued = "The Certificate is changed at once; nodes restart for what is issued.";
 const authorities = "The certificates count, not the name; others under the same name restart as well.";
 
+const aliasesFollow = "All nodes where an alias of the node has no upstream of its own (AliasChanged).";
 const aliasAtOnce = "The Service of the alias is changed at once; its status shows the new records to publish.";
 const ifServed = "Nothing while the alias is not accepted.";
 
@@ -49,8 +50,8 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 		},
 		{ field: "nodes[].federation", reasons: ["FederationToggled"], note: "Enabling comes before disabling." },
 		{ field: "nodes[].published", reasons: ["PublishedChanged"], note: "" },
-		{ field: "nodes[].upstream.host", reasons: ["UpstreamChanged"], note: "" },
-		{ field: "nodes[].upstream.port", reasons: ["UpstreamChanged"], note: "" },
+		{ field: "nodes[].upstream.host", reasons: ["UpstreamChanged"], note: aliasesFollow },
+		{ field: "nodes[].upstream.port", reasons: ["UpstreamChanged"], note: aliasesFollow },
 		{ field: "nodes[].resources.*", reasons: ["PlacementChanged"], note: toPod },
 		{ field: "nodes[].nodeSelector", reasons: ["PlacementChanged"], note: toPod },
 		{ field: "nodes[].tolerations.*", reasons: ["PlacementChanged"], note: toPod },

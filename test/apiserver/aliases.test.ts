@@ -98,8 +98,7 @@ describe("an alias", () => {
 			return last?.causes.every(({ nodes: about }) => !about.includes("gw-1")) && last.causes;
 		}, "the move to be over");
 		expect(causes.map(({ reason, field, nodes: about }) => [reason, field, about])).toEqual([
-			["AliasChanged", `ChatNodeAlias["${domain}"].here`, ["gw-2"]],
-			["AliasChanged", `ChatNodeAlias["${domain}"].here`, ["inside"]],
+			["AliasChanged", "ChatNodeAlias rooms: spec.node", ["gw-2", "inside"]],
 		]);
 		expect(cluster.made.slice(before)).toHaveLength(2);
 

@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from "vitest";
 import { buildKubectlPlugin } from "../../deploy/build.ts";
+import { chatNodeAliasResource } from "../../src/api/chat-node-alias.ts";
 import { dnsAsker } from "../../src/dns/asker.ts";
 import { services } from "../../src/kubernetes/resources.ts";
-import { publicServiceName } from "../../src/model/names.ts";
+import { aliasServiceName, publicServiceName } from "../../src/model/names.ts";
 import { kubectlXmppfed, xmppfed } from "./cli-support.ts";
 import { startNameServer } from "./name-server.ts";
 import { condition, federation, federations, startOperator } from "./operator-support.ts";
@@ -97,6 +98,45 @@ test("a node with an address of its own has a Service, a record and a firewall r
 				({ metadata }) => metadata.name === service?.metadata.name,
 			),
 		"the node's Service is gone",
+	);
+});
+
+test("aliases have records, and Direct ones firewall rules; a name server serves them", async () => {
+	const server = await startNameServer("example.com");
+	const nodes = [
+		{ name: "gw-1", federation: "Enabled" },
+		{ name: "gw-2", federation: "Enabled" },
+	];
+	const { client, namespace, give, shown } = await published({ nodes }, dnsAsker([server.address]));
+	const alias = async (name: string, spec: object) =>
+		await client.create(chatNodeAliasResource, {
+			apiVersion: "xmppfed.dev/v1alpha1",
+			kind: "ChatNodeAlias",
+			metadata: { name, namespace },
+			spec: { federationRef: { name: "example" }, node: "gw-2", ...spec },
+		});
+	await alias("1-nested", { alias: "conference-2.StandAloneCluster.example.com" });
+	const direct = { exposure: "Direct", hostname: "c.example.com", ip: "192.0.2.5", publicPort: 25_269 };
+	await alias("2-direct", { alias: "rooms.example.com", ...direct });
+	await give(aliasServiceName("example", "2-direct"), "10.0.0.12");
+	await shown("0 0 25269 c.example.com.");
+
+	const zone = await xmppfed(["dns", "show", "example", "-n", namespace, "-o", "zone"]);
+	expect(zone.stdout).toBe(
+		"_xmpp-server._tcp.example.com. 300 IN SRV 0 0 5269 xmpp.example.com.\n" +
+			"_xmpp-server._tcp.conference-2.standalonecluster.example.com. 300 IN SRV 0 0 5269 xmpp.example.com.\n" +
+			"_xmpp-server._tcp.rooms.example.com. 300 IN SRV 0 0 25269 c.example.com.\n" +
+			"xmpp.example.com. 300 IN A 192.0.2.5\n" +
+			"c.example.com. 300 IN A 192.0.2.5\n",
+	);
+	await server.publish(zone.stdout);
+	await eventually(
+		async () => (await condition(client, namespace, "example", "DNSPublished"))?.text === "True Published",
+		"the records to be found",
+	);
+	const rules = await xmppfed(["firewall", "example", "-n", namespace]);
+	expect(rules.stdout).toMatch(
+		/^in +any +any +192\.0\.2\.5:25269 +10\.0\.0\.12:25269 +peers to alias rooms\.example\.com, at node gw-2$/m,
 	);
 });
 

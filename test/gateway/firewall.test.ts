@@ -61,7 +61,7 @@ beforeAll(async () => {
 		}
 	}
 	const listener = `
-		for (const address of ${JSON.stringify(inside)}) for (const port of [5269, 25269, 22]) require("node:net")
+		for (const address of ${JSON.stringify(inside)}) for (const port of [5269, 25269, 35269, 22]) require("node:net")
 			.createServer((socket) => socket.end(address + ":" + port)).listen(port, address);
 	`;
 	// The kernel ends it with this process, also by SIGKILL.
@@ -84,16 +84,25 @@ async function load(sourceRanges: readonly string[], publicIp: string | undefine
 			["gw-1", { ...service, name: "example-public-gw-1", port: 5269, ingress: [inside[0]] }],
 			["gw-2", { ...service, name: "example-public-gw-2", port: 25_269, ingress: [inside[1]] }],
 		]),
+		aliases: [
+			{
+				alias: "conference-1.example.com",
+				node: "gw-1",
+				service: { ...service, name: "example-alias", port: 35_269, ingress: [inside[1]] },
+				publicIp,
+			},
+		],
 		publicIps: new Map(publicIp === undefined ? [] : ["gw-1", "gw-2"].map((node) => [node, publicIp])),
 		machines: ["10.0.0.20"],
 	});
 	await inNetworkOf(firewall, ["nft", "-f", "-"], `${nftablesConfiguration(rules)}\n`);
 }
 
-test("one public address with several ports leads to each node", async () => {
+test("one public address with several ports leads to each node, and to a chat node", async () => {
 	await load([], publicAddress);
 	expect(await answerAt(peer, publicAddress, 5269)).toBe("10.0.0.10:5269");
 	expect(await answerAt(peer, publicAddress, 25_269)).toBe("10.0.0.11:25269");
+	expect(await answerAt(peer, publicAddress, 35_269)).toBe("10.0.0.11:35269");
 	expect(await answerAt(peer, publicAddress, 22)).toBe("");
 });
 
@@ -113,6 +122,6 @@ test("loaded again it replaces itself", async () => {
 	await load([], publicAddress);
 	await load([`${network.address(2)}/32`], publicAddress);
 	const table = await inNetworkOf(firewall, ["nft", "list", "table", "inet", "xmppfed_chat_example"]);
-	expect(table.match(/dnat/g)).toHaveLength(2);
+	expect(table.match(/dnat/g)).toHaveLength(3);
 	expect(await answerAt(stranger, publicAddress, 5269)).toBe("");
 });

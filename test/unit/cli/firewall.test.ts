@@ -24,6 +24,7 @@ function inputs(changes: Partial<FirewallInputs>): FirewallInputs {
 		federation: "example",
 		services: new Map([[allNodes, service()]]),
 		publicIps: new Map([[allNodes, "192.0.2.5"]]),
+		aliases: [],
 		machines: ["10.0.1.1", "10.0.1.2"],
 		...changes,
 	};
@@ -39,6 +40,22 @@ const layouts: Record<string, FirewallInputs> = {
 			["gw-3", service({ name: "example-public-gw-3", ingress: ["10.0.0.12"], port: 35_269 })],
 		]),
 		publicIps: new Map(["gw-1", "gw-2", "gw-3"].map((node) => [node, "192.0.2.5"])),
+	}),
+	"one-address-aliases": inputs({
+		aliases: [
+			{
+				alias: "conference-1.example.com",
+				node: "gw-1",
+				service: service({ name: "example-alias-1", ingress: ["10.0.0.11"], port: 25_269 }),
+				publicIp: "192.0.2.5",
+			},
+			{
+				alias: "conference-2.example.com",
+				node: "gw-2",
+				service: service({ name: "example-alias-2", ingress: ["10.0.0.12"], port: 35_269 }),
+				publicIp: "192.0.2.5",
+			},
+		],
 	}),
 	"several-addresses": inputs({
 		services: new Map([

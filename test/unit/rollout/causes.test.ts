@@ -280,10 +280,7 @@ const cases: readonly Case[] = [
 		"-",
 		() => {},
 		{ aliases: [rooms] },
-		[
-			'R17 AliasChanged ChatNodeAlias["rooms.example.com"] to {"here":false,"upstream":{"host":"xmpp.chat.svc.cluster.local","port":5269}} Node: gw-1 inside',
-			'R17 AliasChanged ChatNodeAlias["rooms.example.com"] to {"here":true,"upstream":{"host":"xmpp.chat.svc.cluster.local","port":5269}} Node: gw-2',
-		],
+		["R17 AliasChanged ChatNodeAlias rooms to rooms.example.com Node: gw-1 gw-2 inside"],
 	],
 	["service.type", (spec) => void (spec.service = { type: "NodePort" }), {}, []],
 	["service.hostname", (spec) => void (spec.service = { hostname: "other.example.com" }), {}, []],
@@ -436,6 +433,46 @@ test("every part of a node's intent has a reason of its own", () => {
 		expect(forgotten.map((name) => `NodeIntent.${name}: give it an entry in src/rollout/intent-fields.ts`)).toEqual([]);
 		expect(Object.keys(entry.secrets).filter((name) => !(name in secretFields))).toEqual([]);
 	}
+});
+
+describe("of aliases", () => {
+	const alias = (spec: object, name = "rooms") => ({ ...rooms, name, spec: { ...rooms.spec, ...spec } });
+	const changed = (
+		before: readonly (typeof rooms)[],
+		after: readonly (typeof rooms)[],
+		change: Change = () => {},
+	): readonly string[] =>
+		causes(intentOf(change, { aliases: after }), running(intentOf(() => {}, { aliases: before }))).map(words);
+
+	test.each<[string, readonly string[], readonly string[]]>([
+		["gone", changed([rooms], []), ["ChatNodeAlias from rooms.example.com Node: gw-1 gw-2 inside"]],
+		["moved", changed([rooms], [alias({ node: "gw-1" })]), ["ChatNodeAlias rooms: spec.node to gw-1 Node: gw-1 gw-2"]],
+		[
+			"moved to a node with another upstream",
+			changed([rooms], [alias({ node: "inside" })]),
+			[
+				"ChatNodeAlias rooms: upstream.host from xmpp.chat.svc.cluster.local to 10.0.3.7 Node: gw-1 gw-2 inside",
+				"ChatNodeAlias rooms: spec.node to inside Node: gw-2 inside",
+			],
+		],
+		[
+			"with an upstream of its own",
+			changed([rooms], [alias({ upstream: { host: "xmpp.chat.svc", port: 5300 } })]),
+			["ChatNodeAlias rooms: upstream.port from 5269 to 5300 Node: gw-1 gw-2 inside"],
+		],
+		["exposed otherwise", changed([rooms], [alias({ exposure: "Direct", hostname: "c.example.com" })]), []],
+		["of another resource", changed([rooms], [alias({}, "other")]), []],
+	])("%s", (_what, told, expected) => {
+		expect(told).toHaveLength(expected.length);
+		expect(told).toEqual(expect.arrayContaining(expected.map((line) => `R17 AliasChanged ${line}`)));
+	});
+
+	test("follow the upstream of their node", () => {
+		expect(changed([rooms], [rooms], (spec) => void (node(spec, 1).upstream = { host: "b.chat.svc" }))).toEqual([
+			"R17 AliasChanged ChatNodeAlias rooms: upstream.host from xmpp.chat.svc.cluster.local to b.chat.svc.cluster.local Node: gw-1 gw-2 inside",
+			"R17 UpstreamChanged spec.nodes[gw-2].upstream.host from xmpp.chat.svc.cluster.local to b.chat.svc.cluster.local Node: gw-2",
+		]);
+	});
 });
 
 describe("causes", () => {
