@@ -49,9 +49,12 @@ interface AnyObject {
 	};
 }
 
-const withAlias = z.looseObject({ spec: z.looseObject({ alias: z.string() }) });
-const withDomains = z.looseObject({
-	spec: z.looseObject({ domain: z.string(), additionalDomains: z.array(z.string()).optional() }),
+const asking = z.looseObject({
+	spec: z.looseObject({
+		alias: z.string().optional(),
+		domain: z.string().optional(),
+		additionalDomains: z.array(z.string()).optional(),
+	}),
 });
 const read = new WeakMap<object, readonly string[]>();
 
@@ -62,9 +65,8 @@ const read = new WeakMap<object, readonly string[]>();
 export function domainsAskedFor(object: object): readonly string[] {
 	const known = read.get(object);
 	if (known) return known;
-	const alias = withAlias.safeParse(object).data?.spec.alias;
-	const federation = withDomains.safeParse(object).data;
-	const found = alias === undefined ? (federation ? localDomains(federation) : []) : [alias.toLowerCase()];
+	const { alias, domain, additionalDomains = [] } = asking.safeParse(object).data?.spec ?? {};
+	const found = [alias, domain, ...additionalDomains].flatMap((name) => name?.toLowerCase() ?? []);
 	read.set(object, found);
 	return found;
 }

@@ -25,8 +25,9 @@ import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod
 import { policyListSources } from "./policy-lists.ts";
 
 /** What each container gets where `spec.nodes[].resources` says nothing. */
-function defaultResources({ streams }: NodeIntent) {
-	return { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: `${gatewayMemoryMiB(streams)}Mi` } };
+function defaultResources({ streams, aliases = {} }: NodeIntent) {
+	const limit = gatewayMemoryMiB(streams, Object.keys(aliases).length);
+	return { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: `${limit}Mi` } };
 }
 
 /**

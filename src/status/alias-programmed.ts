@@ -44,6 +44,13 @@ function programmed({ seen, alias }: AcceptedStanding, federation: string): Verd
 			`Node ${name} does not reach ${host}:${port}${why}, which has the rooms of ${domain}.`,
 		);
 	}
+	const service = seen.services.aliases?.get(alias.name);
+	if (alias.direct?.service.type === "LoadBalancer" && service?.ingress.length === 0) {
+		const message =
+			`Service ${service.name} has no address yet: nothing in this Kubernetes cluster has given its LoadBalancer one. ` +
+			"Install a load balancer, or set spec.service.type to NodePort or ClusterIP.";
+		return no("NoPublicAddress", message);
+	}
 	return {
 		status: "True",
 		reason: "Programmed",

@@ -138,7 +138,12 @@ describe("an alias", () => {
 		const { client, namespace } = await setup();
 		await client.create(
 			aliases,
-			alias(namespace, "rooms", { node: "inside", exposure: "Direct", hostname: "c.example.com" }),
+			alias(namespace, "rooms", {
+				node: "inside",
+				exposure: "Direct",
+				hostname: "c.example.com",
+				service: { type: "NodePort" },
+			}),
 		);
 		expect(await told(client, namespace, "rooms", "Accepted", "False NodeDisabled")).toContain("enable it there");
 		const enabled = nodes.map((node) => ({ ...node, federation: "Enabled" }));

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { podLayout } from "../../src/gateway/layout.ts";
 import type { XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
+import { Forwarder } from "./lib/forwarder.ts";
 import type { Link } from "./lib/gateway-node.ts";
 import { aliasesAt, type ChatNode, local, World } from "./lib/world.ts";
 
@@ -15,6 +17,7 @@ const chatNodes: readonly ChatNode[] = [
 let world: World;
 let alice: XmppClient;
 let bob: XmppClient;
+const forwarders: Forwarder[] = [];
 
 beforeAll(async () => {
 	world = await World.start({
@@ -39,6 +42,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+	for (const forwarder of forwarders) await forwarder.close();
 	await world?.[Symbol.asyncDispose]();
 });
 
@@ -113,28 +117,42 @@ test("an alias is one, however its letters are written", async () => {
 	expect(answer).toContain("http://jabber.org/protocol/muc");
 });
 
-test("of a Direct alias peers come in at its node alone", async () => {
+test("one public address, several ports: peers come in at the node of a Direct alias alone", async () => {
+	// What a firewall or a load balancer does: ports of one address lead to one node each.
+	const edge = world.network.address(1);
+	const node = (name: string) => ({ host: world.node(name).address, port: podLayout.federationPort });
+	for (const [port, name] of [
+		[5269, "gw-1"],
+		[25_269, "gw-1"],
+		[35_269, "gw-2"],
+	] as const) {
+		forwarders.push(await Forwarder.listen(edge, port, node(name)));
+	}
 	await world.publish([
-		`_xmpp-server._tcp.${outside}. SRV 0 0 5269 chat-2.${local.domain}.`,
-		`chat-2.${local.domain}. A ${world.node("gw-2").address}`,
-		`gateway.${local.domain}. A ${world.node("gw-1").address}`,
+		`_xmpp-server._tcp.${nested}. SRV 0 0 25269 edge.${local.domain}.`,
+		`_xmpp-server._tcp.${outside}. SRV 0 0 35269 edge.${local.domain}.`,
+		`gateway.${local.domain}. A ${edge}`,
+		`edge.${local.domain}. A ${edge}`,
 	]);
 	// What it looked up before, and the streams that it has, are of no use any more.
 	await world.stopServer("prosody");
 	await world.startServer("prosody");
 	await world.waitForServer("prosody");
-	bob = await world.peerUser("prosody", "bob");
-	await meet(`direct@${outside}`);
-	const incoming = async (node: string) => {
-		const { streams } = await world.node(node).status("federation");
-		return streams.filter(({ local: to, direction }) => to === outside && direction === "incoming");
+	const incoming = async (name: string) => {
+		const { streams } = await world.node(name).status("federation");
+		const locals = streams.filter(({ direction }) => direction === "incoming").map((stream) => stream.local ?? "");
+		return new Set(locals.filter((domain) => domain === nested || domain === outside));
 	};
-	expect(await incoming("gw-2")).not.toEqual([]);
-	expect(await incoming("gw-1")).toEqual([]);
+	for (const { alias } of chatNodes) {
+		bob = await world.peerUser("prosody", "bob");
+		alice = await world.internalUser("alice");
+		await meet(`direct@${alias}`);
+	}
+	expect(await incoming("gw-1")).toEqual(new Set([nested]));
+	expect(await incoming("gw-2")).toEqual(new Set([outside]));
 });
 
 test("while its node is down an alias answers with an error, and the others go on", async () => {
-	await world.publish();
 	const router = world.node("gw-1").program("router");
 	router.kill("SIGKILL");
 	await router.exit;

@@ -63,6 +63,16 @@ const failure = "The link certificate cannot be used";
 test.each([
 	["a router that says nothing of links has none that are known", { upstreams }, {}],
 	[
+		"a router whose node reaches its upstream, and that of an alias not",
+		{
+			upstreams: [
+				...upstreams,
+				{ domain: "räume.example", alias: "xn--rume-loa.example", reachable: false, failure: "connection refused" },
+			],
+		},
+		{ aliases: [{ domain: "xn--rume-loa.example", reachable: false, error: "connection refused" }] },
+	],
+	[
 		"a process that cannot use the link certificate",
 		{ role: "federation", linkCertificate: { failure } },
 		{ linkFailure: failure },

@@ -126,3 +126,50 @@ describe("NetworkPolicies", () => {
 		expect(policies(change)[1]?.spec.ingress).toMatchObject([{ from: internal }]);
 	});
 });
+
+describe("an alias", () => {
+	const federationRef = { name: "example" };
+	const direct = { exposure: "Direct", hostname: "c.example.com", publicPort: 25269 } as const;
+	const objectsWith = (spec: object, count = 1) => {
+		const aliases = Array.from({ length: count }, (_, index) => {
+			const domain = `rooms-${index}.example.com`;
+			return { name: `rooms-${index}`, domain, spec: { federationRef, alias: domain, node: "gw-1", ...spec } };
+		});
+		const { intent, secrets } = modelled(sample("smallest"), { aliases });
+		const [node] = intent.nodes;
+		if (!node) throw new Error("the sample has no node");
+		const services = sharedObjects(intent).mutable.filter(({ kind }) => kind === "Service");
+		return { services, ...nodeObjects(intent, node, secrets) };
+	};
+
+	test("that is Shared has no Service", () => {
+		expect(objectsWith({}).services).toEqual(sharedObjects(modelled(sample("smallest")).intent).mutable.slice(0, 3));
+	});
+
+	test("that is Direct has one to its node, published or not, in its own words", () => {
+		const service = { type: "NodePort", annotations: { a: "b" }, externalTrafficPolicy: "Cluster" };
+		const [found] = objectsWith({ ...direct, service }).services.filter(({ metadata }) =>
+			metadata.name.includes("alias"),
+		);
+		expect(found).toMatchObject({
+			metadata: { name: expect.stringMatching(/^example-alias-rooms-0-[0-9a-f]{8}$/), annotations: { a: "b" } },
+			spec: {
+				type: "NodePort",
+				externalTrafficPolicy: "Cluster",
+				ports: [{ port: 25269, targetPort: "xmpp-server" }],
+			},
+		});
+		expect(found).toHaveProperty("spec.selector", {
+			"xmppfed.dev/federation": "example",
+			"xmppfed.dev/role": "gateway",
+			"xmppfed.dev/node": "gw-1",
+			"xmppfed.dev/node-federation": "Enabled",
+		});
+	});
+
+	test("takes memory", () => {
+		const limits = (count: number) =>
+			objectsWith({}, count).deployment.spec.template.spec.containers.map(({ resources }) => resources);
+		expect(limits(1)).not.toEqual(limits(64));
+	});
+});

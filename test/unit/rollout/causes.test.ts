@@ -420,8 +420,8 @@ test("every row of the table that restarts has a change above, which is told by 
 	}
 });
 
-test("every reason is that of a field, of a secret or of what happened to a node", () => {
-	const others = ["EnabledNodeAdded", "EnabledNodeRemoved", "NodeAdded", "NodeRemoved", "Drifted"];
+test("every reason is that of a field, of a secret, of aliases or of what happened to a node", () => {
+	const others = ["AliasChanged", "EnabledNodeAdded", "EnabledNodeRemoved", "NodeAdded", "NodeRemoved", "Drifted"];
 	const used = [...Object.values(intentFields), ...Object.values(secretFields)].map(({ reason }) => reason);
 	expect([...new Set([...others, ...used])].toSorted()).toEqual(Object.keys(restartReasons).toSorted());
 });

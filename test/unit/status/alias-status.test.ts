@@ -149,6 +149,16 @@ test.each<[string, AliasObservation["standing"], accepted: string, programmed: s
 		"False UpstreamUnreachable Node gw-2 does not reach xmpp.chat.svc.cluster.local:5269 (connection refused), which has " +
 			`the rooms of ${shared}.`,
 	],
+	[
+		"that is Direct, whose Service has no address",
+		standing("direct", {
+			...observed(),
+			services: { aliases: new Map([["direct", { name: "a", ingress: [] }]]) },
+		}),
+		served,
+		"False NoPublicAddress Service a has no address yet: nothing in this Kubernetes cluster has given its LoadBalancer one. " +
+			"Install a load balancer, or set spec.service.type to NodePort or ClusterIP.",
+	],
 ])("an alias %s", (_name, given, accepted, programmed) => {
 	const { conditions = [], observedGeneration } = status(given);
 	expect(observedGeneration).toBe(2);
