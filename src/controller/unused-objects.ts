@@ -6,14 +6,13 @@ import {
 	generatedSecretName,
 	linkAuthoritySecretName,
 	linkCertificateSecretName,
-	policyListName,
 	selfSignedSecretName,
 } from "../model/names.ts";
 import type { SharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName } from "../objects/node-configuration.ts";
 import { nodeLiveName } from "../objects/node-live.ts";
-import { unusedLivePolicyLists } from "../objects/policy-lists.ts";
+import { policyListSources, unusedLivePolicyLists } from "../objects/policy-lists.ts";
 import type { Caches } from "./caches.ts";
 import { newestRotated } from "./dialback.ts";
 import type { FederationWriter } from "./federation-writer.ts";
@@ -82,14 +81,10 @@ function filesInUse(key: string, intent: FederationIntent, caches: Caches): Read
 	);
 	const own = intent.nodes.flatMap((node) => [
 		nodeConfigurationName(node),
+		...policyListSources(node).map(({ name }) => name),
 		...(node.strategy === "Live" ? [nodeLiveName(intent.name, node.name)] : []),
 	]);
-	const lists = intent.nodes.flatMap(({ policy }) => policy?.lists ?? []);
-	const used = new Set([
-		...own,
-		...lists.map((digest) => policyListName(intent.name, digest)),
-		...referred.filter((name) => name !== undefined),
-	]);
-	// Pods refer to as many as there can be, and would read what is left over with the others.
+	const used = new Set([...own, ...referred.filter((name) => name !== undefined)]);
+	// Pods refer to as many lists as there can be, and would read what is left over with the others.
 	return used.difference(new Set(unusedLivePolicyLists(intent)));
 }

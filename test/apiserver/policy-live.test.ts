@@ -1,6 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { configMaps } from "../../src/kubernetes/resources.ts";
+import { livePolicyListName } from "../../src/model/names.ts";
 import { nodeLiveName, readLive } from "../../src/objects/node-live.ts";
 import { condition, federation, federations, startOperator } from "./operator-support.ts";
 import { playCluster, podsByNode } from "./played-cluster.ts";
@@ -46,81 +47,56 @@ async function mountedLists(client: KubernetesClient, namespace: string): Promis
 	return Object.fromEntries(found.map(({ metadata, data }) => [metadata.name, data?.["list"] ?? ""]));
 }
 
+/** Makes the ConfigMaps. @param count of domains in all of them */
 async function block(client: KubernetesClient, namespace: string, count: number): Promise<void> {
 	const each = count / lists.length;
 	for (const [place, list] of lists.entries()) {
 		const domains = Array.from({ length: each }, (_, index) => `d${place * each + index}.blocked.example`);
 		const data = { domains: domains.join("\n") };
-		const metadata = { name: list, namespace };
-		if (await client.get(configMaps, namespace, list)) await client.mergePatch(configMaps, namespace, list, { data });
-		else await client.create(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata, data });
+		await client.create(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: list, namespace }, data });
 	}
 }
 
 const exceptionsFrom = lists.map((list) => ({ configMapRef: { name: list } }));
 
-describe("with the strategy Live", () => {
-	test("100,000 domains reach every node without a restart, and go again", { timeout: 120_000 }, async () => {
-		const { client, namespace, cluster, gateways, rollouts } = await setup("Live");
-		await block(client, namespace, 100_000);
-		await client.create(policies, policy(namespace, "blocked", { default: "Allow", exceptionsFrom }));
-		await programmed(client, namespace, /^True Programmed: All 3 nodes enforce it\.$/);
-		const before = await digestOf(client, namespace);
-		expect((await client.get(policies, namespace, "blocked"))?.status).toMatchObject({ exceptions: 100_000 });
-		const long = Object.values(await mountedLists(client, namespace));
-		expect(long.length).toBeGreaterThan(2);
-		expect(long.map((text) => text.length).filter((length) => length >= mebibyte)).toEqual([]);
-		expect(long.join("").split("\n")).toHaveLength(100_001);
+test("with the strategy Live 100,000 domains reach every node without a restart, and go again", {
+	timeout: 120_000,
+}, async () => {
+	const { client, namespace, cluster, gateways, rollouts } = await setup("Live");
+	await block(client, namespace, 100_000);
+	await client.create(policies, policy(namespace, "blocked", { default: "Allow", exceptionsFrom }));
+	await programmed(client, namespace, /^True Programmed: All 3 nodes enforce it\.$/);
+	const before = await digestOf(client, namespace);
+	expect((await client.get(policies, namespace, "blocked"))?.status).toMatchObject({ exceptions: 100_000 });
+	const long = Object.values(await mountedLists(client, namespace));
+	expect(long.length).toBeGreaterThan(2);
+	expect(long.map((text) => text.length).filter((length) => length >= mebibyte)).toEqual([]);
+	expect(long.join("").split("\n")).toHaveLength(100_001);
 
-		// What a node refuses is told by its name, and the others do not wait.
-		gateways.failures.set("gw-1", "policy-0.list is missing");
-		await block(client, namespace, 40);
-		await programmed(client, namespace, /^False NodesPending: Not yet on gw-1 \(policy-0\.list is missing\); see/);
-		gateways.failures.clear();
-		await programmed(client, namespace, /^True Programmed/);
-		expect(await digestOf(client, namespace)).not.toBe(before);
-		expect(Object.values(await mountedLists(client, namespace)).map((text) => text.split("\n").length)).toEqual([41]);
-		await eventually(async () => (await rollouts.live()).status?.rollout === undefined, "the roll-out to be over");
-		const causes = (await rollouts.live()).status?.finishedRollouts?.[0]?.causes ?? [];
-		expect(causes.length).toBeGreaterThan(0);
-		// Each list that changes is a change of its own.
-		for (const cause of causes) {
-			expect(cause).toMatchObject({ rule: "R17", reason: "PolicyChanged", scope: "None", nodes: names });
-		}
+	// What a node refuses is told by its name, and the others do not wait.
+	gateways.failures.set("gw-1", "policy-0.list is missing");
+	await client.mergePatch(policies, namespace, "blocked", { spec: { exceptionsFrom: exceptionsFrom.slice(0, 1) } });
+	await programmed(client, namespace, /^False NodesPending: Not yet on gw-1 \(policy-0\.list is missing\); see/);
+	gateways.failures.clear();
+	await programmed(client, namespace, /^True Programmed/);
+	expect(await digestOf(client, namespace)).not.toBe(before);
+	expect(Object.values(await mountedLists(client, namespace)).map((text) => text.split("\n").length)).toEqual([25_001]);
+	await eventually(async () => (await rollouts.live()).status?.rollout === undefined, "the roll-out to be over");
+	const causes = (await rollouts.live()).status?.finishedRollouts?.[0]?.causes;
+	expect(causes).toMatchObject([{ rule: "R17", reason: "PolicyChanged", scope: "None", nodes: names }]);
 
-		await client.delete(policies, namespace, "blocked");
-		await eventually(
-			async () => Object.keys(await mountedLists(client, namespace)).length === 0,
-			"the lists to be removed",
-		);
-		await eventually(
-			async () => await rollouts.is("Progressing", "False Complete"),
-			"the nodes to be without a policy",
-		);
-		expect(podsByNode(cluster)).toEqual({ "gw-1": 1, "gw-2": 1, inside: 1 });
-	});
-
-	test("the last good policy stays while the newest is broken, also through a restart", async () => {
-		const { client, namespace, cluster, rollouts } = await setup("Live");
-		await block(client, namespace, 4);
-		await client.create(policies, policy(namespace, "blocked", { default: "Allow", exceptionsFrom }));
-		await programmed(client, namespace, /^True Programmed/);
-		const given = async () => {
-			const live = await client.get(configMaps, namespace, nodeLiveName(name, "gw-1"));
-			return { policy: live && readLive(live).policy, lists: await mountedLists(client, namespace) };
-		};
-		const before = await given();
-		expect(before.policy).toBeDefined();
-		await client.mergePatch(configMaps, namespace, "blocked-0", { data: { domains: "192.0.2.1\n" } });
-		await programmed(client, namespace, /^False NotAccepted/);
-		await rollouts.patch({ spec: { rollout: { drainSeconds: 7 } } });
-		await eventually(() => Promise.resolve(podsByNode(cluster)["inside"] === 2), "the last node to restart", 30_000);
-		expect(await given()).toEqual(before);
-		expect(await condition(client, namespace, name, "Degraded")).toMatchObject({ text: "True InvalidExceptions" });
-	});
+	await client.delete(policies, namespace, "blocked");
+	await eventually(
+		async () => Object.keys(await mountedLists(client, namespace)).length === 0,
+		"the lists to be removed",
+	);
+	await eventually(async () => await rollouts.is("Progressing", "False Complete"), "the nodes to be without a policy");
+	expect(podsByNode(cluster)).toEqual({ "gw-1": 1, "gw-2": 1, inside: 1 });
 });
 
-test("with the strategy Documented each node restarts, and it is Programmed once the last one says so", async () => {
+test("the strategy decides whether nodes restart for a policy; the last good one stays while it is broken", {
+	timeout: 120_000,
+}, async () => {
 	const { client, namespace, cluster, gateways, rollouts } = await setup("Documented");
 	await block(client, namespace, 4);
 	gateways.failures.set("gw-2", "policy-0.list is of another policy");
@@ -135,5 +111,30 @@ test("with the strategy Documented each node restarts, and it is Programmed once
 	await programmed(client, namespace, /^True Programmed: All 3 nodes enforce it\.$/);
 	const causes = (await rollouts.live()).status?.finishedRollouts?.[0]?.causes;
 	expect(causes).toMatchObject([{ rule: "R17", reason: "PolicyChanged", scope: "Node", nodes: names }]);
-	expect(Object.values(await mountedLists(client, namespace))).toHaveLength(1);
+	const [documented, ...others] = Object.values(await mountedLists(client, namespace));
+	expect(others).toEqual([]);
+
+	// The pods of the other strategy mount other lists.
+	await rollouts.patch({ spec: { rollout: { strategy: "Live" } } });
+	const given = async () => {
+		const live = await client.get(configMaps, namespace, nodeLiveName(name, "gw-1"));
+		return { policy: live && readLive(live).policy, lists: await mountedLists(client, namespace) };
+	};
+	const digest = await digestOf(client, namespace);
+	const before = { policy: digest, lists: { [livePolicyListName(name, 0)]: documented } };
+	await expect.poll(given, { timeout: 30_000 }).toEqual(before);
+	expect(podsByNode(cluster)).toEqual({ "gw-1": 3, "gw-2": 3, inside: 3 });
+
+	await client.mergePatch(configMaps, namespace, "blocked-0", { data: { domains: "192.0.2.1\n" } });
+	await programmed(client, namespace, /^False NotAccepted/);
+	await rollouts.patch({ spec: { rollout: { drainSeconds: 7 } } });
+	await eventually(() => Promise.resolve(podsByNode(cluster)["inside"] === 4), "the last node to restart", 30_000);
+	expect(await given()).toEqual(before);
+	expect(await condition(client, namespace, name, "Degraded")).toMatchObject({ text: "True InvalidExceptions" });
+
+	await client.mergePatch(configMaps, namespace, "blocked-0", { data: { domains: "other.example\n" } });
+	await programmed(client, namespace, /^True Programmed/);
+	expect((await given()).policy).not.toBe(digest);
+	expect(Object.values((await given()).lists)).toEqual([expect.stringContaining("B other.example\n")]);
+	expect(podsByNode(cluster)).toEqual({ "gw-1": 4, "gw-2": 4, inside: 4 });
 });
