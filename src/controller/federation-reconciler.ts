@@ -230,7 +230,7 @@ export class FederationReconciler {
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
 		const waitsForDialback = seen.dialbackWaitsFor.length > 0;
-		const waitsForPolicy = enforcing?.some(({ state }) => state !== "Enforcing") ?? false;
+		const waitsForPolicy = enforcing?.some(({ state }) => state === "Pending") ?? false;
 		const waits = waitsForDialback || waitsForPolicy || seen.plan.waiting.length > 0 || seen.nodes.some(isTakingOver);
 		this.#parts.routerReports.hurry(key, waits);
 		this.#parts.routerReports.askAll(key, waitsForDialback);
