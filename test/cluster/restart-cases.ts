@@ -8,6 +8,7 @@ import { buildImage, clusterLoad } from "../../deploy/kind/cluster.ts";
 import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
 import { generatedSecretName, nodeObjectName } from "../../src/model/names.ts";
 import type { RestartReason } from "../../src/rollout/reasons.ts";
+import { Authority } from "../gateway/lib/certificates.ts";
 
 /** What a case changes. */
 export interface Subject {
@@ -154,6 +155,24 @@ export const restartCases: readonly RestartCase[] = [
 		change: (subject) => patch(subject, { peers: [{ domain: "somebody.example", security: { mode: "TLSRequired" } }] }),
 	},
 	{
+		reason: "TrustedCAsChanged",
+		what: "one more authority is trusted",
+		restarts: all,
+		change: trustOneMore,
+	},
+	{
+		reason: "LimitsChanged",
+		what: "streams of a peer in a minute",
+		restarts: all,
+		change: (subject) => patch(subject, { limits: { streamsPerMinute: 600 } }),
+	},
+	{
+		reason: "PolicyChanged",
+		what: "a domain is denied",
+		restarts: all,
+		change: denySomebody,
+	},
+	{
 		reason: "LinkSecretChanged",
 		what: "another link secret",
 		restarts: all,
@@ -252,6 +271,23 @@ async function replaceCertificate({ kubectl, scene }: Subject): Promise<void> {
 	const { namespace, domain, roomsDomain } = scene.internal;
 	const { certificate, key } = await makeSelfSignedCertificate([domain, roomsDomain, `more.${domain}`], new Date());
 	await kubectl.patch("secret", CERTIFICATE_SECRET, namespace, { data: { "tls.crt": certificate, "tls.key": key } });
+}
+
+async function trustOneMore(subject: Subject): Promise<void> {
+	const { kubectl, scene } = subject;
+	const { certificate } = await Authority.create();
+	const metadata = { name: "authorities", namespace: scene.internal.namespace };
+	const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { "ca.crt": certificate } };
+	await kubectl.apply(configMap);
+	await patch(subject, { security: { trustedCAs: { configMapRef: { name: metadata.name } } } });
+}
+
+async function denySomebody({ kubectl, scene }: Subject): Promise<void> {
+	const metadata = { name: "policy", namespace: scene.internal.namespace };
+	const exceptions = [{ domain: "somebody.example" }];
+	const spec = { federationRef: { name: scene.federation }, default: "Allow", exceptions };
+	const policy = { apiVersion: "xmppfed.dev/v1alpha1", kind: "FederationPolicy", metadata, spec };
+	await kubectl.apply(policy);
 }
 
 async function giveDialbackSecret(subject: Subject): Promise<void> {
