@@ -16,7 +16,7 @@ import { observeNodes } from "../rollout/observe.ts";
 import type { ObservedNode } from "../rollout/plan.ts";
 import type { FederationObservation, NodeObservation, ServiceObservation } from "../status/federation-observation.ts";
 import type { Caches } from "./caches.ts";
-import type { RouterReport, RouterReports } from "./router-reports.ts";
+import type { AskedProcess, RouterReport, RouterReports } from "./router-reports.ts";
 
 /** What a node's live objects say, and what its processes say to it. */
 export interface WrittenLive extends ReturnType<typeof readLive> {
@@ -53,15 +53,15 @@ export function observe(
 		}),
 	);
 	const asksAll = reports.asksAll(key);
-	const urls = nodes.flatMap(({ name, federation, addresses: [address] }): [string, string][] => {
+	const processes = nodes.flatMap(({ name, federation, ready, addresses: [address] }): [string, AskedProcess][] => {
 		if (!address) return [];
-		const router: [string, string] = [name, statusUrl(address, podLayout.routerHttpPort)];
+		const router: [string, AskedProcess] = [name, { url: statusUrl(address, podLayout.routerHttpPort), ready }];
 		if (federation === "Disabled") return [router];
 		// Status has a line for each stream: what is taken over, and the link certificate, is asked for by itself.
 		const path = asksAll ? "/status" : "/status/settings";
-		return [router, [federationProcess(name), statusUrl(address, podLayout.federationHttpPort, path)]];
+		return [router, [federationProcess(name), { url: statusUrl(address, podLayout.federationHttpPort, path), ready }]];
 	});
-	const told = reports.use(key, new Map(urls));
+	const told = reports.use(key, new Map(processes));
 	const enabled = nodes.filter(({ federation }) => federation === "Enabled");
 	const addressesOf = new Map(enabled.map(({ name, addresses }) => [name, addresses]));
 	return {
@@ -75,15 +75,10 @@ export function observe(
 				...(policy && { policy }),
 				...(live && { live: live.revision, written: { ...live, readySince, reports: reportsOf(node, told) } }),
 			};
-			if (!report) return { ...seen, upstream: undefined };
+			// What it has not said yet is not so: the plan waits for its word.
+			if (!report) return { ...seen, upstream: undefined, ...(reports.isAwaited(key, node.name) && { linkedTo: [] }) };
 			const { links, accepts: _accepts, settings: _settings, aliases, ...upstream } = report;
-			// A router that does not reach its upstream takes its links back.
-			return {
-				...seen,
-				upstream,
-				aliases,
-				...(links && upstream.reachable && { linkedTo: linkedNodes(links, addressesOf) }),
-			};
+			return { ...seen, upstream, aliases, ...(links && { linkedTo: linkedNodes(links, addressesOf) }) };
 		}),
 		services: observeServices(key, caches, withServices),
 		dialback: nodes

@@ -48,10 +48,21 @@ export interface RouterReport {
 const interval = 10_000;
 const impatientInterval = 2_000;
 const timeout = 3_000;
-/** Milliseconds for which an answer about links holds: the plan must not wait for a router that cannot be asked. */
+/**
+ * Milliseconds for which an answer about links holds, and for which the first one of a router that is ready is waited for:
+ * the plan must not wait for a router that cannot be asked.
+ */
 const linksKnownFor = 30_000;
 /** Questions at once: 300 federations are asked in a second or two, without a burst. */
 const concurrency = 16;
+
+/** A process that is asked. */
+export interface AskedProcess {
+	/** Of its status. */
+	readonly url: string;
+	/** Whether its pod is: from then on it should answer. */
+	readonly ready: boolean;
+}
 
 interface Target {
 	readonly url: string;
@@ -59,6 +70,12 @@ interface Target {
 	/** Milliseconds of the monotonic clock. */
 	askedAt: number;
 	answeredAt: number;
+	/** Since when it is seen to be ready; undefined where it is not. */
+	readySince: number | undefined;
+	/** It is ready and has not said anything yet, and that is not for long. */
+	awaited: boolean;
+	/** It said something that this operator does not understand, which the log has told. */
+	misunderstood: boolean;
 }
 
 /**
@@ -85,22 +102,37 @@ export class RouterReports {
 	}
 
 	/** States which routers a federation has, by node, and gives the last report of each that has one. */
-	use(federationKey: string, urls: ReadonlyMap<string, string>): ReadonlyMap<string, RouterReport> {
+	use(federationKey: string, processes: ReadonlyMap<string, AskedProcess>): ReadonlyMap<string, RouterReport> {
 		const before = this.#targets.get(federationKey);
 		const targets = new Map<string, Target>();
-		for (const [node, url] of urls) {
+		for (const [node, { url, ready }] of processes) {
 			const known = before?.get(node);
-			if (known?.url === url) {
-				targets.set(node, known);
-				continue;
-			}
-			const target = { url, report: undefined, askedAt: 0, answeredAt: 0 };
+			const target: Target =
+				known?.url === url
+					? known
+					: {
+							url,
+							report: undefined,
+							askedAt: 0,
+							answeredAt: 0,
+							readySince: undefined,
+							awaited: false,
+							misunderstood: false,
+						};
+			const becomesReady = ready && target.readySince === undefined;
+			if (becomesReady) [target.readySince, target.awaited] = [performance.now(), !target.report];
+			else if (!ready) target.readySince = undefined;
 			targets.set(node, target);
-			// A new router is asked at once: what is known of it decides conditions.
-			void this.#ask(federationKey, target);
+			// What is known of a new router decides conditions, and of one that is ready, whether the plan goes on.
+			if (target !== known || (becomesReady && target.awaited)) void this.#ask(federationKey, target);
 		}
 		this.#targets.set(federationKey, targets);
 		return new Map([...targets].flatMap(([node, { report }]) => (report ? [[node, report]] : [])));
+	}
+
+	/** Whether a router should say something at any moment: it is ready, and has not said anything yet. */
+	isAwaited(federationKey: string, node: string): boolean {
+		return this.#targets.get(federationKey)?.get(node)?.awaited ?? false;
 	}
 
 	release(federationKey: string): void {
@@ -146,18 +178,22 @@ export class RouterReports {
 
 	async #ask(federationKey: string, target: Target): Promise<void> {
 		target.askedAt = performance.now();
-		const report = await this.#fetch(target.url);
+		const report = await this.#fetch(target);
 		if (report) target.answeredAt = target.askedAt;
 		const next = report ?? this.#withoutOldLinks(target);
-		if (canonicalJson(next) === canonicalJson(target.report)) return;
-		target.report = next;
+		const isAwaited = target.awaited && !next && !this.#isOld(target.readySince ?? target.askedAt);
+		if (isAwaited === target.awaited && canonicalJson(next) === canonicalJson(target.report)) return;
+		[target.report, target.awaited] = [next, isAwaited];
 		this.#onChange(federationKey);
+	}
+
+	#isOld(moment: number): boolean {
+		return performance.now() - moment > this.#linksKnownFor;
 	}
 
 	/** No answer is no news: what the router said last stands until its pod is another one, but not about its links. */
 	#withoutOldLinks({ report, answeredAt }: Target): RouterReport | undefined {
-		const isOld = performance.now() - answeredAt > this.#linksKnownFor;
-		return report && isOld ? { ...report, links: undefined } : report;
+		return report && this.#isOld(answeredAt) ? { ...report, links: undefined } : report;
 	}
 
 	#isDue(federationKey: string, { report, askedAt }: Target): boolean {
@@ -165,7 +201,8 @@ export class RouterReports {
 		return performance.now() - askedAt >= (patient ? interval : impatientInterval);
 	}
 
-	async #fetch(url: string): Promise<RouterReport | undefined> {
+	async #fetch(target: Target): Promise<RouterReport | undefined> {
+		const { url } = target;
 		try {
 			// The time-out is for the whole answer: a pod that sends it byte by byte must not hold up the others.
 			const silence = { before: timeout, during: timeout };
@@ -197,6 +234,10 @@ export class RouterReports {
 			};
 		} catch (error) {
 			this.#log.debug({ url, err: error }, "router did not answer");
+			if (error instanceof z.ZodError && !target.misunderstood) {
+				target.misunderstood = true;
+				this.#log.warn({ url, err: error }, "a gateway says of itself what this operator does not understand");
+			}
 			return undefined;
 		}
 	}

@@ -45,9 +45,11 @@ export interface ObservedNode {
 	readonly crowded?: boolean;
 	/**
 	 * Nodes to whose newest pod the router of this one has its links up, for every domain that it serves. Undefined where
-	 * the router did not say, or has no links because it does not reach its upstream.
+	 * the router did not say, and is not expected to any more.
 	 */
 	readonly linkedTo?: readonly string[] | undefined;
+	/** Whether its router reaches the internal server; undefined where it did not say. */
+	readonly upstream?: { readonly reachable: boolean } | undefined;
 }
 
 export type Step =

@@ -10,6 +10,9 @@ export const blockMeanings = {
 	NodeNotReady: "Another node, which runs what it should, is not ready.",
 	OldPodDraining: "The old pod of another node is not gone yet.",
 	LinksDown: "The router of a node that is ready has no link to an Enabled node that is ready.",
+	UpstreamUnreachable:
+		"The router of a node that runs what it should does not reach its internal server, and that of the next node does. " +
+		"The annotation xmppfed.dev/allow-outage with the metadata.generation of the change lets it go on.",
 	AnotherNodeNext: "Another node goes first.",
 } as const;
 
@@ -36,7 +39,7 @@ type Predicate = (situation: Situation, next: ObservedNode | undefined) => Block
 /** Holds for every step: people decide. */
 const always: readonly Predicate[] = [paused, wouldLeaveNoEnabledNode];
 /** Holds for a node that is ready: it waits until all others can do without it. */
-const whileReady: readonly Predicate[] = [newNodeNotReady, previousNodeNotReady, linksDown];
+const whileReady: readonly Predicate[] = [newNodeNotReady, previousNodeNotReady, linksDown, upstreamUnreachable];
 
 /** What the next node of the plan has to wait for. The first predicate that blocks speaks. */
 export function blockerOf(next: ObservedNode | undefined, situation: Situation): Blocker | undefined {
@@ -96,6 +99,16 @@ function linksDown(situation: Situation): Blocker | undefined {
 		if (unlinked !== undefined) return { reason: "LinksDown", behind: name, unlinked };
 	}
 	return undefined;
+}
+
+/**
+ * A change that cuts nodes off from the internal server must not go through all of them. Where the next node does not reach
+ * it either, a restart takes nothing away, and may be the repair.
+ */
+function upstreamUnreachable(situation: Situation, next: ObservedNode | undefined): Blocker | undefined {
+	if (situation.orders.outageAllowed || !next?.upstream?.reachable) return undefined;
+	const cutOff = situation.observed.find((node) => isDone(node, situation) && node.upstream?.reachable === false);
+	return cutOff && { reason: "UpstreamUnreachable", behind: cutOff.name };
 }
 
 function isDone(node: ObservedNode, situation: Situation): boolean {

@@ -34,6 +34,9 @@ const waitingMessages: Readonly<Record<BlockReason, (waiting: WaitingNode, gener
 	NodeNotReady: ({ behind }) => `waits until node ${behind} is ready`,
 	OldPodDraining: ({ behind }) => `waits until the old pod of node ${behind} is gone`,
 	LinksDown: ({ behind, unlinked }) => `waits until the router of node ${behind} has its links to node ${unlinked}`,
+	UpstreamUnreachable: ({ behind }, generation) =>
+		`waits until the router of node ${behind} reaches its internal server, which the router of this node does; if it has to ` +
+		`go on without that, set the annotation xmppfed.dev/allow-outage: "${generation}"`,
 	AnotherNodeNext: ({ behind }) => `node ${behind} is next`,
 };
 

@@ -180,7 +180,13 @@ export async function ownedObjects(client: KubernetesClient, namespace: string, 
  * Plays the Deployment controller and the kubelet, which a bare API server lacks: gives a node's Deployment one pod of
  * its newest revision, ready or not, and takes the others away.
  */
-export async function playKubelet(client: KubernetesClient, namespace: string, node: string, ready: boolean) {
+export async function playKubelet(
+	client: KubernetesClient,
+	namespace: string,
+	node: string,
+	ready: boolean,
+	ip?: string,
+) {
 	const deployment = (await client.list(deployments, { namespace, labelSelector: `${nodeLabel}=${node}` })).items[0];
 	const template = deployment?.spec?.template;
 	if (!deployment || !template?.metadata) throw new Error(`node ${node} has no Deployment`);
@@ -195,7 +201,8 @@ export async function playKubelet(client: KubernetesClient, namespace: string, n
 		metadata: { name, namespace, ...(labels && { labels }), ...(annotations && { annotations }) },
 	};
 	await client.create(pods, { ...pod, spec: { containers: [{ name: "router", image: "none" }] } });
-	const status = { phase: "Running", conditions: [{ type: "Ready", status: ready ? "True" : "False" }] };
+	const conditions = [{ type: "Ready", status: ready ? "True" : "False" }];
+	const status = { phase: "Running", conditions, ...(ip !== undefined && { podIP: ip, podIPs: [{ ip }] }) };
 	await client.mergePatch(pods, namespace, name, { status }, { subresource: "status" });
 	const { generation = 1 } = deployment.metadata;
 	await client.mergePatch(

@@ -9,7 +9,7 @@ import { deployments, secrets } from "../../src/kubernetes/resources.ts";
 import { generatedSecretName, nodeObjectName } from "../../src/model/names.ts";
 import { restartReasons } from "../../src/rollout/reasons.ts";
 import { base64 } from "../unit/fixtures/federation.ts";
-import { federation, federations, startOperator } from "./operator-support.ts";
+import { federation, federations, playKubelet, startOperator } from "./operator-support.ts";
 import { Rollouts } from "./rollout-support.ts";
 import { eventually, freshNamespace, testClient } from "./support.ts";
 
@@ -268,17 +268,19 @@ describe("a roll-out", () => {
 		expect(Object.fromEntries(restarts)).toEqual({ "gw-1": 2, "gw-2": 1, inside: 1 });
 	});
 
+	/** Of nodes whose pods are given one: each test has its own. */
+	function freeAddresses(): ReadonlyMap<string, string> {
+		const block = `127.${1 + randomInt(250)}.${randomInt(255)}`;
+		return new Map(["gw-1", "gw-2"].map((node, index) => [node, `${block}.${index + 1}`]));
+	}
+
 	test("takes the next node when the routers say that the links of those before are up", async () => {
 		const { rollouts } = await setup();
-		// Stands for routers, which cannot run here: only what they say of their links.
-		const block = `127.${1 + randomInt(250)}.${randomInt(255)}`;
-		const addresses = new Map([
-			["gw-1", `${block}.1`],
-			["gw-2", `${block}.2`],
-		]);
+		const addresses = freeAddresses();
 		let missing = addresses.get("gw-2");
 		const link = (address: string) => ({ domain: "example.com", address, state: address === missing ? "Down" : "Up" });
-		for (const address of addresses.values()) await routerAt(address, () => [...addresses.values()].map(link));
+		const links = () => [...addresses.values()].map(link);
+		for (const address of addresses.values()) await routerAt(address, () => ({ upstreams: [reached], links: links() }));
 		const before = await rollouts.revisions();
 		await rollouts.patch({ spec: { rollout: { drainSeconds: 45 } } });
 		for (const [node, address] of addresses) {
@@ -296,11 +298,38 @@ describe("a roll-out", () => {
 		await rollouts.carryThrough();
 	}, 60_000);
 
-	async function routerAt(address: string, links: () => object[]): Promise<void> {
-		const server = createServer((_request, response) => {
-			const upstreams = [{ domain: "example.com", reachable: true }];
-			response.end(JSON.stringify({ upstreams, links: links() }));
-		});
+	test("a change that cuts the first node off from the internal server goes no further, until that is mended", async () => {
+		const { client, namespace, rollouts } = await setup();
+		const addresses = freeAddresses();
+		let wrong = false;
+		const links = [...addresses.values()].map((address) => ({ domain: "example.com", address, state: "Up" }));
+		for (const [node, address] of addresses) {
+			const upstream = () =>
+				wrong && node === "gw-1" ? { ...reached, reachable: false, failure: "refused" } : reached;
+			await routerAt(address, () => ({ upstreams: [upstream()], links }));
+			await rollouts.giveAddress(node, address);
+		}
+		const before = await rollouts.revisions();
+		wrong = true;
+		await rollouts.patch({ spec: { upstream: { host: "xmpp.chat.svc", port: 5299 } } });
+		await eventually(async () => changed(before, await rollouts.revisions()).includes("gw-1"), "gw-1 restarts");
+		await playKubelet(client, namespace, "gw-1", true, addresses.get("gw-1"));
+		const state = async () => await rollouts.nodeState("gw-2");
+		await eventually(async () => (await state())?.startsWith("Pending UpstreamUnreachable"), "gw-2 waits");
+		expect(await state()).toContain("waits until the router of node gw-1 reaches its internal server");
+		await sleep(quiet);
+		expect(changed(before, await rollouts.revisions())).toEqual(["gw-1"]);
+		wrong = false;
+		await eventually(async () => changed(before, await rollouts.revisions()).includes("gw-2"), "gw-2 restarts");
+		await playKubelet(client, namespace, "gw-2", true, addresses.get("gw-2"));
+		await rollouts.carryThrough();
+	}, 60_000);
+
+	const reached = { domain: "example.com", reachable: true };
+
+	/** Stands for a router, which cannot run here: only what it says. */
+	async function routerAt(address: string, status: () => object): Promise<void> {
+		const server = createServer((_request, response) => void response.end(JSON.stringify(status())));
 		await new Promise<void>((resolve) => {
 			server.listen(podLayout.routerHttpPort, address, resolve);
 		});

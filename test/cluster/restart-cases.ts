@@ -243,7 +243,9 @@ function anotherTag(image: string): string {
 function withZone(corefile: string, zone: string): string {
 	return corefile.includes(zone)
 		? corefile
-		: corefile.replace("kubernetes cluster.local", `kubernetes cluster.local ${zone}`);
+		: corefile
+				.replace("cluster.local:53", `cluster.local:53 ${zone}:53`)
+				.replace("kubernetes cluster.local", `kubernetes cluster.local ${zone}`);
 }
 
 async function patch({ kubectl, scene }: Subject, spec: object): Promise<void> {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RouterReports } from "../../src/controller/router-reports.ts";
 import { podLayout } from "../../src/gateway/layout.ts";
-import { waitFor } from "../lib/xmpp/wait.ts";
+import { Hopeless, waitFor } from "../lib/xmpp/wait.ts";
 import type { Role } from "./lib/gateway-node.ts";
 import { local, World } from "./lib/world.ts";
 
@@ -114,6 +116,33 @@ describe("readiness, and what senders see meanwhile", () => {
 			const response = await node.get("federation", path, { host: "whatever.example" });
 			expect([path, response.status, response.headers.get("content-type")]).toEqual([path, 200, "application/json"]);
 		}
+	});
+
+	test("the operator understands what both processes say", async () => {
+		const asked = [
+			["router", "gw-2", podLayout.routerHttpPort, "/status"],
+			["federation", "gw-1", podLayout.federationHttpPort, "/status"],
+			["federation, shorter", "gw-1", podLayout.federationHttpPort, "/status/settings"],
+		] as const;
+		const processes = new Map(
+			asked.map(([what, node, port, path]) => [
+				what,
+				{ url: `http://${world.node(node).address}:${port}${path}`, ready: true },
+			]),
+		);
+		const warnings: string[] = [];
+		const log = pino({ level: "warn" }, { write: (line) => void warnings.push(line) });
+		const reports = new RouterReports({ log, onChange: () => {} });
+		const stopping = new AbortController();
+		const running = reports.run(stopping.signal);
+		const told = () => reports.use("test/federation", processes);
+		await waitFor("every process to be understood", () => {
+			if (warnings.length > 0) throw new Hopeless(warnings.join(""));
+			return told().size === processes.size;
+		});
+		expect(told().get("router")).toMatchObject({ reachable: true, links: [{ up: true }, { up: true }] });
+		stopping.abort();
+		await running;
 	});
 
 	test("a failure with a peer is kept", async () => {

@@ -11,6 +11,7 @@
 
 module:set_global();
 
+local array = require "prosody.util.array";
 local equals = require "prosody.util.hashes".equals;
 local sha256 = require "prosody.util.hashes".sha256;
 local hmac = require "prosody.util.hashes".hmac_sha256;
@@ -73,7 +74,7 @@ end
 
 -- For the status
 function report()
-	local names = {};
+	local names = array {}; -- an empty one is [] in JSON
 	for name in pairs(accepted) do table.insert(names, name); end
 	table.sort(names);
 	return { accepted = names, failure = failure };

@@ -7,9 +7,10 @@
 --                         {"settings":…,"certificate":…,"linkCertificate":…,"policy":…}
 --
 -- Ready: the port is open, the process is not stopping, and until it has been so once there has been a link for each
--- local domain. Aliases do not count: one chat node that is down must not keep the others from their work. A router is ready without a link where the links name has no address: no node is Enabled then
--- (NoEnabledNode), and it answers what it is sent with an error. A link that is lost later is reported and changes
--- nothing: a router without links still answers, and taking it away would only replace that answer by a time-out.
+-- local domain. Aliases do not count: one chat node that is down must not keep the others from their work. A router is
+-- ready without a link where the links name has no address: no node is Enabled then (NoEnabledNode), and it answers what
+-- it is sent with an error. A link that is lost later is reported and changes nothing: a router without links still
+-- answers, and taking it away would only replace that answer by a time-out.
 --
 -- Options: xmppfed_role (router or federation), xmppfed_node, xmppfed_certificate (path of the own certificate, PEM)
 
@@ -184,7 +185,7 @@ local function status(peer)
 	ready.dialback = dialback.report();
 	ready.linkCertificate, ready.refusedLinks = link_security();
 	ready.upstreams = probe and array(probe.report()) or nil;
-	ready.policy = policy and policy.report();
+	ready.policy = policy and policy.report() or nil;
 	ready.remoteDomains = role == "router" and modulemanager.get_module("*", "xmppfed_any_domain").report() or nil;
 	return ready;
 end

@@ -39,11 +39,11 @@ test("links are told as they change, in one order, and forgotten when a router h
 	const next = async () => {
 		await changed.promise;
 		changed = Promise.withResolvers<void>();
-		return reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1");
+		return reports.use("ns/example", new Map([["gw-1", { url, ready: true }]])).get("gw-1");
 	};
 
 	say({ upstreams, links: [link("10.0.0.2", "Down"), link("10.0.0.1", "Up"), link("10.0.0.3", "Withdrawn")] });
-	expect(reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1")).toBeUndefined();
+	expect(reports.use("ns/example", new Map([["gw-1", { url, ready: true }]])).get("gw-1")).toBeUndefined();
 	expect((await next())?.links).toEqual([
 		{ domain: "a.example", address: "10.0.0.1", up: true },
 		{ domain: "a.example", address: "10.0.0.2", up: false },
@@ -58,6 +58,33 @@ test("links are told as they change, in one order, and forgotten when a router h
 	expect(silent).toMatchObject({ reachable: true });
 	expect(silent?.links).toBeUndefined();
 }, 30_000);
+
+test("a router is awaited from when it is ready until it says something, or could have for long", async () => {
+	const { url, say } = await router();
+	let changed = Promise.withResolvers<void>();
+	const reports = new RouterReports({
+		log: pino({ enabled: false }),
+		onChange: () => changed.resolve(),
+		linksKnownFor: 1,
+	});
+	const use = (ready: boolean) => {
+		changed = Promise.withResolvers<void>();
+		reports.use("ns/example", new Map([["gw-1", { url, ready }]]));
+		return reports.isAwaited("ns/example", "gw-1");
+	};
+	expect(use(false)).toBe(false);
+	expect(use(true)).toBe(true);
+	await changed.promise;
+	expect(use(true)).toBe(false);
+
+	// It starts again at the same address.
+	use(false);
+	say({ upstreams });
+	expect(use(true)).toBe(true);
+	await changed.promise;
+	expect(use(true)).toBe(false);
+	await reports.run(AbortSignal.abort());
+});
 
 const failure = "The link certificate cannot be used";
 test.each([
@@ -84,9 +111,9 @@ test.each([
 	const changed = Promise.withResolvers<void>();
 	const reports = new RouterReports({ log: pino({ enabled: false }), onChange: () => changed.resolve() });
 	say(answer);
-	reports.use("ns/example", new Map([["gw-1", url]]));
+	reports.use("ns/example", new Map([["gw-1", { url, ready: true }]]));
 	await changed.promise;
-	expect(reports.use("ns/example", new Map([["gw-1", url]])).get("gw-1")).toEqual({
+	expect(reports.use("ns/example", new Map([["gw-1", { url, ready: true }]])).get("gw-1")).toEqual({
 		reachable: true,
 		settings: {},
 		...expected,

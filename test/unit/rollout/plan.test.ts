@@ -168,6 +168,22 @@ describe("plan", () => {
 			["Restart c"],
 		],
 		[
+			"one that does not reach it has nothing to lose",
+			[desired("a", "2"), desired("b", "2")],
+			[observed("a", "2", { upstream: { reachable: false } }), observed("b", "1", { upstream: { reachable: false } })],
+			["Restart b"],
+		],
+		[
+			"nor is a node waited for that is not at its intent, or did not say",
+			[desired("a", "2"), desired("b", "2"), desired("c", "2")],
+			[
+				observed("a", "1", { ready: false, upstream: { reachable: false } }),
+				observed("b", "1", { upstream: { reachable: true } }),
+				observed("c", "2"),
+			],
+			["Restart a", "b behind a: AnotherNodeNext"],
+		],
+		[
 			"links to nodes that are not at their intent are not waited for",
 			[desired("a", "2"), desired("b", "2")],
 			[observed("a", "2", { linkedTo: ["a"] }), observed("b", "1", { linkedTo: [] })],
@@ -209,6 +225,15 @@ describe("orders", () => {
 	});
 	test("paused: what is under way is not in the plan", () => {
 		expect(words(plan([desired("a", "2")], [observed("a", "2", { moving: true })], paused))).toEqual([]);
+	});
+	test("what would cut off one more node from the internal server waits until it is allowed", () => {
+		const want = [desired("a", "2"), desired("b", "2")];
+		const have = [
+			observed("a", "2", { upstream: { reachable: false } }),
+			observed("b", "1", { upstream: { reachable: true } }),
+		];
+		expect(words(plan(want, have))).toEqual(["b behind a: UpstreamUnreachable"]);
+		expect(words(plan(want, have, allowed))).toEqual(["Restart b"]);
 	});
 	const outages: [string, DesiredNode[], ObservedNode[]][] = [
 		["disabling the last Enabled node", [desired("a", "2", "Disabled")], [observed("a", "1")]],

@@ -48,6 +48,8 @@ const runs = { numRuns: scaled(80, 5_000) };
 interface Round {
 	readonly settings: Settings;
 	readonly before: readonly ObservedNode[];
+	/** Revision that each node should have. */
+	readonly wanted: ReadonlyMap<string, string>;
 	/** The Enabled nodes that each node was started with. */
 	readonly knownEnabled: ReadonlyMap<string, readonly string[]>;
 	/** Nodes that the planner had restarted before this round and that were not through. */
@@ -120,7 +122,17 @@ class Life {
 		const [restarted, taking] = [nodesOf(["Restart", "Remove"]), nodesOf(["Apply"])];
 		const underWay = [...this.cluster.nodes].filter(([, node]) => node.ours).map(([node]) => node);
 		const knownEnabled = new Map([...this.cluster.nodes].map(([node, { intent: own }]) => [node, own.enabledNodes]));
-		this.rounds.push({ settings: this.#settings, before, knownEnabled, underWay, restarted, taking, causes: found });
+		const wanted = new Map(desired.map((node) => [node.name, node.revision]));
+		this.rounds.push({
+			settings: this.#settings,
+			before,
+			wanted,
+			knownEnabled,
+			underWay,
+			restarted,
+			taking,
+			causes: found,
+		});
 		this.told = progress(this.told, found, { steps, waiting: [] }, before, new Date(0));
 		for (const step of steps) this.cluster.take(step, intent);
 	}
@@ -180,6 +192,21 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 					return orders.paused || (isOutage && !orders.outageAllowed);
 				});
 				expect(held.flatMap(({ restarted }) => restarted)).toEqual([]);
+			}),
+			runs,
+		);
+	});
+
+	test("takes no node that reaches the internal server while one at its intent does not, unasked", () => {
+		fc.assert(
+			fc.property(lives, ([first, events]) => {
+				for (const { settings: asked, restarted, before, wanted } of live(first, events).rounds) {
+					const isCutOff = ({ name: own, ready, upstream, revision, drifted }: ObservedNode) =>
+						ready && upstream?.reachable === false && revision === wanted.get(own) && !drifted;
+					if (asked.orders.outageAllowed || !before.some(isCutOff)) continue;
+					const reaching = before.filter(({ ready, upstream }) => ready && upstream?.reachable);
+					expect(reaching.filter((node) => restarted.includes(node.name))).toEqual([]);
+				}
 			}),
 			runs,
 		);

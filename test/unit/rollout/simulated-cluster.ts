@@ -20,6 +20,9 @@ export interface Settings {
 	readonly orders: RolloutOrders;
 }
 
+/** The internal server listens there and nowhere else. */
+const reachablePort = 5269;
+
 interface SimulatedNode {
 	readonly intent: NodeIntent;
 	/** What its live objects were made from; undefined where it has none. */
@@ -97,7 +100,10 @@ export class SimulatedCluster {
 			drifted: (node.drifted || node.crowded) && wanted.has(nodeRevision(node.intent)),
 			...(node.crowded && !node.oldPod && !node.leaving && { crowded: true }),
 			leaving: node.leaving,
-			...(node.tells && { linkedTo: [...node.links] }),
+			...(node.tells && {
+				linkedTo: [...node.links],
+				upstream: { reachable: node.intent.upstream.port === reachablePort },
+			}),
 		}));
 	}
 
