@@ -9,7 +9,7 @@
 --
 -- Prosody tries none of this again. A handshake that fails counts for the address that it failed with: whoever breaks one
 -- in a peer's name does not switch TLS off for that peer, whose address is another. What is remembered is looked at only
--- where the settings of the peer say TLSOptional at that moment and leave it dialback.
+-- where the settings of the peer say TLSOptional at that moment.
 --
 -- A peer whose TLS is broken asks us whether a stream of ours is ours (db:verify) on a stream that may break as well, at
 -- another node, which does not know yet; Prosody peers then never answer. So a plain stream that is not authenticated
@@ -51,10 +51,12 @@ end
 local tls_failures = new_memory(); -- domain and address
 external_failures = new_memory(); -- domain
 
--- Whether a stream is to do without TLS, for it failed before. Where SASL EXTERNAL is needed nothing comes of that.
+-- Whether a stream is to do without TLS, for it failed before. One that the peer opens may be there to ask about a key of
+-- ours, which needs no SASL EXTERNAL; on ours nothing comes about without where that is needed.
 function skips_tls(domain, address, direction)
 	local demands = settings.of(domain);
-	return demands.mode == "TLSOptional" and not security.needs_external(demands, direction) and tls_failures:has(domain, address);
+	if direction == "outgoing" and security.needs_external(demands, direction) then return false; end
+	return demands.mode == "TLSOptional" and tls_failures:has(domain, address);
 end
 
 local function tls_failed(session)
