@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, readFileSync } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
+import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { readText, sendRequest } from "../../src/kubernetes/http-request.ts";
 import { freePort } from "./free-port.ts";
 
 export interface OperatorProcessOptions {
@@ -15,6 +17,9 @@ export interface OperatorProcessOptions {
 	readonly arguments?: readonly string[];
 }
 
+/** Milliseconds that its metrics may take on a busy machine. */
+const patience = 60_000;
+
 /** Requests by `VERB RESOURCE`. */
 export type Requests = Readonly<Record<string, number>>;
 
@@ -24,6 +29,9 @@ export class OperatorProcess implements AsyncDisposable {
 	readonly #child: ChildProcess;
 	readonly #ended: Promise<void>;
 	readonly #url: string;
+	readonly #log: string;
+	/** Without connections that stay: a busy operator may close one in the moment in which it is used again. */
+	readonly #agent = new Agent();
 	#hasEnded = false;
 
 	/** Starts it and waits until it leads with full caches. */
@@ -46,12 +54,15 @@ export class OperatorProcess implements AsyncDisposable {
 				`--http-port=${port}`,
 				...(options.arguments ?? []),
 			],
-			{ stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"], POD_NAMESPACE: "default" } },
+			{
+				stdio: ["ignore", "pipe", "pipe"],
+				env: { PATH: process.env["PATH"], POD_NAMESPACE: "default", ...imageEnvironment() },
+			},
 		);
 		const log = createWriteStream(options.log, { flags: "a" });
 		child.stdout.pipe(log, { end: false });
 		child.stderr.pipe(log, { end: false });
-		const operator = new OperatorProcess(child, `http://127.0.0.1:${port}`);
+		const operator = new OperatorProcess(child, `http://127.0.0.1:${port}`, options.log);
 		while (!operator.#hasEnded) {
 			if ((await operator.#metrics().catch(() => "")).includes("xmppfed_leader 1")) {
 				const ready = await fetch(`${operator.#url}/readyz`).catch(() => undefined);
@@ -59,14 +70,15 @@ export class OperatorProcess implements AsyncDisposable {
 			}
 			await sleep(100);
 		}
-		throw new Error(`the operator ended: ${(await readFile(options.log, "utf8")).slice(-2_000)}`);
+		return await operator.#tellEnd();
 	}
 
-	private constructor(child: ChildProcess, url: string) {
+	private constructor(child: ChildProcess, url: string, logFile: string) {
 		if (child.pid === undefined) throw new Error("the operator could not be started");
 		this.pid = child.pid;
 		this.#child = child;
 		this.#url = url;
+		this.#log = logFile;
 		this.#ended = new Promise((resolve) => {
 			child.once("close", () => {
 				this.#hasEnded = true;
@@ -144,14 +156,31 @@ export class OperatorProcess implements AsyncDisposable {
 	}
 
 	async #metrics(): Promise<string> {
-		return await (await fetch(`${this.#url}/metrics`)).text();
+		if (this.#hasEnded) return await this.#tellEnd();
+		const silence = { before: patience, during: patience };
+		const options = { agent: this.#agent, signal: AbortSignal.timeout(patience), silence };
+		return await readText(await sendRequest(`${this.#url}/metrics`, options));
+	}
+
+	async #tellEnd(): Promise<never> {
+		throw new Error(`the operator ended: ${(await readFile(this.#log, "utf8")).slice(-2_000)}`);
 	}
 }
 
-/** Flags of Node that the operator's image sets: they decide how much memory it takes. */
+function containerfile(): string {
+	return readFileSync(new URL("../../deploy/operator/Containerfile", import.meta.url), "utf8");
+}
+
+/** Environment that the operator's image sets: it decides how much memory it takes. */
+function imageEnvironment(): Readonly<Record<string, string>> {
+	return Object.fromEntries(
+		[...containerfile().matchAll(/^ENV (\w+)=(\S+)$/gm)].map(([, name = "", value = ""]) => [name, value]),
+	);
+}
+
+/** Flags of Node that it sets: so do they. */
 export function nodeFlags(): readonly string[] {
-	const containerfile = readFileSync(new URL("../../deploy/operator/Containerfile", import.meta.url), "utf8");
-	const entrypoint = /^ENTRYPOINT (\[.*\])$/m.exec(containerfile)?.[1];
+	const entrypoint = /^ENTRYPOINT (\[.*\])$/m.exec(containerfile())?.[1];
 	if (entrypoint === undefined) throw new Error("deploy/operator/Containerfile has no ENTRYPOINT");
 	return z
 		.array(z.string())

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -144,7 +144,7 @@ async function withOperator(size: number, parts: Parts): Promise<Run> {
 	const operator = await OperatorProcess.start({
 		bundle,
 		kubeconfig: controlPlane.kubeconfig,
-		log: profile === undefined ? "/dev/null" : join(profile, `operator-${size}.log`),
+		log: join(profile ?? dirname(bundle), `operator-${size}.log`),
 		nodeArguments:
 			profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${size}.cpuprofile`],
 	});
