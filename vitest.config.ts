@@ -24,7 +24,8 @@ export default defineConfig({
 				test: {
 					name: "gateway",
 					include: include("gateway"),
-					fileParallelism: false,
+					// Each file has a network of its own. They wait more than they compute, and two cores are all that is asked for.
+					maxWorkers: 2,
 					testTimeout: timeout(120_000),
 					hookTimeout: timeout(300_000),
 				},

@@ -1,5 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { chown, mkdir, mkdtemp, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -153,6 +153,7 @@ export async function removeRemains(): Promise<void> {
 	for (const name of await readdir(tmpdir())) {
 		if (!name.startsWith(PREFIX)) continue;
 		const owner = Number(name.slice(PREFIX.length).split("-")[0]);
-		if (!(await exists(`/proc/${owner}`))) await rmdir(join(tmpdir(), name));
+		// Another worker may be removing it too.
+		if (!(await exists(`/proc/${owner}`))) await rm(join(tmpdir(), name), { recursive: true, force: true });
 	}
 }
