@@ -399,7 +399,8 @@ function report(runs: readonly Run[], bundle: number): string {
 		const create = run.phases.find(({ name }) => name === "create");
 		if (!create) continue;
 		const most = Math.max(...run.phases.map(({ memory }) => memory.most));
-		const watches = owned.length + 2;
+		// And of federations, policies, aliases and pods.
+		const watches = owned.length + 4;
 		lines.push(
 			`| federations a second, ${run.size} | 25 at 300 | ${(run.size / create.seconds).toFixed(1)} |`,
 			`| requests for a new federation, ${run.size} | 18 | ${(total(withoutLease(create.requests)) / run.size).toFixed(2)} |`,
