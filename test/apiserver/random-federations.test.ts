@@ -9,6 +9,7 @@ import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { ApiError, isAlreadyExists } from "../../src/kubernetes/errors.ts";
 import { controllerOf, type Observed } from "../../src/kubernetes/object.ts";
 import { type ConfigMap, configMaps, deployments, secrets } from "../../src/kubernetes/resources.ts";
+import type { NodeIntent } from "../../src/model/intent.ts";
 import { nodeObjectName, resolverName } from "../../src/model/names.ts";
 import type { Problem } from "../../src/model/problem.ts";
 import { type ReadConfiguration, readConfiguration } from "../lib/lua-configuration.ts";
@@ -217,6 +218,7 @@ async function expectConfigured(client: KubernetesClient, federation: Federation
 	const spec = specOf(federation);
 	const labelSelector = `xmppfed.dev/federation=${name}`;
 	const files = (await client.list(configMaps, { namespace, labelSelector })).items;
+	const plain = plainOf[spec.rollout?.strategy ?? "Documented"];
 	const domains = [...new Set([spec.domain, ...(spec.additionalDomains ?? [])].map((domain) => domain.toLowerCase()))];
 	for (const node of spec.nodes) {
 		const all = files.filter(({ metadata }) => metadata.labels?.["xmppfed.dev/node"] === node.name);
@@ -263,10 +265,17 @@ function inUnicode(domain: string): string {
 const plainNode = modelled(sample("smallest")).intent.nodes[0];
 if (!plainNode) throw new Error("the sample has a node");
 /** Configurations of a federation in which nothing is out of the ordinary. */
-const plain = {
-	router: readConfiguration(routerConfiguration(plainNode)),
-	federation: readConfiguration(federationConfiguration(plainNode)),
+const plainOf = {
+	Documented: configurationsOf(plainNode),
+	Live: configurationsOf({ ...plainNode, strategy: "Live" }),
 };
+
+function configurationsOf(node: NodeIntent) {
+	return {
+		router: readConfiguration(routerConfiguration(node)),
+		federation: readConfiguration(federationConfiguration(node)),
+	};
+}
 
 /** All but what is of the node or of the federation is as in the plain configuration. */
 function expectPlain(
@@ -299,7 +308,7 @@ function expectPlain(
 	const [rest, usual] = [without(read.settings), without(like.settings)];
 	expect(rest).toEqual(usual);
 	const written = like.scripts.map(({ path, argument }) =>
-		argument === undefined ? { path } : { path, argument: { ...Object(argument), node } },
+		Object(argument).node === undefined ? { path, argument } : { path, argument: { ...Object(argument), node } },
 	);
 	expect(read.scripts).toEqual(written);
 }

@@ -32,6 +32,8 @@ export interface RestartCase {
 	/** What has to be there before, which restarts nothing that the case is about. */
 	readonly prepare?: (subject: Subject) => Promise<void>;
 	readonly change: (subject: Subject) => Promise<void>;
+	/** A setting of the operator: the other federation restarts too. */
+	readonly everyFederation?: true;
 	/** Whether `npm test` has it. */
 	readonly representative?: true;
 }
@@ -222,6 +224,7 @@ export const restartCases: readonly RestartCase[] = [
 		reason: "OperatorChanged",
 		what: "the operator is told another --cluster-domain",
 		restarts: all,
+		everyFederation: true,
 		prepare: async ({ kubectl }) => void (await editCorefile(kubectl, (corefile) => withZone(corefile, anotherZone))),
 		change: ({ kubectl }) => setClusterDomain(kubectl, anotherZone),
 	},
@@ -229,6 +232,7 @@ export const restartCases: readonly RestartCase[] = [
 		reason: "OperatorChanged",
 		what: "and its first one again",
 		restarts: all,
+		everyFederation: true,
 		change: ({ kubectl }) => setClusterDomain(kubectl, undefined),
 	},
 ];

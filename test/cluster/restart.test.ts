@@ -98,7 +98,13 @@ test.for([
 	expect([...after.keys()].filter((node) => !before.has(node))).toEqual(starts);
 	expect([...before.keys()].filter((node) => !after.has(node))).toEqual(stops);
 	expect([...watch.pods.values()].filter((pod) => pod.restarts > 0)).toEqual([]);
-	expect(await runningPods(kubectl, namespace, other)).toEqual(others);
+	const otherRestarts = [...others.keys()].filter(() => restartCase.everyFederation);
+	await until("the other federation to have restarted where it does", async () => {
+		const pods = await runningPods(kubectl, namespace, other);
+		return otherRestarts.every((node) => pods.has(node) && pods.get(node) !== others.get(node));
+	});
+	const othersNow = await runningPods(kubectl, namespace, other);
+	expect([...others.keys()].filter((node) => othersNow.get(node) !== others.get(node))).toEqual(otherRestarts);
 
 	expect(watch.untold()).toEqual([]);
 	expect(watch.touched.toSorted()).toEqual([...restarts, ...starts, ...stops].toSorted());
