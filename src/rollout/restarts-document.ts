@@ -54,7 +54,8 @@ export function restartsDocument(): string {
 				],
 				[
 					`\`${orderAnnotations.allowOutage}: "GENERATION"\``,
-					"Lets the change with this metadata.generation leave no Enabled node. Without it such a change waits.",
+					"Lets the change with this metadata.generation leave no Enabled node, or cut off more nodes from the internal server. " +
+						"Without it such a change waits.",
 				],
 			],
 		),
