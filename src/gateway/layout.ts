@@ -30,6 +30,8 @@ export interface GatewayLayout {
 	readonly settingsDirectory: string;
 	/** Directory of the dialback secrets that are accepted. It changes while the processes run. */
 	readonly dialbackDirectory: string;
+	/** Directory of the mapping of users and email addresses, where there is one (R13). It changes while the processes run. */
+	readonly emailAddressesDirectory: string;
 	/** Writable directory for Prosody's data and pid file. */
 	readonly dataDirectory: string;
 	/** Directory of the project's Lua modules. */
@@ -48,6 +50,7 @@ export const podLayout: GatewayLayout = {
 	linkDirectory: "/run/xmppfed/link",
 	settingsDirectory: "/run/xmppfed/settings",
 	dialbackDirectory: "/run/xmppfed/dialback",
+	emailAddressesDirectory: "/run/xmppfed/email-addresses",
 	dataDirectory: "/var/lib/xmppfed",
 	moduleDirectory: "/usr/lib/xmppfed/modules",
 };
@@ -69,6 +72,11 @@ export const trustedAuthoritiesKey = "trusted-authorities.pem";
  */
 export const liveAuthoritiesKey = (systemRoots: boolean): string =>
 	systemRoots ? trustedAuthoritiesKey : "trusted-authorities-only.pem";
+/**
+ * Files of the mapping of email addresses: the index has the number of mappings and, in their order, the SHA-256
+ * (hexadecimal) of the others (deploy/gateway/modules/xmppfed_email_mapping.lib.lua).
+ */
+export const emailAddressFiles = { index: "index.json", place: (place: number): string => `${place}` } as const;
 /** Key of a settings file in a ConfigMap. */
 export const settingsKey = (file: string): string => `settings.${file}`;
 /** Directory that the pod's ConfigMap is mounted on. */

@@ -34,6 +34,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 		`xmppfed_link_secret = ${credential(credentialNames.link)}`,
 		assignment("xmppfed_upstreams", upstreams),
 		assignment("xmppfed_template_host", TEMPLATE_HOST),
+		...(node.emailAddresses ? [assignment("xmppfed_email_addresses_directory", layout.emailAddressesDirectory)] : []),
 		"-- The addresses of the links name change with the pods, and are looked up all the time: nothing is remembered",
 		assignment("unbound", {
 			resolvconf: true,
@@ -45,6 +46,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 			"tls",
 			"dialback",
 			"xmppfed_drain",
+			...(node.emailAddresses ? ["xmppfed_email_addresses"] : []),
 			"xmppfed_lean",
 			"xmppfed_links",
 			"xmppfed_metrics",

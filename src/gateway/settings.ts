@@ -49,8 +49,15 @@ function filesOf(intent: Partial<NodeIntent>): SettingsFiles {
  * Each setting by its name, in small letters, digits and hyphens. One that has its default is left out: a value here is
  * written as JSON and handed to those modules that watch its name.
  */
-function settings({ policy, security, peers, limits }: Partial<NodeIntent>): Readonly<Record<string, unknown>> {
+function settings({
+	policy,
+	security,
+	peers,
+	limits,
+	unmappedUsers,
+}: Partial<NodeIntent>): Readonly<Record<string, unknown>> {
 	return {
+		...(unmappedUsers && { "email-addresses": { unmappedUsers } }),
 		...(limits && { limits: limitSettings(limits) }),
 		...(policy && { policy: policySetting(policy) }),
 		...((security ?? peers) !== undefined && { security: securitySetting(security, peers) }),

@@ -133,6 +133,10 @@ export interface NodeIntent {
 	readonly aliases?: Readonly<Record<string, AliasIntent>>;
 	/** Absent: everything is let through and nothing looked at. */
 	readonly policy?: PolicyIntent;
+	/** Users are known outside by their email addresses (R13). Absent: by their JIDs. */
+	readonly emailAddresses?: true;
+	/** Where there are email addresses: what holds for users who have none. */
+	readonly unmappedUsers?: "Refuse" | "PassThrough";
 	/** Peers are verified with the given authorities only. Absent: with public ones too. */
 	readonly systemRoots?: false;
 	/** Seconds for streams to end when the node stops. Absent: the default. */

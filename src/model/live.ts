@@ -16,6 +16,7 @@ export const liveParts: readonly Part[] = [
 	"secrets.trustedCAs",
 	"security",
 	"systemRoots",
+	"unmappedUsers",
 ];
 
 type Fields = Readonly<Record<string, unknown>>;

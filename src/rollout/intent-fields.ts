@@ -70,6 +70,12 @@ export const intentFields: Readonly<
 		field: () => "spec.security",
 		shown: (security) => security ?? defaultSecurity({}),
 	},
+	emailAddresses: {
+		reason: "EmailAddressesChanged",
+		field: () => "spec.emailAddresses",
+		shown: (on) => (on === true ? "on" : "off"),
+	},
+	unmappedUsers: { reason: "UnmappedUsersChanged", field: () => "spec.emailAddresses.unmappedUsers" },
 	peers: { reason: "PeerChanged", field: () => "spec.peers", shown: shownPeers },
 	streams: { reason: "PlacementChanged", field: () => "spec.limits", shown: (streams) => withDefaults(streams) },
 	limits: { reason: "LimitsChanged", field: () => "spec.limits", shown: (limits) => withDefaults(limits) },

@@ -122,6 +122,18 @@ export const restartReasons = {
 		live: true,
 		meaning: "Whom the federation exchanges messages with changed: another policy, or none, is in force.",
 	},
+	EmailAddressesChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: false,
+		meaning: "Users are known outside by their email addresses from now on, or no longer.",
+	},
+	UnmappedUsersChanged: {
+		rule: "R17",
+		scope: "Node",
+		live: true,
+		meaning: "What holds for users without an email address changed.",
+	},
 	ImageChanged: {
 		rule: "R17",
 		scope: "Node",

@@ -43,6 +43,15 @@ describe("configuration of a node", () => {
 		]);
 	});
 
+	test("email addresses are a matter of the router alone, and of an image that knows of them", () => {
+		const on = { ...node, emailAddresses: true, unmappedUsers: "Refuse" } as const;
+		expect(federationConfiguration(on)).toBe(federationConfiguration(node));
+		const text = routerConfiguration(on);
+		expect(text).toContain('\nxmppfed_email_addresses_directory = "/run/xmppfed/email-addresses"\n');
+		expect(text).toMatch(/\nmodules_enabled = \{.* "xmppfed_email_addresses", /);
+		expect(text).toMatch(/\nRunScript\("\/etc\/xmppfed\/image-check\.lua"\)\(.*"mod_xmppfed_email_addresses\.lua"/);
+	});
+
 	test("internationalized domains are written as they stand in XMPP addresses", () => {
 		const international = { ...node, domains: ["xn--mnchen-3ya.lab"] };
 		const umlaut = '"m\\195\\188nchen.lab"';

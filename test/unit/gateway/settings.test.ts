@@ -31,6 +31,14 @@ describe("settings of a node", () => {
 		});
 	});
 
+	test("say what holds for users without an email address where others have one", () => {
+		const on = { ...node, emailAddresses: true, unmappedUsers: "PassThrough" } as const;
+		expect(settingsFiles(on)["email-addresses.json"]).toBe('{"unmappedUsers":"PassThrough"}\n');
+		const live = { ...on, strategy: "Live" } as const;
+		expect(Object.keys(revisionedSettings(live))).not.toContain("email-addresses.json");
+		expect(liveSettings(live)["email-addresses.json"]).toBe('{"unmappedUsers":"PassThrough"}\n');
+	});
+
 	test("have a revision that sha256sum finds out as well", () => {
 		const files = { "b.json": '["münchen.example"]\n', "a.json": "{}\n", "a-b.json": "1\n" };
 		const directory = mkdtempSync(join(tmpdir(), "xmppfed-settings-"));
