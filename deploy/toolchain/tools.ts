@@ -35,6 +35,8 @@ const tools = {
 	ctr: { module: "containerd", package: `${containerd}/cmd/ctr`, versionOf: containerd },
 	etcd: { module: "etcd", package: "go.etcd.io/etcd/server/v3", versionOf: "go.etcd.io/etcd/server/v3" },
 	helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm", versionOf: "helm.sh/helm/v4" },
+	// Beside the newest one for tests of the chart: many still use it.
+	helm3: { module: "helm3", package: "helm.sh/helm/v3/cmd/helm", versionOf: "helm.sh/helm/v3" },
 	kind: { module: "kind", package: "sigs.k8s.io/kind", versionOf: "sigs.k8s.io/kind" },
 	"kube-apiserver": kubernetes("kube-apiserver"),
 	"kube-controller-manager": kubernetes("kube-controller-manager"),

@@ -11,14 +11,16 @@ declare module "vitest" {
 		kubeconfig: string;
 		/** etcd's client URL. */
 		etcd: string;
-		/** Programs, for tests that start a control plane of their own. */
-		binaries: { etcd: string; "kube-apiserver": string; kubectl: string };
+		/** Programs, for tests that start a control plane of their own, and Helm 4 and 3. */
+		binaries: Readonly<Record<(typeof programs)[number], string>>;
 	}
 }
 
+const programs = ["etcd", "kube-apiserver", "kubectl", "helm", "helm3"] as const;
+
 /** One real etcd and kube-apiserver for all tests of the project. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-	const binaries = await ensureTools(["etcd", "kube-apiserver", "kubectl"]);
+	const binaries = await ensureTools(programs);
 	const controlPlane = await startControlPlane(binaries);
 	const client = new KubernetesClient(loadKubeConfig({ kubeconfig: controlPlane.kubeconfig }));
 	try {

@@ -1,6 +1,8 @@
 {{/* Name of every object of the release: 53 characters at most, so that suffixes fit. */}}
 {{- define "operator.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 53 | trimSuffix "-" -}}
 {{- else -}}
 {{- printf "%s-%s" .Release.Name .Chart.Name | trunc 53 | trimSuffix "-" -}}
@@ -19,6 +21,22 @@ app.kubernetes.io/component: operator
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/*
+Metadata of an object: (dict "root" ROOT "name" NAME), and as wanted "labels" and "annotations" of its own, and "cluster"
+true where it is in no namespace.
+*/}}
+{{- define "operator.metadata" -}}
+{{- $root := .root -}}
+name: {{ .name }}
+{{- if not .cluster }}
+namespace: {{ $root.Release.Namespace }}
+{{- end }}
+labels: {{- merge (dict) (default dict .labels) (include "operator.labels" $root | fromYaml) $root.Values.commonLabels | toYaml | nindent 2 }}
+{{- with merge (dict) (default dict .annotations) $root.Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "operator.serviceAccount" -}}
