@@ -106,6 +106,7 @@ export function makeCaches(options: CacheOptions) {
 		federations: new Reflector<KubernetesObject>({
 			...commonOptions(options),
 			resource: xmppFederationResource,
+			index: domainOf,
 			onChange: (previous, current) => {
 				const changed = current ?? previous;
 				if (changed) options.onChange(objectKey(changed.metadata.namespace, changed.metadata.name));
@@ -144,6 +145,11 @@ export function refusedCaches(caches: Caches): { readonly obstacles: readonly Pr
 		obstacles.push({ reason: "Forbidden", field: "", message });
 	}
 	return { obstacles, blocking };
+}
+
+/** `spec.domain` of an XmppFederation, in lower case; undefined where it cannot be read. */
+export function domainOf(federation: KubernetesObject): string | undefined {
+	return domainsAskedFor(federation)[0];
 }
 
 /** Key of the XmppFederation that controls the object. */

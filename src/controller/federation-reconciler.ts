@@ -40,6 +40,7 @@ import type { Aliases, AliasVerdict } from "./aliases.ts";
 import { type Caches, refusedCaches } from "./caches.ts";
 import { ensureDialback } from "./dialback.ts";
 import type { DnsLookups } from "./dns-lookups.ts";
+import type { DomainSettings } from "./domain-settings.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
@@ -64,6 +65,7 @@ export interface ReconcilerParts {
 	readonly certificates: OptionalKind<Certificate>;
 	readonly routerReports: RouterReports;
 	readonly dnsLookups: DnsLookups;
+	readonly domainSettings: DomainSettings;
 	readonly statusWriter: StatusWriter;
 	readonly policies: Policies;
 	readonly policyStatusWriter: PolicyStatusWriter;
@@ -153,7 +155,8 @@ export class FederationReconciler {
 	 * @returns milliseconds until it should be looked at again; undefined where there is no such federation
 	 */
 	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<number | undefined> {
-		const { caches, secretWatches, configMapWatches, policies, routerReports, dnsLookups } = this.#parts;
+		const { caches, secretWatches, configMapWatches, policies, routerReports, dnsLookups, domainSettings } =
+			this.#parts;
 		// Without the CRD, or the right to see it, there is nothing to act on and nowhere to say so: the log does.
 		if (caches.federations.refusal) return again.afterObstacle;
 		const object = caches.federations.store.get(key);
@@ -166,6 +169,7 @@ export class FederationReconciler {
 			await this.#parts.aliasStatusWriter.writeNotFound(key, log, signal);
 			routerReports.release(key);
 			dnsLookups.release(key);
+			domainSettings.release(key);
 			this.#parts.metrics.release(key);
 			return undefined;
 		}
@@ -179,6 +183,7 @@ export class FederationReconciler {
 		if (refused.blocking) return await this.#save(key, object, { problems, obstacles: refused.obstacles }, log, signal);
 		try {
 			if (!parsed.ok) {
+				domainSettings.noteUnaccepted(object);
 				const obstacles = await this.#renewLinkCertificates(key, object, refused.obstacles, log, signal);
 				return await this.#save(key, object, { problems, obstacles }, log, signal);
 			}
@@ -287,9 +292,13 @@ class FederationRun {
 		const named = policy && { name: policy.object.metadata.name, effective: policy.effective };
 		const more = { defaults, internalAddresses, policy: named, dialbackInForce: dialback?.signing.value };
 		const model = modelFederation(this.#federation, { ...inputs, ...more }, now());
-		if (!model.ok) return await save({ problems: model.problems, certificate: model.certificate, policy, aliases });
+		if (!model.ok) {
+			this.#parts.domainSettings.noteUnaccepted(this.#object);
+			return await save({ problems: model.problems, certificate: model.certificate, policy, aliases });
+		}
 
 		const { intent, secrets } = model;
+		this.#parts.domainSettings.note(this.#object, intent, secrets);
 		const { security } = this.#federation.spec;
 		const drifted = new Set(intent.nodes.filter((node) => this.#hasDrifted(intent, node)).map(({ name }) => name));
 		const facts = () => ({
@@ -459,7 +468,7 @@ class FederationRun {
 }
 
 function observation(
-	{ caches, routerReports, dnsLookups, now }: ReconcilerParts,
+	{ caches, routerReports, dnsLookups, domainSettings, now }: ReconcilerParts,
 	key: string,
 	object: KubernetesObject,
 	facts: Facts,
@@ -493,6 +502,7 @@ function observation(
 		generation: object.metadata.generation ?? 0,
 		nodes,
 		services,
+		sameDomain: domainSettings.compare(key),
 		dns: dnsLookups.use(key, dnsQuestions(dnsRecords({ intent, services }))),
 		plan: intent && desired ? plan(desired, nodes, intent.orders) : nothingToDo,
 		causes: differs ? causesOf(intent, applied, earlier) : [],

@@ -13,6 +13,7 @@ import { AliasStatusWriter } from "./alias-status-writer.ts";
 import { Aliases } from "./aliases.ts";
 import { type Caches, makeCaches, ownedOptions } from "./caches.ts";
 import { DnsLookups, type LookupTiming } from "./dns-lookups.ts";
+import { DomainSettings } from "./domain-settings.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { NamedWatches } from "./named-watches.ts";
@@ -74,6 +75,7 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		certificates: new OptionalKind(ownedOptions(cacheOptions, certificates), signal),
 		routerReports,
 		dnsLookups,
+		domainSettings: new DomainSettings(caches.federations.store, onChange),
 		events,
 		statusWriter: new StatusWriter({ client, store: caches.federations.store, events, metrics, now }),
 		policies,

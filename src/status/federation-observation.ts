@@ -5,6 +5,7 @@ import type { Cause } from "../rollout/causes.ts";
 import type { LiveState, PolicyReport } from "../rollout/live.ts";
 import type { ObservedNode, Plan } from "../rollout/plan.ts";
 import type { DnsAnswers } from "./dns-published.ts";
+import type { FederationOfDomain } from "./settings-consistent.ts";
 
 /** Everything that the status of a federation is made from: what should be, what is, and what is in the way. */
 export interface FederationObservation {
@@ -29,6 +30,8 @@ export interface FederationObservation {
 	readonly warnings: readonly Problem[];
 	/** What is wrong with annotations. */
 	readonly remarks: readonly Problem[];
+	/** Other federations of the same `spec.domain`. */
+	readonly sameDomain: readonly FederationOfDomain[];
 	/** What DNS says of the federation's names; undefined while nothing was asked. */
 	readonly dns?: DnsAnswers | undefined;
 	readonly services: {

@@ -14,6 +14,7 @@ import type { FederationObservation } from "./federation-observation.ts";
 import { nodeStates } from "./nodes.ts";
 import { progressing } from "./progressing.ts";
 import { ready } from "./ready.ts";
+import { settingsConsistent } from "./settings-consistent.ts";
 
 const verdicts = {
 	Accepted: accepted,
@@ -21,6 +22,7 @@ const verdicts = {
 	Progressing: progressing,
 	Degraded: degraded,
 	CertificateValid: certificateValid,
+	SettingsConsistent: settingsConsistent,
 	DNSPublished: dnsPublished,
 } as const;
 

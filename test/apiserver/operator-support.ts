@@ -85,8 +85,12 @@ export interface OperatorSettings {
 /** Watches that come back soon after a fault. */
 export const impatient: Partial<ReflectorTiming> = { backoff: { base: 50, cap: 500 } };
 
-/** Runs the operator in this process for one namespace until the test ends (or `stop`, or `kill`). */
-export function startOperator(namespace: string, more: Partial<typeof defaults> = {}, settings: OperatorSettings = {}) {
+/** Runs the operator in this process, for one namespace or (undefined) all, until the test ends (or `stop`, or `kill`). */
+export function startOperator(
+	namespace: string | undefined,
+	more: Partial<typeof defaults> = {},
+	settings: OperatorSettings = {},
+) {
 	const { beforeWrite } = settings;
 	const { client, requests, writes } = countingClient(beforeWrite && { beforeWrite }, settings.kubeconfig);
 	const metrics = new OperatorMetrics();

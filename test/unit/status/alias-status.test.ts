@@ -62,6 +62,7 @@ function observed(changes: Record<string, Partial<NodeObservation>> = {}): Feder
 		causes: [],
 		warnings: [],
 		remarks: [],
+		sameDomain: [],
 		services: {
 			public: { name: "p", ingress: ["192.0.2.5"] },
 			aliases: new Map([["direct", { name: "a", ingress: ["192.0.2.12"] }]]),

@@ -58,6 +58,7 @@ function observation(changes: Partial<FederationObservation> = {}): FederationOb
 		causes: causes(changes.intent ?? intent, nodes),
 		warnings: [],
 		remarks: [],
+		sameDomain: [],
 		services,
 		dns,
 		...changes,
@@ -77,6 +78,7 @@ const well = {
 	Progressing: "False Complete",
 	Degraded: "False AsExpected",
 	CertificateValid: "True Valid",
+	SettingsConsistent: "True OnlyFederation",
 	DNSPublished: "True Published",
 };
 const problem = { reason: "SecretNotFound" as const, field: "spec.security", message: "Secret is missing." };
@@ -93,6 +95,7 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 			Ready: "False NotAccepted",
 			Progressing: "False NotAccepted",
 			CertificateValid: "Unknown NotAccepted",
+			SettingsConsistent: "Unknown NotAccepted",
 			DNSPublished: "Unknown NotAccepted",
 		},
 	],
@@ -131,17 +134,27 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 	[
 		"a node takes over what changed",
 		{ nodes: running({ "gw-1": { live: "a", takeOver: { state: "Applying", message: "takes over" } } }) },
-		{ Progressing: "True RollingOut" },
+		{ Progressing: "True RollingOut", SettingsConsistent: "False NodesBehind" },
 	],
 	[
 		"a node refuses what changed",
 		{ nodes: running({ "gw-1": { live: "a", takeOver: { state: "Refused", message: "goes on" } } }) },
-		{ Ready: "False NodesNotReady", Progressing: "False Blocked", Degraded: "True SettingsNotInForce" },
+		{
+			Ready: "False NodesNotReady",
+			Progressing: "False Blocked",
+			Degraded: "True SettingsNotInForce",
+			SettingsConsistent: "False NodesBehind",
+		},
 	],
 	[
 		"a node does not take over what changed",
 		{ nodes: running({ "gw-1": { live: "a", takeOver: { state: "Overdue", message: "has not" } } }) },
-		{ Ready: "False NodesNotReady", Progressing: "False Blocked", Degraded: "True SettingsNotInForce" },
+		{
+			Ready: "False NodesNotReady",
+			Progressing: "False Blocked",
+			Degraded: "True SettingsNotInForce",
+			SettingsConsistent: "False NodesBehind",
+		},
 	],
 	[
 		"no node is Enabled",

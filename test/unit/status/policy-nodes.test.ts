@@ -37,6 +37,7 @@ const looks: FederationObservation = {
 	causes: [],
 	warnings: [],
 	remarks: [],
+	sameDomain: [],
 	services: {},
 };
 const statesOf = (...nodes: readonly NodeObservation[]) =>
