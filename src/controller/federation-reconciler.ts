@@ -38,6 +38,7 @@ import { policyNodes } from "../status/policy-nodes.ts";
 import type { AliasStatusWriter } from "./alias-status-writer.ts";
 import type { Aliases, AliasVerdict } from "./aliases.ts";
 import { type Caches, refusedCaches } from "./caches.ts";
+import { containerEnds } from "./container-ends.ts";
 import { ensureDialback } from "./dialback.ts";
 import type { DnsLookups } from "./dns-lookups.ts";
 import type { DomainSettings } from "./domain-settings.ts";
@@ -233,6 +234,7 @@ export class FederationReconciler {
 		}
 		const [held] = seen.plan.steps.length > 0 ? [] : seen.plan.waiting;
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
+		this.#parts.metrics.containersEnded(key, containerEnds(this.#parts.caches.pods.store.byIndex(key)));
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
 		const waitsForDialback = seen.dialbackWaitsFor.length > 0;
 		const waitsForPolicy = enforcing?.some(({ state }) => state === "Pending") ?? false;

@@ -1,6 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Condition } from "../api/conditions.ts";
 import type { RequestRecord } from "../kubernetes/client.ts";
 import type { QueueHooks } from "../kubernetes/queue.ts";
+import type { ContainerEnd } from "./container-ends.ts";
+
+/** `NAMESPACE/NAME` as labels. */
+function labelsOf(federationKey: string): { readonly namespace: string; readonly federation: string } {
+	const [namespace = "", federation = ""] = federationKey.split("/");
+	return { namespace, federation };
+}
 
 /** The operator's own metrics, OpenMetrics names. */
 export class OperatorMetrics {
@@ -62,6 +70,46 @@ export class OperatorMetrics {
 			for (const [key, { reason }] of this.#blockedSince) this.rolloutBlocked(key, reason);
 		},
 	});
+	readonly #blockedNow = new Gauge({
+		name: "xmppfed_rollout_blocked",
+		help: "1 for each federation whose roll-out has to wait, by what for.",
+		labelNames: ["namespace", "federation", "reason"],
+		registers: [this.registry],
+		collect: () => {
+			this.#blockedNow.reset();
+			for (const [key, { reason }] of this.#blockedSince) this.#blockedNow.set({ ...labelsOf(key), reason }, 1);
+		},
+	});
+	readonly #conditionsOf = new Map<string, readonly Pick<Condition, "type" | "status" | "reason">[]>();
+	readonly #conditions = new Gauge({
+		name: "xmppfed_federation_condition",
+		help: "1 for each condition of a federation, with its status and reason.",
+		labelNames: ["namespace", "federation", "condition", "status", "reason"],
+		registers: [this.registry],
+		collect: () => {
+			this.#conditions.reset();
+			for (const [key, conditions] of this.#conditionsOf) {
+				for (const { type, status, reason } of conditions) {
+					this.#conditions.set({ ...labelsOf(key), condition: type, status, reason }, 1);
+				}
+			}
+		},
+	});
+	readonly #containerEndsOf = new Map<string, readonly ContainerEnd[]>();
+	readonly #containerEnds = new Gauge({
+		name: "xmppfed_gateway_container_ended_timestamp_seconds",
+		help: "When a container of a node last ended while its pod went on, by why.",
+		labelNames: ["namespace", "federation", "node", "container", "reason"],
+		registers: [this.registry],
+		collect: () => {
+			this.#containerEnds.reset();
+			for (const [key, ends] of this.#containerEndsOf) {
+				for (const { at, ...labels } of ends) {
+					this.#containerEnds.set({ ...labelsOf(key), ...labels }, at.getTime() / 1000);
+				}
+			}
+		},
+	});
 	readonly #certificateEnds = new Map<string, Date>();
 	readonly #certificateDays = new Gauge({
 		name: "xmppfed_certificate_days_left",
@@ -71,8 +119,7 @@ export class OperatorMetrics {
 		collect: () => {
 			this.#certificateDays.reset();
 			for (const [key, notAfter] of this.#certificateEnds) {
-				const [namespace = "", federation = ""] = key.split("/");
-				this.#certificateDays.set({ namespace, federation }, (notAfter.getTime() - Date.now()) / 86_400_000);
+				this.#certificateDays.set(labelsOf(key), (notAfter.getTime() - Date.now()) / 86_400_000);
 			}
 		},
 	});
@@ -116,6 +163,19 @@ export class OperatorMetrics {
 		else this.#blockedSince.set(federationKey, { reason, since: now });
 	}
 
+	/** Conditions of the federation's status, as they are from now on. */
+	conditions(federationKey: string, conditions: readonly Condition[]): void {
+		// Without the messages, which are long.
+		const kept = conditions.map(({ type, status, reason }) => ({ type, status, reason }));
+		this.#conditionsOf.set(federationKey, kept);
+	}
+
+	/** Last ends of the containers of the federation's nodes. */
+	containersEnded(federationKey: string, ends: readonly ContainerEnd[]): void {
+		if (ends.length > 0) this.#containerEndsOf.set(federationKey, ends);
+		else this.#containerEndsOf.delete(federationKey);
+	}
+
 	/** End of the certificate that the federation uses. */
 	certificateExpires(federationKey: string, notAfter: Date): void {
 		this.#certificateEnds.set(federationKey, notAfter);
@@ -124,6 +184,8 @@ export class OperatorMetrics {
 	/** The federation is gone. */
 	release(federationKey: string): void {
 		this.rolloutBlocked(federationKey, undefined);
+		this.#conditionsOf.delete(federationKey);
+		this.#containerEndsOf.delete(federationKey);
 		this.#certificateEnds.delete(federationKey);
 	}
 

@@ -3,7 +3,7 @@ import { statusOf } from "../api/parse.ts";
 import { xmppFederationResource } from "../api/xmpp-federation.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
-import type { KubernetesObject, Observed } from "../kubernetes/object.ts";
+import { type KubernetesObject, keyOf, type Observed } from "../kubernetes/object.ts";
 import type { Store } from "../kubernetes/store.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
@@ -12,7 +12,7 @@ import type { OperatorMetrics } from "./metrics.ts";
 import { writeStatus } from "./write-status.ts";
 
 export interface StatusWriterParts {
-	readonly metrics: Pick<OperatorMetrics, "rolloutFinished">;
+	readonly metrics: Pick<OperatorMetrics, "conditions" | "rolloutFinished">;
 	readonly client: KubernetesClient;
 	readonly store: Store<KubernetesObject>;
 	readonly events: EventRecorder;
@@ -30,8 +30,10 @@ export class StatusWriter {
 	async write(object: Observed, observation: FederationObservation, log: Logger, signal: AbortSignal): Promise<void> {
 		const { client, store, events, metrics, now } = this.#parts;
 		// Not the caller's object: an earlier write of the same reconcile may have changed it.
-		const previous = statusOf(store.get(`${object.metadata.namespace}/${object.metadata.name}`) ?? object) ?? {};
+		const key = keyOf(object);
+		const previous = statusOf(store.get(key) ?? object) ?? {};
 		const status = federationStatus(observation, previous, now());
+		metrics.conditions(key, status.conditions);
 		const target = { client, resource: xmppFederationResource, store, events };
 		if (!(await writeStatus(target, object, status, previous, log, signal))) return;
 		const [finished] = status.finishedRollouts ?? [];

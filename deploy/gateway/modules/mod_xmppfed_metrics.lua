@@ -17,6 +17,7 @@ local role = module:get_option_enum("xmppfed_role", "router", "federation");
 local node = module:get_option_string("xmppfed_node");
 local backlog = module:depends("xmppfed_backlog");
 local incoming = module:depends("xmppfed_incoming");
+local limits = module:depends("xmppfed_limits").limits;
 local outgoing = module:depends("xmppfed_outgoing");
 local peers = module:depends("xmppfed_peers");
 local rates = role == "federation" and module:depends("xmppfed_rates");
@@ -182,6 +183,9 @@ local function render()
 	for direction, states in sorted(counts) do
 		for state, count in sorted(states) do f:add(count, "direction", direction, "state", state); end
 	end
+	f = family(lines, "xmppfed_streams_limit", "gauge", "XMPP streams that there may be, by direction.");
+	f:add(limits.incomingStreams, "direction", "incoming");
+	f:add(limits.outgoingStreams, "direction", "outgoing");
 	f = family(lines, "xmppfed_stream_bytes", "counter", "Bytes of XMPP streams, inside TLS where it is used.", "bytes");
 	f:add(received, "direction", "received");
 	f:add(sent, "direction", "sent");
