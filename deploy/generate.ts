@@ -10,10 +10,11 @@ import { referenceSection } from "../src/api/reference.ts";
 import { xmppFederationKind } from "../src/api/xmpp-federation.ts";
 import { troubleshootingDocument } from "../src/gateway/troubleshooting-document.ts";
 import { restartsDocument } from "../src/rollout/restarts-document.ts";
+import { dashboardFile } from "./observability/dashboard.ts";
 
 /**
- * Files that are made from the zod schemas of `src/api` and the tables of platforms, restarts and causes: `npm run
- * generate` writes them, a unit test compares them.
+ * Files that are made from the zod schemas of `src/api`, the tables of platforms, restarts and causes, and the description
+ * of the dashboard: `npm run generate` writes them, a unit test compares them.
  */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -30,6 +31,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 				definitionFile(kind),
 			]),
 		),
+		["charts/xmpp-federation-operator/files/dashboard.json", dashboardFile()],
 		["docs/reference.md", referenceFile()],
 		["docs/restarts.md", restartsDocument()],
 		["docs/peers.md", peersDocument()],

@@ -189,8 +189,13 @@ export class OperatorMetrics {
 		this.#certificateEnds.delete(federationKey);
 	}
 
+	/** Who does not lead knows nothing of federations: another process tells of them. */
 	leader(leads: boolean): void {
 		this.#leader.set(leads ? 1 : 0);
+		if (leads) return;
+		const keys = [this.#blockedSince, this.#conditionsOf, this.#containerEndsOf, this.#certificateEnds];
+		for (const key of keys.flatMap((map) => [...map.keys()])) this.release(key);
+		this.#waiting.set(0);
 	}
 
 	get queueHooks(): QueueHooks {

@@ -73,6 +73,9 @@ test("what time does to a certificate is told when it happens", async () => {
 	expect(metrics).toMatch(
 		new RegExp(`xmppfed_certificate_days_left{namespace="${namespace}",federation="${name}"} -0\\.`),
 	);
+	expect(await operator.metrics.registry.getSingleMetricAsString("xmppfed_federation_condition")).toContain(
+		`{namespace="${namespace}",federation="${name}",condition="CertificateValid",status="False",reason="Expired"} 1`,
+	);
 });
 
 describe("a certificate of cert-manager (its CRD and issuer are stand-ins)", () => {

@@ -3,6 +3,7 @@ import type { CheckStep } from "../../src/cli/check-view.ts";
 import type { FailureCause } from "../../src/gateway/failure-causes.ts";
 import { podLayout } from "../../src/gateway/layout.ts";
 import { defaultSecurity } from "../../src/model/peer-security.ts";
+import { metricShapes } from "../lib/metric-shapes.ts";
 import { scaled } from "../lib/scale.ts";
 import type { XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
@@ -437,6 +438,15 @@ describe("the truth about peers", () => {
 			expect(sumOf(samples, "xmppfed_peer_failures_total")).toBe(failures);
 			expect(sumOf(samples, "xmppfed_peer_failures_total", { peer: "other", cause: "NameNotFound" })).toBe(2);
 		});
+
+		/** What alerts and dashboard are compared with: test/unit/observability. */
+		test.each(["router", "federation"] as const)(
+			"the metrics of a %s have the recorded names and labels",
+			async (role) => {
+				const samples = parseOpenMetrics(await (await world.node("gw-1").get(role, "/metrics")).text());
+				await expect(`${metricShapes(samples).join("\n")}\n`).toMatchFileSnapshot(`golden/metrics/${role}.txt`);
+			},
+		);
 
 		test("when certificates become required, what does not verify is ended and let in no more: each by its cause", async () => {
 			const node = world.node("gw-1");
