@@ -9,6 +9,7 @@ import { ensurePackages } from "../../deploy/lib/packages.ts";
 import type { KubernetesObject } from "../../src/kubernetes/object.ts";
 import { type Alert, alerts } from "../lib/alerts.ts";
 import { dashboardExpressions } from "../lib/dashboard.ts";
+import { allPages } from "../lib/pages.ts";
 
 const chart = join(root, "charts/xmpp-federation-operator");
 
@@ -30,10 +31,18 @@ async function temporaryDirectory(): Promise<string> {
 }
 
 /** The object of one template of the chart. */
-async function rendered(template: string, values: readonly string[]): Promise<Rendered> {
+async function rendered(template: string, values: readonly string[], more: readonly string[] = []): Promise<Rendered> {
 	const images = ["image.repository=registry.example/operator", "gatewayImage.repository=registry.example/gateway"];
 	const settings = [...images, ...values].map((value) => `--set=${value}`);
-	const command = [inject("binaries").helm, "template", "edge", chart, "--namespace=xmppfed-system", ...settings];
+	const command = [
+		inject("binaries").helm,
+		"template",
+		"edge",
+		chart,
+		"--namespace=xmppfed-system",
+		...settings,
+		...more,
+	];
 	const env = { HOME: await temporaryDirectory() };
 	const { stdout } = await run([...command, `--show-only=templates/${template}.yaml`], { env });
 	return parse(stdout);
@@ -67,6 +76,17 @@ test("the ConfigMap has the dashboard, found by the label of Grafana's sidecar",
 		metadata: { labels: { grafana_dashboard: "1" }, annotations: { grafana_folder: "XMPP" } },
 		data: { "xmpp-federation.json": await readFile(join(chart, "files/dashboard.json"), "utf8") },
 	});
+});
+
+test("the chart takes the values that docs/monitoring.md shows", async () => {
+	const [block] = (await allPages()).get("docs/monitoring.md")?.blocks ?? [];
+	const file = join(await temporaryDirectory(), "values.yaml");
+	await writeFile(file, block?.text ?? "");
+	const { spec } = await rendered("prometheusrule", [], [`--values=${file}`]);
+	expect(spec.groups?.[0]?.rules[0]?.annotations).toHaveProperty(
+		"runbook_url",
+		"https://wiki.example.com/xmpp/runbooks/XmppfedOperatorDown.md",
+	);
 });
 
 test("Prometheus takes every expression of the dashboard", async () => {
