@@ -25,6 +25,12 @@ const kubernetes = (program: string): Tool => ({
 
 /** Every program that is built from Go modules. */
 const tools = {
+	// Every process of Argo CD is this program; ARGOCD_BINARY_NAME says which one it is to be.
+	argocd: {
+		module: "argocd",
+		package: "github.com/argoproj/argo-cd/v3/cmd",
+		versionOf: "github.com/argoproj/argo-cd/v3",
+	},
 	containerd: { module: "containerd", package: `${containerd}/cmd/containerd`, versionOf: containerd },
 	"containerd-shim-runc-v2": {
 		module: "containerd",
@@ -34,6 +40,11 @@ const tools = {
 	coredns: { module: "coredns", package: "github.com/coredns/coredns", versionOf: "github.com/coredns/coredns" },
 	ctr: { module: "containerd", package: `${containerd}/cmd/ctr`, versionOf: containerd },
 	etcd: { module: "etcd", package: "go.etcd.io/etcd/server/v3", versionOf: "go.etcd.io/etcd/server/v3" },
+	glua: {
+		module: "gopher-lua",
+		package: "github.com/yuin/gopher-lua/cmd/glua",
+		versionOf: "github.com/yuin/gopher-lua",
+	},
 	helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm", versionOf: "helm.sh/helm/v4" },
 	// Beside the newest one for tests of the chart: many still use it.
 	helm3: { module: "helm3", package: "helm.sh/helm/v3/cmd/helm", versionOf: "helm.sh/helm/v3" },

@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { chatNodeAliasStatus } from "../../../src/api/chat-node-alias.ts";
 import type { Problem } from "../../../src/model/problem.ts";
-import { nodeRevision } from "../../../src/model/revision.ts";
-import { plan } from "../../../src/rollout/plan.ts";
 import type { AliasObservation } from "../../../src/status/alias-observation.ts";
 import { aliasStatus } from "../../../src/status/alias-status.ts";
 import { aliasZones } from "../../../src/status/alias-zones.ts";
@@ -11,6 +9,7 @@ import { endpoints } from "../../../src/status/endpoints.ts";
 import type { FederationObservation, NodeObservation } from "../../../src/status/federation-observation.ts";
 import { federationStatus } from "../../../src/status/federation-status.ts";
 import { givenSecrets, modelled, now, sample } from "../fixtures/federation.ts";
+import { observationOf, runningNodes } from "../fixtures/observation.ts";
 
 const federationRef = { name: "example-full" };
 const { intent } = modelled(sample("full"), {
@@ -35,39 +34,13 @@ const { intent } = modelled(sample("full"), {
 		},
 	],
 });
-const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
 
 function observed(changes: Record<string, Partial<NodeObservation>> = {}): FederationObservation {
-	const nodes = desired.map(({ name, federation, revision }) => ({
-		name,
-		federation,
-		revision,
-		ready: true,
-		moving: false,
-		trouble: "",
-		upstream: { reachable: true },
-		...changes[name],
-	}));
-	return {
-		generation: 3,
-		intent,
-		certificate: undefined,
-		dialback: "Given",
-		dialbackWaitsFor: [],
-		acting: false,
-		problems: [],
-		obstacles: [],
-		nodes,
-		plan: plan(desired, nodes),
-		causes: [],
-		warnings: [],
-		remarks: [],
-		sameDomain: [],
-		services: {
-			public: { name: "p", ingress: ["192.0.2.5"] },
-			aliases: new Map([["direct", { name: "a", ingress: ["192.0.2.12"] }]]),
-		},
+	const services = {
+		public: { name: "p", ingress: ["192.0.2.5"] },
+		aliases: new Map([["direct", { name: "a", ingress: ["192.0.2.12"] }]]),
 	};
+	return observationOf(intent, { nodes: runningNodes(intent, changes), services });
 }
 
 const named = (name: string) => intent.aliases?.find((alias) => alias.name === name);

@@ -10,23 +10,12 @@ import type { FederationObservation, NodeObservation } from "../../../src/status
 import { federationStatus } from "../../../src/status/federation-status.ts";
 import { transitions } from "../../../src/status/transitions.ts";
 import { givenSecrets, modelled, now, sample } from "../fixtures/federation.ts";
+import { desiredNodes, observationOf, runningNodes } from "../fixtures/observation.ts";
 
 const { intent, certificate } = modelled(sample("full"), givenSecrets);
 const given = { ...certificate, source: "Given", findings: [] } as const;
-const desired = intent.nodes.map((node) => ({ ...node, revision: nodeRevision(node) }));
-
-const running = (changes: Record<string, Partial<NodeObservation>> = {}): NodeObservation[] =>
-	desired.map(({ name, federation, revision }) => ({
-		name,
-		federation,
-		revision,
-		ready: true,
-		moving: false,
-		trouble: "",
-		upstream: { reachable: true },
-		linkFailures: [],
-		...changes[name],
-	}));
+const desired = desiredNodes(intent);
+const running = (changes: Record<string, Partial<NodeObservation>> = {}) => runningNodes(intent, changes);
 
 const services: FederationObservation["services"] = {
 	public: { name: "p", clusterIP: "10.0.0.1", ingress: ["192.0.2.5"] },
@@ -42,28 +31,8 @@ const dns: DnsAnswers = new Map(
 	}),
 );
 
-function observation(changes: Partial<FederationObservation> = {}): FederationObservation {
-	const nodes = changes.nodes ?? running();
-	return {
-		generation: 3,
-		intent,
-		certificate: given,
-		dialback: "Given",
-		dialbackWaitsFor: [],
-		acting: false,
-		problems: [],
-		obstacles: [],
-		nodes,
-		plan: plan(desired, nodes),
-		causes: causes(changes.intent ?? intent, nodes),
-		warnings: [],
-		remarks: [],
-		sameDomain: [],
-		services,
-		dns,
-		...changes,
-	};
-}
+const observation = (changes: Partial<FederationObservation> = {}) =>
+	observationOf(intent, { certificate: given, services, dns, ...changes });
 
 const verdicts = (changes: Partial<FederationObservation>) =>
 	Object.fromEntries(

@@ -1,0 +1,30 @@
+-- By conditions that were found for this metadata.generation. An older one is of a spec that is no more.
+local function current(type)
+    for _, condition in ipairs(obj.status and obj.status.conditions or {}) do
+        if condition.type == type and condition.observedGeneration == obj.metadata.generation then
+            return condition
+        end
+    end
+end
+
+local function health(status, message)
+    return { status = status, message = message }
+end
+
+local accepted, programmed = current("Accepted"), current("Programmed")
+if accepted == nil or programmed == nil then
+    return health("Progressing", "The operator has not looked at this generation yet.")
+end
+if accepted.status ~= "True" then
+    -- An alias may be applied before its federation.
+    local waits = accepted.reason == "FederationNotFound"
+    return health(waits and "Progressing" or "Degraded", accepted.message)
+end
+if programmed.status == "True" then
+    return health("Healthy", programmed.message)
+end
+-- What does not come by itself. What keeps a node from having the alias is told by the XmppFederation.
+if programmed.reason == "UpstreamUnreachable" or programmed.reason == "NoEnabledNode" then
+    return health("Degraded", programmed.message)
+end
+return health("Progressing", programmed.message)

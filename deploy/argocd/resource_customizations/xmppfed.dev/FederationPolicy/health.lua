@@ -1,0 +1,24 @@
+-- By conditions that were found for this metadata.generation. An older one is of a spec that is no more.
+local function current(type)
+    for _, condition in ipairs(obj.status and obj.status.conditions or {}) do
+        if condition.type == type and condition.observedGeneration == obj.metadata.generation then
+            return condition
+        end
+    end
+end
+
+local function health(status, message)
+    return { status = status, message = message }
+end
+
+local accepted, programmed = current("Accepted"), current("Programmed")
+if accepted == nil or programmed == nil then
+    return health("Progressing", "The operator has not looked at this generation yet.")
+end
+if accepted.status ~= "True" then
+    -- A policy may be applied before its federation, so that it is in force from the start.
+    local waits = accepted.reason == "FederationNotFound"
+    return health(waits and "Progressing" or "Degraded", accepted.message)
+end
+-- What keeps a node from having it is told by the XmppFederation.
+return health(programmed.status == "True" and "Healthy" or "Progressing", programmed.message)

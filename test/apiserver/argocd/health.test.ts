@@ -1,0 +1,117 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { root } from "../../../deploy/generate.ts";
+import { aliasStates } from "./alias-states.ts";
+import { federationStates } from "./federation-states.ts";
+import { type LuaOutcome, runLua } from "./lua.ts";
+import { policyStates } from "./policy-states.ts";
+import type { Resource, State } from "./state.ts";
+
+const kinds: readonly (readonly [kind: string, states: readonly State[]])[] = [
+	["XmppFederation", federationStates],
+	["FederationPolicy", policyStates],
+	["ChatNodeAlias", aliasStates],
+];
+const directory = (kind: string) => join(root, "deploy/argocd/resource_customizations/xmppfed.dev", kind);
+const yaml = (value: unknown) => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+
+async function healths(kind: string, resources: readonly Resource[]): Promise<readonly LuaOutcome[]> {
+	const script = await readFile(join(directory(kind), "health.lua"), "utf8");
+	return await runLua(
+		script,
+		resources.map((obj) => ({ obj })),
+	);
+}
+
+describe.each(kinds)("health of a %s", (kind, states) => {
+	test("in every state is what it should be, and the tests for Argo CD's own repository say so", async () => {
+		const outcomes = await healths(
+			kind,
+			states.map(({ resource }) => resource),
+		);
+		expect(outcomes).toEqual(
+			states.map(({ health, message }) => ({
+				returned: { status: health, message: expect.stringContaining(message) },
+			})),
+		);
+		for (const { name, resource } of states) {
+			await expect(yaml(resource)).toMatchFileSnapshot(join(directory(kind), "testdata", `${name}.yaml`));
+		}
+		const tests = states.map(({ name }, index) => {
+			const outcome = outcomes[index];
+			return { healthStatus: outcome && "returned" in outcome && outcome.returned, inputPath: `testdata/${name}.yaml` };
+		});
+		await expect(yaml({ tests })).toMatchFileSnapshot(join(directory(kind), "health_test.yaml"));
+	});
+
+	test("for any conditions: healthy only where every word for this generation is good, an older word is none", async () => {
+		const types = conditionTypes(states);
+		const combinations = product(types);
+		const resources = combinations.map((entries) => withConditions(kind, entries));
+		const statuses = (await healths(kind, resources)).map((outcome) => statusOf(outcome));
+		expect(new Set(statuses)).toEqual(new Set(["Progressing", "Degraded", "Healthy"]));
+		const index = new Map(combinations.map((entries, at) => [JSON.stringify(entries), at]));
+		for (const [at, entries] of combinations.entries()) {
+			const forgotten = entries.map(([type, is]) => [type, is === "older" ? "absent" : is]);
+			expect(statuses[at]).toBe(statuses[index.get(JSON.stringify(forgotten)) ?? -1]);
+			const isGood = good.every(([type, is]) => !types.includes(type) || lookup(entries, type) === is);
+			const refused = lookup(entries, "CertificateValid") === "False";
+			expect(statuses[at] === "Healthy", JSON.stringify(entries)).toBe(isGood && !refused);
+		}
+	});
+});
+
+const values = ["absent", "older", "False", "True", "Unknown"] as const;
+type Value = (typeof values)[number];
+type Entries = readonly (readonly [type: string, is: Value])[];
+
+/** The conditions that decide: DNS is not the federation's, see docs/argocd.md. */
+const good: Entries = [
+	["Accepted", "True"],
+	["Programmed", "True"],
+	["Ready", "True"],
+	["Progressing", "False"],
+	["Degraded", "False"],
+];
+
+const lookup = (entries: Entries, type: string) => entries.find(([name]) => name === type)?.[1];
+
+function conditionTypes(states: readonly State[]): readonly string[] {
+	const all = states.flatMap(({ resource }) => resource.status?.conditions ?? []).map(({ type }) => type);
+	return [...new Set(all)].filter((type) => type !== "DNSPublished");
+}
+
+/** Everything that can be said, condition by condition. */
+function product(types: readonly string[]): readonly Entries[] {
+	const [first, ...rest] = types;
+	if (first === undefined) return [[]];
+	const others = product(rest);
+	return values.flatMap((value) => others.map((entries): Entries => [[first, value], ...entries]));
+}
+
+function withConditions(kind: string, entries: Entries): Resource {
+	const conditions = entries.flatMap(([type, is]) =>
+		is === "absent"
+			? []
+			: [
+					{
+						type,
+						status: is === "older" ? "True" : is,
+						observedGeneration: is === "older" ? 2 : 3,
+						lastTransitionTime: "2026-06-01T12:00:00Z",
+						reason: "AnyReason",
+						message: "Anything.",
+					},
+				],
+	);
+	const metadata = { name: "any", namespace: "chat", generation: 3 };
+	return { apiVersion: "xmppfed.dev/v1alpha1", kind, metadata, spec: {}, status: { conditions } };
+}
+
+function statusOf(outcome: LuaOutcome): unknown {
+	if ("error" in outcome) throw new Error(outcome.error);
+	const { returned } = outcome;
+	return typeof returned === "object" && returned !== null && "status" in returned ? returned.status : returned;
+}

@@ -1,0 +1,40 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { z } from "zod";
+import { output } from "../../../deploy/lib/commands.ts";
+import { ensureTools } from "../../../deploy/toolchain/tools.ts";
+import { type LuaValue, luaValue } from "../../../src/gateway/lua.ts";
+
+export interface LuaCall {
+	/** The resource. */
+	readonly obj: unknown;
+	/** Of an action. */
+	readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** What the script returned, or the error that it raised. */
+export type LuaOutcome = { readonly returned: unknown } | { readonly error: string };
+
+const line = z.object({ good: z.boolean(), result: z.unknown() });
+
+/** Runs a script call by call in the Lua of Argo CD, with the little that it has there. */
+export async function runLua(script: string, calls: readonly LuaCall[]): Promise<readonly LuaOutcome[]> {
+	const { glua } = await ensureTools(["glua"]);
+	const directory = await mkdtemp(join(tmpdir(), "xmppfed-lua-"));
+	onTestFinished(async () => await rm(directory, { recursive: true }));
+	const file = join(directory, "calls.lua");
+	// One function for each call: a function of Lua has a limited number of constants.
+	const lines = calls.map(({ obj, parameters = {} }) => {
+		// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a resource is JSON
+		const call = luaValue({ obj: obj as LuaValue, parameters });
+		return `calls[#calls + 1] = (function() return ${call} end)()`;
+	});
+	await writeFile(file, ["local calls = {}", ...lines, `return ${luaValue(script)}, calls`, ""].join("\n"));
+	const printed = await output([glua, join(import.meta.dirname, "argo-lua.lua"), file]);
+	return printed.split("\n").map((text) => {
+		const { good, result } = line.parse(JSON.parse(text));
+		return good ? { returned: result } : { error: String(result) };
+	});
+}
