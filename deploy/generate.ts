@@ -10,11 +10,12 @@ import { referenceSection } from "../src/api/reference.ts";
 import { xmppFederationKind } from "../src/api/xmpp-federation.ts";
 import { troubleshootingDocument } from "../src/gateway/troubleshooting-document.ts";
 import { restartsDocument } from "../src/rollout/restarts-document.ts";
+import { customizationsPatch } from "./argocd/customizations.ts";
 import { dashboardFile } from "./observability/dashboard.ts";
 
 /**
- * Files that are made from the zod schemas of `src/api`, the tables of platforms, restarts and causes, and the description
- * of the dashboard: `npm run generate` writes them, a unit test compares them.
+ * Files that are made from the zod schemas of `src/api`, the tables of platforms, restarts and causes, the scripts for Argo
+ * CD, and the description of the dashboard: `npm run generate` writes them, a unit test compares them.
  */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -36,6 +37,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 		["docs/restarts.md", restartsDocument()],
 		["docs/peers.md", peersDocument()],
 		["docs/troubleshooting.md", troubleshootingDocument()],
+		["deploy/argocd/argocd-cm.yaml", customizationsPatch()],
 	]);
 }
 

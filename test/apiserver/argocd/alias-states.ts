@@ -31,8 +31,7 @@ function alias(standing: AliasObservation["standing"] | undefined, generation = 
 
 function served(changes: Partial<FederationObservation> = {}): AliasObservation["standing"] {
 	const seen = observationOf(intent, { services, ...changes });
-	const [served] = seen.intent?.aliases ?? [];
-	return { kind: "Accepted", warnings: [], seen, alias: served };
+	return { kind: "Accepted", warnings: [], seen, alias: seen.intent?.aliases?.[0] };
 }
 
 const noneEnabled = { ...intent, nodes: intent.nodes.map((node) => ({ ...node, federation: "Disabled" as const })) };

@@ -1,26 +1,20 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { stringify } from "yaml";
-import { root } from "../../../deploy/generate.ts";
+import { z } from "zod";
 import { aliasStates } from "./alias-states.ts";
 import { federationStates } from "./federation-states.ts";
-import { type LuaOutcome, runLua } from "./lua.ts";
+import { customizations, type LuaOutcome, returned, runLua } from "./lua.ts";
 import { policyStates } from "./policy-states.ts";
-import type { Resource, State } from "./state.ts";
+import { type Resource, type State, yaml } from "./state.ts";
 
 const kinds: readonly (readonly [kind: string, states: readonly State[]])[] = [
 	["XmppFederation", federationStates],
 	["FederationPolicy", policyStates],
 	["ChatNodeAlias", aliasStates],
 ];
-const directory = (kind: string) => join(root, "deploy/argocd/resource_customizations/xmppfed.dev", kind);
-const yaml = (value: unknown) => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
-
 async function healths(kind: string, resources: readonly Resource[]): Promise<readonly LuaOutcome[]> {
-	const script = await readFile(join(directory(kind), "health.lua"), "utf8");
 	return await runLua(
-		script,
+		`${kind}/health.lua`,
 		resources.map((obj) => ({ obj })),
 	);
 }
@@ -37,20 +31,20 @@ describe.each(kinds)("health of a %s", (kind, states) => {
 			})),
 		);
 		for (const { name, resource } of states) {
-			await expect(yaml(resource)).toMatchFileSnapshot(join(directory(kind), "testdata", `${name}.yaml`));
+			await expect(yaml(resource)).toMatchFileSnapshot(join(customizations, kind, "testdata", `${name}.yaml`));
 		}
-		const tests = states.map(({ name }, index) => {
-			const outcome = outcomes[index];
-			return { healthStatus: outcome && "returned" in outcome && outcome.returned, inputPath: `testdata/${name}.yaml` };
-		});
-		await expect(yaml({ tests })).toMatchFileSnapshot(join(directory(kind), "health_test.yaml"));
+		const tests = states.map(({ name }, index) => ({
+			healthStatus: returned(outcomes[index]),
+			inputPath: `testdata/${name}.yaml`,
+		}));
+		await expect(yaml({ tests })).toMatchFileSnapshot(join(customizations, kind, "health_test.yaml"));
 	});
 
 	test("for any conditions: healthy only where every word for this generation is good, an older word is none", async () => {
 		const types = conditionTypes(states);
 		const combinations = product(types);
 		const resources = combinations.map((entries) => withConditions(kind, entries));
-		const statuses = (await healths(kind, resources)).map((outcome) => statusOf(outcome));
+		const statuses = (await healths(kind, resources)).map((outcome) => status.parse(returned(outcome)).status);
 		expect(new Set(statuses)).toEqual(new Set(["Progressing", "Degraded", "Healthy"]));
 		const index = new Map(combinations.map((entries, at) => [JSON.stringify(entries), at]));
 		for (const [at, entries] of combinations.entries()) {
@@ -58,7 +52,7 @@ describe.each(kinds)("health of a %s", (kind, states) => {
 			expect(statuses[at]).toBe(statuses[index.get(JSON.stringify(forgotten)) ?? -1]);
 			const isGood = good.every(([type, is]) => !types.includes(type) || lookup(entries, type) === is);
 			const refused = lookup(entries, "CertificateValid") === "False";
-			expect(statuses[at] === "Healthy", JSON.stringify(entries)).toBe(isGood && !refused);
+			expect([entries, statuses[at] === "Healthy"]).toEqual([entries, isGood && !refused]);
 		}
 	});
 });
@@ -67,7 +61,7 @@ const values = ["absent", "older", "False", "True", "Unknown"] as const;
 type Value = (typeof values)[number];
 type Entries = readonly (readonly [type: string, is: Value])[];
 
-/** The conditions that decide: DNS is not the federation's, see docs/argocd.md. */
+/** What decides, and how it is where all is well. DNS is not the federation's own, see docs/argocd.md. */
 const good: Entries = [
 	["Accepted", "True"],
 	["Programmed", "True"],
@@ -75,12 +69,13 @@ const good: Entries = [
 	["Progressing", "False"],
 	["Degraded", "False"],
 ];
+const deciding = [...good.map(([type]) => type), "CertificateValid"];
 
 const lookup = (entries: Entries, type: string) => entries.find(([name]) => name === type)?.[1];
 
 function conditionTypes(states: readonly State[]): readonly string[] {
 	const all = states.flatMap(({ resource }) => resource.status?.conditions ?? []).map(({ type }) => type);
-	return [...new Set(all)].filter((type) => type !== "DNSPublished");
+	return deciding.filter((type) => all.includes(type));
 }
 
 /** Everything that can be said, condition by condition. */
@@ -110,8 +105,4 @@ function withConditions(kind: string, entries: Entries): Resource {
 	return { apiVersion: "xmppfed.dev/v1alpha1", kind, metadata, spec: {}, status: { conditions } };
 }
 
-function statusOf(outcome: LuaOutcome): unknown {
-	if ("error" in outcome) throw new Error(outcome.error);
-	const { returned } = outcome;
-	return typeof returned === "object" && returned !== null && "status" in returned ? returned.status : returned;
-}
+const status = z.object({ status: z.string() });

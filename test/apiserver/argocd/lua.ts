@@ -1,11 +1,15 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
+import { root } from "../../../deploy/generate.ts";
 import { output } from "../../../deploy/lib/commands.ts";
 import { ensureTools } from "../../../deploy/toolchain/tools.ts";
 import { type LuaValue, luaValue } from "../../../src/gateway/lua.ts";
+
+/** The scripts, laid out as in Argo CD's own repository. */
+export const customizations = join(root, "deploy/argocd/resource_customizations/xmppfed.dev");
 
 export interface LuaCall {
 	/** The resource. */
@@ -19,8 +23,13 @@ export type LuaOutcome = { readonly returned: unknown } | { readonly error: stri
 
 const line = z.object({ good: z.boolean(), result: z.unknown() });
 
-/** Runs a script call by call in the Lua of Argo CD, with the little that it has there. */
-export async function runLua(script: string, calls: readonly LuaCall[]): Promise<readonly LuaOutcome[]> {
+/**
+ * Runs a script call by call in the Lua of Argo CD, with the little that it has there.
+ *
+ * @param path of the script below `customizations`
+ */
+export async function runLua(path: string, calls: readonly LuaCall[]): Promise<readonly LuaOutcome[]> {
+	const script = await readFile(join(customizations, path), "utf8");
 	const { glua } = await ensureTools(["glua"]);
 	const directory = await mkdtemp(join(tmpdir(), "xmppfed-lua-"));
 	onTestFinished(async () => await rm(directory, { recursive: true }));
@@ -37,4 +46,10 @@ export async function runLua(script: string, calls: readonly LuaCall[]): Promise
 		const { good, result } = line.parse(JSON.parse(text));
 		return good ? { returned: result } : { error: String(result) };
 	});
+}
+
+/** @throws where the script raised an error */
+export function returned(outcome: LuaOutcome | undefined): unknown {
+	if (outcome && "returned" in outcome) return outcome.returned;
+	throw new Error(outcome ? outcome.error : "the script was not called");
 }

@@ -25,9 +25,9 @@ function inForce(
 	return { kind: "InForce", problems, effective: denyAll, nodes };
 }
 
-const on = (state: PolicyNode["state"]): readonly PolicyNode[] => [
+const on = (second: PolicyNode["state"]): readonly PolicyNode[] => [
 	{ name: "gw-1", state: "Enforcing" },
-	{ name: "gw-2", state },
+	{ name: "gw-2", state: second },
 ];
 const missing: Problem = {
 	reason: "ConfigMapNotFound",

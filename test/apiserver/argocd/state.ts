@@ -1,3 +1,4 @@
+import { stringify } from "yaml";
 import type { Condition } from "../../../src/api/conditions.ts";
 
 /**
@@ -35,3 +36,5 @@ export function state(health: Health, why: string, message: string, resource: Re
 
 /** What the scripts read of a status. */
 export const conditionsOf = ({ conditions = [] }: { readonly conditions?: readonly Condition[] }) => ({ conditions });
+
+export const yaml = (value: unknown) => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
