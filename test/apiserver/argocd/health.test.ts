@@ -61,7 +61,7 @@ const values = ["absent", "older", "False", "True", "Unknown"] as const;
 type Value = (typeof values)[number];
 type Entries = readonly (readonly [type: string, is: Value])[];
 
-/** What decides, and how it is where all is well. DNS is not the federation's own, see docs/argocd.md. */
+/** As the conditions are where all is well, beside CertificateValid, which must not be False. */
 const good: Entries = [
 	["Accepted", "True"],
 	["Programmed", "True"],
@@ -69,13 +69,12 @@ const good: Entries = [
 	["Progressing", "False"],
 	["Degraded", "False"],
 ];
-const deciding = [...good.map(([type]) => type), "CertificateValid"];
 
 const lookup = (entries: Entries, type: string) => entries.find(([name]) => name === type)?.[1];
 
 function conditionTypes(states: readonly State[]): readonly string[] {
 	const all = states.flatMap(({ resource }) => resource.status?.conditions ?? []).map(({ type }) => type);
-	return deciding.filter((type) => all.includes(type));
+	return [...new Set(all)];
 }
 
 /** Everything that can be said, condition by condition. */

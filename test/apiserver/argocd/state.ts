@@ -3,7 +3,7 @@ import type { Condition } from "../../../src/api/conditions.ts";
 
 /**
  * Resources in every state that Argo CD tells apart, with the health that they should have. Their statuses are what the
- * operator's own functions make of what they see; only `conditions` are kept, as the scripts read nothing else.
+ * operator's own functions make of what they see; of these, what the scripts read is kept.
  */
 
 export type Health = "Progressing" | "Degraded" | "Suspended" | "Healthy";
@@ -34,7 +34,12 @@ export function state(health: Health, why: string, message: string, resource: Re
 	return { name: `${health.toLowerCase()}_${why}`, health, message, resource };
 }
 
+/** Types of the conditions that decide. DNS and other federations are not the resource's own: see docs/argocd.md. */
+const deciding = ["Accepted", "Programmed", "Ready", "Progressing", "Degraded", "CertificateValid"];
+
 /** What the scripts read of a status. */
-export const conditionsOf = ({ conditions = [] }: { readonly conditions?: readonly Condition[] }) => ({ conditions });
+export const conditionsOf = ({ conditions = [] }: { readonly conditions?: readonly Condition[] }) => ({
+	conditions: conditions.filter(({ type }) => deciding.includes(type)),
+});
 
 export const yaml = (value: unknown) => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
