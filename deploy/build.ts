@@ -1,7 +1,9 @@
 import { chmod, copyFile, mkdir, realpath, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { build, type Plugin } from "esbuild";
+import { releaseManifest } from "./release-manifest.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -144,8 +146,18 @@ export async function buildKubectlPlugin(): Promise<number> {
 	return file.contents.byteLength;
 }
 
+/** All of an installation in one file for `kubectl apply`. */
+export const releaseFile = join(root, "dist/xmppfed-operator.yaml");
+
 if (import.meta.main) {
+	const image = { type: "string" } as const;
+	const { values } = parseArgs({ options: { "operator-image": image, "gateway-image": image } });
 	const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
 	console.log(`dist/operator: bundle of ${megabytes(await buildOperator())}`);
 	console.log(`dist/cli/kubectl-xmppfed: ${megabytes(await buildKubectlPlugin())}`);
+	await writeFile(
+		releaseFile,
+		await releaseManifest({ operator: values["operator-image"], gateway: values["gateway-image"] }),
+	);
+	console.log("dist/xmppfed-operator.yaml");
 }

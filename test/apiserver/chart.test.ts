@@ -1,47 +1,14 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, inject, onTestFinished, test } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { describe, expect, inject, test } from "vitest";
+import { parse } from "yaml";
 import { root } from "../../deploy/generate.ts";
-import { type CommandResult, run } from "../../deploy/lib/commands.ts";
+import { run } from "../../deploy/lib/commands.ts";
 import { toolVersion } from "../../deploy/toolchain/tools.ts";
-import type { KubernetesObject } from "../../src/kubernetes/object.ts";
 import { deployments } from "../../src/kubernetes/resources.ts";
 import { internalServiceName, publicServiceName, serviceHost } from "../../src/model/names.ts";
+import { chart, helms, images, objectsOf, rendered, runHelm } from "./helm.ts";
 import { freshNamespace, testClient } from "./support.ts";
-
-const chart = join(root, "charts/xmpp-federation-operator");
-const images = [
-	"--set=image.repository=registry.example/operator",
-	"--set=gatewayImage.repository=registry.example/gateway",
-];
-
-/** Helm 4 and Helm 3. */
-const helms = ["helm", "helm3"] as const;
-type Helm = (typeof helms)[number];
-
-/** Runs helm against the test's API server, with nothing of the machine's own configuration. */
-async function runHelm(
-	args: readonly string[],
-	{ namespace = "default", helm = "helm" }: { namespace?: string; helm?: Helm } = {},
-): Promise<CommandResult> {
-	const home = await mkdtemp(join(tmpdir(), "xmppfed-helm-"));
-	onTestFinished(async () => await rm(home, { recursive: true }));
-	const env = { HOME: home, KUBECONFIG: inject("kubeconfig"), HELM_NAMESPACE: namespace };
-	return await run([inject("binaries")[helm], ...args], { env, accept: [0, 1] });
-}
-
-async function rendered(...args: readonly string[]): Promise<readonly KubernetesObject[]> {
-	const { code, stdout, stderr } = await runHelm(["template", "edge", chart, ...images, ...args]);
-	expect(stderr.replaceAll(/^level=WARN.*\n/gm, "")).toBe("");
-	expect(code).toBe(0);
-	return objectsOf(stdout);
-}
-
-function objectsOf(manifests: string): readonly KubernetesObject[] {
-	return parseAllDocuments(manifests).flatMap((document) => document.toJS() ?? []);
-}
 
 const everything = [
 	"--namespace=xmppfed-system",
@@ -93,7 +60,7 @@ describe("what the chart renders", () => {
 
 	test.each(variants)("%s is taken by the API server, field by field", async (_name, args) => {
 		const namespace = await freshNamespace(testClient());
-		const objects = await rendered(...args, `--namespace=${namespace}`);
+		const objects = await rendered([...args, `--namespace=${namespace}`]);
 		// The Prometheus operator's kinds are not there.
 		const items = objects.filter(({ apiVersion }) => !apiVersion.startsWith("monitoring.coreos.com/"));
 		const kubectl = [inject("binaries").kubectl, "apply", "--server-side", "--dry-run=server", "--validate=strict"];
@@ -107,7 +74,7 @@ describe("what the chart renders", () => {
 	});
 
 	test("knows the names of a federation's Services", async () => {
-		const objects = await rendered("--namespace=chat", "--set=clusterDomain=cluster.example");
+		const objects = await rendered(["--namespace=chat", "--set=clusterDomain=cluster.example"]);
 		const federation = objects.find(({ kind }) => kind === "XmppFederation");
 		const name = federation?.metadata.name ?? "";
 		const host = (service: string) => serviceHost(service, "chat", "cluster.example");
@@ -121,18 +88,6 @@ describe("what the chart renders", () => {
 		const values: unknown = parse(await readFile(join(chart, "values.yaml"), "utf8"));
 		// Of subcharts, of which there are none: Helm itself passes it.
 		expect(pathsOf(schema).filter((path) => path !== "global" && !has(values, path.split(".")))).toEqual([]);
-	});
-
-	test("has the rights of deploy/operator", async () => {
-		const file = await readFile(join(root, "deploy/operator/rbac.yaml"), "utf8");
-		const rulesOf = (objects: readonly unknown[], suffix: string): unknown =>
-			objects
-				.map((object): { kind?: string; metadata?: { name?: string }; rules?: unknown } => Object(object))
-				.find(({ kind, metadata }) => kind === "ClusterRole" && metadata?.name?.endsWith(suffix))?.rules;
-		const written = parseAllDocuments(file).map((document): unknown => document.toJS());
-		const objects = await rendered();
-		expect(rulesOf(objects, "-federations")).toEqual(rulesOf(written, "xmpp-federation-operator"));
-		for (const suffix of ["-view", "-edit"]) expect(rulesOf(objects, suffix)).toEqual(rulesOf(written, suffix));
 	});
 
 	test("has the version of the project", async () => {
@@ -191,7 +146,7 @@ test.each(helms)("%s installs, upgrades and removes it; definitions stay", async
 	expect(await replicas()).toBe(3);
 	expect((await runHelm(["uninstall", "edge"], { namespace, helm })).code).toBe(0);
 	expect(await replicas()).toBeUndefined();
-	const kept = (await rendered()).filter(({ kind }) => kind === "CustomResourceDefinition");
+	const kept = (await rendered([])).filter(({ kind }) => kind === "CustomResourceDefinition");
 	expect(kept.map(({ metadata }) => metadata.annotations?.["helm.sh/resource-policy"])).toEqual(kept.map(() => "keep"));
 	expect(kept.length).toBeGreaterThan(0);
 });

@@ -15,15 +15,22 @@ function manifests(file: string): Manifest[] {
 }
 
 test("the operator has the same rights in one namespace as in all", () => {
-	const everywhere = manifests("rbac.yaml").find(({ metadata }) => metadata.name === "xmpp-federation-operator");
+	const everywhere = manifests("rbac.yaml").find(
+		({ metadata }) => metadata.name === "xmpp-federation-operator-federations",
+	);
 	const inOne = manifests("namespaced/role.yaml").find(({ kind }) => kind === "Role");
 	expect(inOne?.rules?.length).toBeGreaterThan(0);
 	expect(inOne?.rules).toEqual(everywhere?.rules);
 });
 
 test("an installation for one namespace makes nothing outside it", () => {
-	const kinds = ["base/rbac.yaml", "base/deployment.yaml", "namespaced/role.yaml"].flatMap(manifests);
+	const kinds = [
+		"base/rbac.yaml",
+		"base/poddisruptionbudget.yaml",
+		"base/deployment.yaml",
+		"namespaced/role.yaml",
+	].flatMap(manifests);
 	expect(new Set(kinds.map(({ kind }) => kind))).toEqual(
-		new Set(["ServiceAccount", "Role", "RoleBinding", "Deployment"]),
+		new Set(["ServiceAccount", "Role", "RoleBinding", "PodDisruptionBudget", "Deployment"]),
 	);
 });
