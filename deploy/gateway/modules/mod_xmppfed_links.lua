@@ -67,13 +67,13 @@ local function choose_again(domain)
 	choosers[domain]:replace(candidates);
 end
 
--- Sends a stanza of a local domain to a peer domain. False and a stanza error condition when no link can carry it.
-function send(domain, peer, stanza)
+-- Sends a stanza of a local domain, `text`, to a peer domain. False and a stanza error condition when no link can carry it.
+-- `stanza`: what its sender knows of it, who is told where it is lost.
+function send(domain, peer, text, stanza)
 	local chooser = choosers[domain];
 	local link = chooser and chooser:choose(peer);
 	if not link then return false, "remote-server-timeout"; end
-	stanza.attr.xmlns = nil; -- the default namespace of the stream
-	if not link.outlet:send(tostring(stanza), stanza) then return false, "resource-constraint"; end
+	if not link.outlet:send(text, stanza) then return false, "resource-constraint"; end
 	link.sent = link.sent + 1;
 	return true;
 end

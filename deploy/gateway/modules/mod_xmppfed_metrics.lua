@@ -23,6 +23,7 @@ local peers = module:depends("xmppfed_peers");
 local rates = role == "federation" and module:depends("xmppfed_rates");
 local idle = role == "federation" and module:depends("xmppfed_idle");
 local status = module:depends("xmppfed_status");
+local email_addresses = module:get_option_string("xmppfed_email_addresses_directory") and module:depends("xmppfed_email_addresses");
 local peer_counts = role == "federation" and module:depends("xmppfed_peer_counts");
 local page_size = 4096; -- bytes, of /proc/self/statm on x64 and arm64 as Debian builds its kernels
 
@@ -171,6 +172,14 @@ local function tell_peers(lines)
 	end
 end
 
+local function tell_email_addresses(lines)
+	local report = email_addresses.report();
+	family(lines, "xmppfed_email_addresses", "gauge", "Users who have an email address."):add(report.mappings);
+	family(lines, "xmppfed_email_addresses_current", "gauge", "Whether the newest mapping of email addresses is in force (1) or cannot be used (0)."):add(report.failure and 0 or 1);
+	local f = family(lines, "xmppfed_email_addresses_refused", "counter", "Stanzas that were not handed on because of email addresses, by reason.");
+	for reason, count in sorted(email_addresses.refused) do f:add(count, "reason", reason); end
+end
+
 local function render()
 	local lines = {};
 	family(lines, "xmppfed_gateway", "info", "What this process is."):add(1, "role", role, "node", node, "version", prosody.version);
@@ -244,6 +253,7 @@ local function render()
 		f = family(lines, "xmppfed_upstreams", "gauge", "Local domains by whether their internal server is reached.");
 		f:add(reachable, "state", "Reachable");
 		f:add(unreachable, "state", "Unreachable");
+		if email_addresses then tell_email_addresses(lines); end
 	end
 
 	family(lines, "xmppfed_lua_heap_bytes", "gauge", "Memory that Lua holds.", "bytes"):add(math.floor(collectgarbage("count") * 1024));

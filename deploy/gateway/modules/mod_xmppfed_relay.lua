@@ -4,7 +4,9 @@
 -- Without a link the sender gets remote-server-timeout (type wait), and resource-constraint where too much waits. What comes from outside is addressed to a local
 -- domain and is not from one, or it is dropped.
 --
--- Options: xmppfed_upstreams (table, its keys are the local domains)
+-- Options:
+--   xmppfed_upstreams (table)                   its keys are the local domains
+--   xmppfed_email_addresses_directory (string)  users are known outside by other names; absent: by their own
 
 module:set_global();
 
@@ -14,6 +16,7 @@ local jid_host = require "prosody.util.jid".host;
 local upstreams = module:get_option("xmppfed_upstreams", {});
 local any_domain = module:depends("xmppfed_any_domain");
 local links = module:depends("xmppfed_links");
+local names = module:get_option_string("xmppfed_email_addresses_directory") and module:depends("xmppfed_email_addresses");
 
 local problems = {
 	["remote-server-timeout"] = "No federation connection manager is connected";
@@ -26,16 +29,29 @@ local function may_be_answered(stanza)
 	return stanza.attr.type ~= "error" and stanza.attr.type ~= "result";
 end
 
+-- Hands a stanza to a link, as it is known outside. Gives nil, or why not: type, condition and text of the error for its
+-- sender. Its `from` stays that of the inside.
+local function give(stanza)
+	local attr = stanza.attr;
+	attr.xmlns = nil; -- the default namespace of the stream
+	local from = attr.from;
+	local refusal = names and names.to_outside(stanza);
+	local domain, text = jid_host(attr.from), not refusal and tostring(stanza);
+	attr.from = from;
+	if refusal then return refusal; end
+	local ok, err = links.send(domain, jid_host(attr.to), text, stanza);
+	return not ok and { type = "wait", condition = err, text = problems[err] } or nil;
+end
+
 -- A stanza of the internal server, checked, for a remote domain. Always takes care of it.
 function to_outside(origin, stanza)
-	local attr = stanza.attr;
-	local ok, err = links.send(jid_host(attr.from), jid_host(attr.to), stanza);
-	if ok then
+	local problem = give(stanza);
+	if not problem then
 		local name = stanza.name;
 		if sent[name] then sent[name] = sent[name] + 1; end
 	elseif may_be_answered(stanza) then
-		refused[err] = (refused[err] or 0) + 1;
-		origin.send(st.error_reply(stanza, "wait", err, problems[err]));
+		refused[problem.condition] = (refused[problem.condition] or 0) + 1;
+		origin.send(st.error_reply(stanza, problem.type, problem.condition, problem.text));
 	end
 	return true;
 end
@@ -51,7 +67,7 @@ local function from_outside(event)
 	if host then
 		prosody.core_route_stanza(host, stanza);
 	elseif err == "resource-constraint" and may_be_answered(stanza) then
-		links.send(to, from, st.error_reply(stanza, "wait", "resource-constraint", "Too many remote domains are in use"));
+		give(st.error_reply(stanza, "wait", "resource-constraint", "Too many remote domains are in use"));
 	else
 		module:log("warn", "Dropped a %s on link %s: %s cannot be a remote domain (%s)", stanza.name, link.key, from, err);
 	end

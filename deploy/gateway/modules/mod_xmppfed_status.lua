@@ -4,7 +4,7 @@
 --   GET /ready   200 or 503 {"ready":…,"role":…,"node":…,"reasons":[{"reason":…,"message":…}]}
 --   GET /status  200, see `status` below; with ?peer=DOMAIN streams and failures of that peer alone
 --   GET /status/settings  200, of that what the process takes over while it runs:
---                         {"settings":…,"certificate":…,"linkCertificate":…,"policy":…}
+--                         {"settings":…,"certificate":…,"linkCertificate":…,"policy":…,"emailAddresses":…}
 --
 -- Ready: the port is open, the process is not stopping, and until it has been so once there has been a link for each
 -- local domain. Aliases do not count: one chat node that is down must not keep the others from their work. A router is
@@ -35,6 +35,7 @@ local tls_of = peers.tls_of;
 local own = module:depends("xmppfed_own_certificate");
 local certificates = module:require "xmppfed_certificate";
 local policy = role == "federation" and module:depends("xmppfed_policy");
+local email_addresses = module:get_option_string("xmppfed_email_addresses_directory") and module:depends("xmppfed_email_addresses");
 local probe = role == "router" and module:depends("xmppfed_upstream_probe");
 
 -- LINKS --------------------------------------------------------------------------------------------------------------
@@ -186,6 +187,7 @@ local function status(peer)
 	ready.linkCertificate, ready.refusedLinks = link_security();
 	ready.upstreams = probe and array(probe.report()) or nil;
 	ready.policy = policy and policy.report() or nil;
+	ready.emailAddresses = email_addresses and email_addresses.report() or nil;
 	ready.remoteDomains = role == "router" and modulemanager.get_module("*", "xmppfed_any_domain").report() or nil;
 	return ready;
 end
@@ -212,6 +214,7 @@ module:provides("http", {
 				certificate = own_certificate();
 				linkCertificate = link_security();
 				policy = policy and policy.in_force() or nil;
+				emailAddresses = email_addresses and email_addresses.report() or nil;
 			});
 		end;
 		["GET /status"] = function (event)
