@@ -4,6 +4,7 @@ import { runProgram } from "../../deploy/lib/program.ts";
 type Main = (args: readonly string[], signal: AbortSignal) => Promise<void>;
 
 const benches: Readonly<Record<string, () => Promise<{ readonly main: Main }>>> = {
+	email: async () => await import("./email/email.ts"),
 	gateway: async () => await import("./gateway/gateway.ts"),
 	operator: async () => await import("./operator/operator.ts"),
 	policy: async () => await import("./policy/policy.ts"),

@@ -43,7 +43,7 @@ local directory = module:get_option_string("xmppfed_email_addresses_directory");
 
 local index_file = "index.json";
 local check_interval = 1; -- seconds
-local settling = 10; -- seconds that files may take until they are all of one mapping
+local settling = 5; -- seconds that files may take until they are all of one mapping
 local lines_at_once = 2000; -- some milliseconds
 
 local local_domains = {};

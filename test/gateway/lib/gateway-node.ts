@@ -84,6 +84,15 @@ interface Certificate {
 	readonly failure?: string;
 }
 
+/** What a router says of email addresses. */
+interface EmailAddresses {
+	readonly digest?: string;
+	readonly mappings: number;
+	readonly unmappedUsers: "Refuse" | "PassThrough";
+	readonly since?: string;
+	readonly failure?: string;
+}
+
 interface Settings {
 	readonly revision?: string;
 	readonly failure?: string;
@@ -94,6 +103,8 @@ interface Settings {
 interface InForce extends Pick<Status, "certificate" | "settings" | "linkCertificate"> {
 	/** Of a federation connection manager. */
 	readonly policy?: { readonly digest?: string; readonly failure?: string };
+	/** Of a router, where users have email addresses. */
+	readonly emailAddresses?: EmailAddresses;
 }
 
 export interface Status extends Readiness {
@@ -129,6 +140,8 @@ export interface Status extends Readiness {
 			readonly last: string;
 		}[];
 	};
+	/** Of a router, where users have email addresses. */
+	readonly emailAddresses?: EmailAddresses;
 	/** Of a router. */
 	readonly remoteDomains?: { readonly inUse: number; readonly limit: number };
 	/** Of a router. */
@@ -207,6 +220,11 @@ export class GatewayNode {
 	/** Gives the node's processes the dialback secrets to accept, by names that tell them apart, also while they run. */
 	async mountDialbackSecrets(secrets: Readonly<Record<string, string>>): Promise<void> {
 		await mountFiles(this.machine, podLayout.dialbackDirectory, secrets, USER);
+	}
+
+	/** Gives the node files of a mapping of email addresses, also while it runs. */
+	async mountEmailAddresses(files: Readonly<Record<string, string>>): Promise<void> {
+		await mountFiles(this.machine, podLayout.emailAddressesDirectory, files, USER);
 	}
 
 	/** Starts the processes that the node has: the router, and on an Enabled node the federation connection manager. */

@@ -32,7 +32,7 @@ module:add_timer(interval, function ()
 end);
 `;
 
-const modules = ["roster", "saslauth", "tls", "dialback", "disco", "ping", "plain_clients"];
+const modules = ["roster", "saslauth", "tls", "dialback", "disco", "ping", "carbons", "vcard", "plain_clients"];
 
 function configuration({ closesStreamsEvery: streamEndsEvery, ...options }: ServerOptions): string {
 	return [
