@@ -72,10 +72,12 @@ const examples: Readonly<Record<string, string>> = {
 		"<x xmlns='http://jabber.org/protocol/muc#user'><invite from='U' to='U'/><decline from='U' to='U'/></x>",
 	"XEP-0045, a request for voice": "<x xmlns='jabber:x:data'><field var='muc#jid'><value>U/x</value></field></x>",
 	"XEP-0054": "<vCard xmlns='vcard-temp'><JABBERID>U</JABBERID><EMAIL><USERID>N</USERID></EMAIL></vCard>",
+	"XEP-0055": "<query xmlns='jabber:iq:search'><item jid='U'><nick>N</nick></item></query>",
 	"XEP-0060":
 		"<pubsub xmlns='http://jabber.org/protocol/pubsub'><affiliation jid='U'/><subscription jid='U'/><item publisher='U/x'/></pubsub>",
 	"XEP-0065": "<query xmlns='http://jabber.org/protocol/bytestreams'><streamhost jid='U/x' host='h'/></query>",
 	"XEP-0100": "<query xmlns='jabber:iq:gateway'><jid>U</jid></query>",
+	"XEP-0133": "<x xmlns='jabber:x:data'><field var='accountjids'><value>U</value></field></x>",
 	"XEP-0144": "<x xmlns='http://jabber.org/protocol/rosterx'><item action='add' jid='U' name='N'/></x>",
 	"XEP-0166": "<jingle xmlns='urn:xmpp:jingle:1' initiator='U/x' responder='U/x' sid='N'/>",
 	"XEP-0203": "<delay xmlns='urn:xmpp:delay' from='U' stamp='2002-09-10T23:08:25Z'/>",
@@ -86,6 +88,8 @@ const examples: Readonly<Record<string, string>> = {
 		"<received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='U/x' to='U'><body>N</body></message></forwarded></received>",
 	"XEP-0283": "<moved xmlns='urn:xmpp:moved:1'><old-jid>U</old-jid></moved>",
 	"XEP-0292": "<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'><impp><uri>xmpp:U</uri></impp></vcard>",
+	"XEP-0313":
+		"<query xmlns='urn:xmpp:mam:2'><x xmlns='jabber:x:data' type='submit'><field var='with'><value>U</value></field></x></query>",
 	"XEP-0359": "<stanza-id xmlns='urn:xmpp:sid:0' by='U' id='N'/>",
 	"XEP-0369": "<mix xmlns='urn:xmpp:mix:core:1'><nick>N</nick><jid>U</jid></mix>",
 	"XEP-0372": "<reference xmlns='urn:xmpp:reference:0' type='mention' uri='xmpp:U?message'/>",
