@@ -25,8 +25,8 @@ import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod
 import { policyListSources } from "./policy-lists.ts";
 
 /** What each container gets where `spec.nodes[].resources` says nothing. */
-function defaultResources({ streams, aliases = {} }: NodeIntent) {
-	const limit = gatewayMemoryMiB(streams, Object.keys(aliases).length);
+function defaultResources({ streams, aliases = {}, emailAddresses }: NodeIntent) {
+	const limit = gatewayMemoryMiB(streams, Object.keys(aliases).length, emailAddresses);
 	return { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: `${limit}Mi` } };
 }
 
