@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build, type Plugin } from "esbuild";
+import { kubectlCompletion } from "../src/cli/completion.ts";
 import { releaseManifest } from "./release-manifest.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -142,7 +143,7 @@ export async function buildKubectlPlugin(): Promise<number> {
 	const partial = `${kubectlPlugin}.${process.pid}`;
 	await writeFile(partial, file.contents, { mode: 0o755 });
 	await rename(partial, kubectlPlugin);
-	await writeFile(kubectlPluginCompletion, '#!/bin/sh\nexec kubectl-xmppfed __complete "$@"\n', { mode: 0o755 });
+	await writeFile(kubectlPluginCompletion, `${kubectlCompletion}\n`, { mode: 0o755 });
 	return file.contents.byteLength;
 }
 

@@ -56,11 +56,6 @@ export function positionals(
 	return given;
 }
 
-/** @returns whether JSON is asked for */
-export function isJson(command: string, output: string | undefined): boolean {
-	return output !== undefined && oneOf(command, "-o", output, ["json"]) === "json";
-}
-
 /** The value of an option that takes certain words. */
 export function oneOf<const Word extends string>(
 	command: string,

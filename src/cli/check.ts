@@ -1,11 +1,12 @@
 import { xmppDomain } from "../gateway/domain.ts";
 import { containerNames } from "../gateway/layout.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
-import { connectionHelp, connectionOptions, isJson, parseArguments, positionals } from "./arguments.ts";
+import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import { stepText } from "./check-text.ts";
 import { type CheckStep, readStep } from "./check-view.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
+import { dataForm, dataText } from "./data.ts";
 import { Failure } from "./failure.ts";
 import { viewOf } from "./federation-view.ts";
 import { type FederationObject, federationNamed, federations } from "./federations.ts";
@@ -32,23 +33,24 @@ export const check: Command = {
 STARTTLS, certificate, SASL EXTERNAL, dialback, by the settings for that peer. It is a stream of its own, over which
 nothing is sent and which is closed again: those that are open are not touched.
 
-Usage: kubectl xmppfed check PEER [NAME] [-n NAMESPACE] [--node NODE] [--local DOMAIN] [-o json]
+Usage: kubectl xmppfed check PEER [NAME] [-n NAMESPACE] [--node NODE] [--local DOMAIN] [-o json|yaml]
 
   PEER                   the peer's domain, as it stands in XMPP addresses
   NAME                   the federation; may be left out where the namespace has one
       --node NODE        the node to try from; by default the first that runs
       --local DOMAIN     in the name of this domain of the federation; by default spec.domain
-  -o, --output json      the steps as JSON
+  -o, --output FORM      json or yaml: the steps as data
 ${connectionHelp}
 
 It runs a program in the node's pod: that needs the rights to get the federation, to list pods and to create pods/exec.
-The exit code is 0 where the stream came about, 1 where it did not.`,
+Exit code: 0 the stream came about, 2 it did not; 1 error: the check could not be made.`,
+	examples: ["check partner.example", "check partner.example example --node gw-2 -o json"],
 	options,
-	takes: [],
+	takes: ["domain", "federation"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("check", args, options);
 		const [peer = "", name] = positionals("check", given, ["PEER", "NAME"], 1);
-		const json = isJson("check", values.output);
+		const form = dataForm("check", values.output);
 		return await withCluster(values, async ({ client, pods, namespace }) => {
 			const federation = await chosenFederation(client, namespace, name);
 			const pod = chosenPod(await gatewayPods(client, namespace, federation.metadata.name), federation, values.node);
@@ -58,7 +60,7 @@ The exit code is 0 where the stream came about, 1 where it did not.`,
 				"check",
 				...[peer, local].map((domain) => xmppDomain(domain.toLowerCase())),
 			];
-			if (!json) await terminal.print(`${peer}, from node ${pod.node} of ${pod.federation} as ${local}`);
+			if (!form) await terminal.print(`${peer}, from node ${pod.node} of ${pod.federation} as ${local}`);
 			const steps: CheckStep[] = [];
 			const shown: Promise<void>[] = [];
 			const { code, errors } = await pods.exec(
@@ -70,19 +72,18 @@ The exit code is 0 where the stream came about, 1 where it did not.`,
 						const step = readStep(line);
 						if (!step) return;
 						steps.push(step);
-						if (!json) shown.push(terminal.print(stepText(step, terminal.paint)));
+						if (!form) shown.push(terminal.print(stepText(step, terminal.paint)));
 					},
 				},
 			);
 			await Promise.all(shown);
 			if (steps.at(-1)?.step !== "verdict") throw new Failure(withoutVerdict(pod, code, errors));
-			if (json)
-				await terminal.print(JSON.stringify({ peer, local, node: pod.node, ok: code === 0, steps }, undefined, 2));
+			if (form) await terminal.print(dataText(form, { peer, local, node: pod.node, ok: code === 0, steps }));
 			else {
 				const remedies = remediesText(steps.map(({ cause }) => cause));
 				if (remedies !== "") await terminal.print(`\n${remedies}`);
 			}
-			return code === 0 ? 0 : 1;
+			return code === 0 ? 0 : 2;
 		});
 	},
 };

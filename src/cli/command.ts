@@ -8,13 +8,15 @@ export interface Command {
 	readonly name: string;
 	/** One line. */
 	readonly summary: string;
-	/** What `--help` prints. */
+	/** What `--help` prints, before the examples. */
 	readonly help: string;
+	/** Command lines without `kubectl xmppfed`. */
+	readonly examples: readonly [string, ...string[]];
 	readonly options: ParseArgsOptionsConfig;
-	/** What `-o` takes; json where absent. */
+	/** What `-o` takes; json and yaml where absent. */
 	readonly outputs?: readonly string[];
-	/** What its names are, in their order. */
-	readonly takes: readonly ("federation" | "node")[];
+	/** What its names are, in their order; several words: one of these. */
+	readonly takes: readonly ("federation" | "node" | "domain" | readonly string[])[];
 	/** @returns the exit code */
 	readonly run: (args: readonly string[], terminal: Terminal) => Promise<number>;
 }
@@ -51,6 +53,11 @@ function named<One extends { readonly name: string }>(commands: readonly One[], 
 		`there is no command ${JSON.stringify(`${group}${name}`)}; there are: ${known}`,
 		group.trim() || undefined,
 	);
+}
+
+/** What `--help` prints of one command. */
+export function helpText({ help, examples }: Command): string {
+	return `${help}\n\nExamples:\n${examples.map((example) => `  kubectl xmppfed ${example}`).join("\n")}`;
 }
 
 /** What `--help` prints of several commands. */

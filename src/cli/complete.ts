@@ -1,5 +1,7 @@
+import { loadKubeConfig } from "../kubernetes/connection.ts";
 import type { Command, Commands } from "./command.ts";
 import { withCluster } from "./connect.ts";
+import { dataForms } from "./data.ts";
 import { federations, nodeNames } from "./federations.ts";
 
 /** Numbers that kubectl's completion understands (cobra's directives). */
@@ -30,7 +32,8 @@ async function completeCommand(command: Command, rest: readonly string[], typed:
 		word === `--${long}` || (short !== undefined && word === `-${short}`);
 	const before = options.find((option) => isOf(rest.at(-1) ?? "", option));
 	if (before?.[0] === "filename" || before?.[0] === "kubeconfig") return `:${directive.files}`;
-	if (before?.[0] === "output") return offer(command.outputs ?? ["json"], typed);
+	if (before?.[0] === "output") return offer(command.outputs ?? dataForms, typed);
+	if (before?.[0] === "context") return offer(contexts(settings(rest)), typed);
 	if (before?.[1].type === "string") return offer([], typed);
 	if (typed.startsWith("-"))
 		return offer(
@@ -43,7 +46,9 @@ async function completeCommand(command: Command, rest: readonly string[], typed:
 		return !word.startsWith("-") && previous?.[1].type !== "string";
 	});
 	const wanted = command.takes[given.length];
-	return offer(wanted === undefined ? [] : await names(wanted, given[0] ?? "", settings(rest)), typed);
+	if (wanted === undefined || wanted === "domain") return offer([], typed);
+	if (wanted !== "federation" && wanted !== "node") return offer(wanted, typed);
+	return offer(await names(wanted, given[0] ?? "", settings(rest)), typed);
 }
 
 function offer(candidates: readonly string[], typed: string): string {
@@ -63,6 +68,16 @@ async function names(
 			const found = await client.get(federations, namespace, federation);
 			return found ? nodeNames(found) : [];
 		});
+	} catch {
+		return [];
+	}
+}
+
+function contexts({ kubeconfig }: Readonly<Record<string, string>>): readonly string[] {
+	try {
+		return loadKubeConfig({ kubeconfig })
+			.getContexts()
+			.map(({ name }) => name);
 	} catch {
 		return [];
 	}

@@ -1,7 +1,8 @@
 import { isIPv6 } from "node:net";
 import { dnsAsker } from "../dns/asker.ts";
-import { isJson, parseArguments, positionals } from "./arguments.ts";
+import { parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
+import { dataForm, dataText } from "./data.ts";
 import { checkDomain, type DomainCheck, isFound } from "./dns-check-domain.ts";
 import { UsageError } from "./failure.ts";
 import { table } from "./table.ts";
@@ -17,24 +18,26 @@ export const dnsCheck: Command = {
 	summary: "whether DNS leads to the XMPP server of a domain",
 	help: `Looks up, from this machine, where a domain's XMPP server is, as another server would (R18).
 
-Usage: kubectl xmppfed dns check DOMAIN [--server ADDRESS] [-o json]
+Usage: kubectl xmppfed dns check DOMAIN [--server ADDRESS] [-o json|yaml]
 
   -s, --server ADDRESS   DNS server to ask, such as 192.0.2.53 or 192.0.2.53:5353; by default those of this machine
-  -o, --output json      what was found as JSON
+  -o, --output FORM      json or yaml: what was found as data
   -h, --help             this text
 
-The exit code is 0 where a server can be found, and 1 where not. From a gateway's own place in the network:
+Exit code: 0 a server can be found, 2 none can; 1 error: DNS did not answer. From a gateway's own place in the network:
 kubectl xmppfed check DOMAIN`,
+	examples: ["dns check partner.example", "dns check partner.example --server 192.0.2.53"],
 	options,
-	takes: [],
+	takes: ["domain"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("dns check", args, options);
 		const [domain = ""] = positionals("dns check", given, ["DOMAIN"], 1);
-		const json = isJson("dns check", values.output);
+		const form = dataForm("dns check", values.output);
 		const check = await checkDomain(domain.toLowerCase().replace(/\.$/, ""), asker(values.server));
-		const text = json ? JSON.stringify(check, undefined, 2) : checkText(check, values.server);
+		const text = form ? dataText(form, check) : checkText(check, values.server);
 		await terminal.print(text);
-		return isFound(check) ? 0 : 1;
+		if (isFound(check)) return 0;
+		return check.failure === undefined ? 2 : 1;
 	},
 };
 

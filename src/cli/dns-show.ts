@@ -1,11 +1,12 @@
 import { connectionHelp, connectionOptions, oneOf, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
+import { dataForms, dataText, isDataForm } from "./data.ts";
 import { dnsTable, zoneText } from "./dns-text.ts";
 import { viewOf } from "./federation-view.ts";
 import { federationsIn } from "./federations.ts";
 
-const outputs = ["table", "zone", "json"] as const;
+const outputs = ["table", "zone", ...dataForms] as const;
 
 const options = { ...connectionOptions, output: { type: "string", short: "o", default: "table" } } as const;
 
@@ -14,13 +15,14 @@ export const dnsShow: Command = {
 	summary: "the records to publish, as a zone file if you like",
 	help: `Shows the DNS records that have to be published so that peers find federations.
 
-Usage: kubectl xmppfed dns show [NAME] [-n NAMESPACE] [-o table|zone|json]
+Usage: kubectl xmppfed dns show [NAME] [-n NAMESPACE] [-o table|zone|json|yaml]
 
   -o, --output FORM      table (default); zone: lines of a zone file (RFC 1035), with full names, so that they go into
-                         any zone that has them; json
+                         any zone that has them; json or yaml
 ${connectionHelp}
 
 Whether they are published already is in the condition DNSPublished: kubectl xmppfed status NAME`,
+	examples: ["dns show", "dns show example -o zone"],
 	options,
 	outputs,
 	takes: ["federation"],
@@ -32,7 +34,7 @@ Whether they are published already is in the condition DNSPublished: kubectl xmp
 			const records = (await federationsIn(client, namespace, name))
 				.map(viewOf)
 				.flatMap((view) => view.status.dnsRecords.map((record) => ({ federation: view.name, ...record })));
-			if (output === "json") await terminal.print(JSON.stringify(records, undefined, 2));
+			if (isDataForm(output)) await terminal.print(dataText(output, records));
 			else if (records.length === 0) await terminal.print(nothing(namespace, name));
 			else await terminal.print(output === "zone" ? zoneText(records) : dnsTable(records));
 			return 0;

@@ -10,6 +10,7 @@ import { aliasesIn } from "./aliases.ts";
 import { connectionHelp, connectionOptions, oneOf, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
+import { dataForms, dataText, isDataForm } from "./data.ts";
 import { UsageError } from "./failure.ts";
 import { type FederationObject, federationsIn } from "./federations.ts";
 import { asaConfiguration } from "./firewall-asa.ts";
@@ -27,13 +28,12 @@ const formats = {
 	table: firewallTable,
 	asa: asaConfiguration,
 	nftables: nftablesConfiguration,
-	json: (rules: FirewallRules) => JSON.stringify(rules, undefined, 2),
 } as const;
-const formatNames = ["table", "asa", "nftables", "json"] as const;
+const outputs = ["table", "asa", "nftables", ...dataForms] as const;
 
 const options = {
 	...connectionOptions,
-	format: { type: "string", short: "o", default: "table" },
+	output: { type: "string", short: "o", default: "table" },
 	"public-address": { type: "string" },
 } as const;
 
@@ -42,23 +42,25 @@ export const firewall: Command = {
 	summary: "rules for a firewall in front of federations: Cisco ASA, nftables",
 	help: `Writes what a firewall in front of federations has to let through and translate (R12).
 
-Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [--format table|asa|nftables|json]
+Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [-o table|asa|nftables|json|yaml]
 
-  -o, --format FORM             table (default); asa: Cisco ASA 8.3 or newer; nftables; json
-      --public-address ADDRESS  what peers connect to, where the firewall translates it to the federation's Service. That
-                                of a node stands in spec.nodes[].publicAddress.ip, that
-                                of a Direct alias in spec.ip of the ChatNodeAlias.
+  -o, --output FORM             table (default); asa: Cisco ASA 8.3 or newer; nftables; json or yaml: a list of what
+                                each federation needs
+      --public-address ADDRESS  what peers connect to, where the firewall translates it to the federation's Service.
+                                That of a node stands in spec.nodes[].publicAddress.ip, that of a Direct alias in
+                                spec.ip of the ChatNodeAlias.
 ${connectionHelp}
 
 Addresses are those that a firewall sees: of load balancers and machines, never of pods. Machines are those that gateway
 pods run on now; pods may move. Nothing is changed: read the output before you load it.`,
+	examples: ["firewall", "firewall example -o asa --public-address 192.0.2.10"],
 	options,
-	outputs: formatNames,
+	outputs,
 	takes: ["federation"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("firewall", args, options);
 		const [name] = positionals("firewall", given, ["NAME"], 0);
-		const format = formats[oneOf("firewall", "--format", values.format, formatNames)];
+		const output = oneOf("firewall", "-o", values.output, outputs);
 		const publicAddress = values["public-address"];
 		if (publicAddress !== undefined && (isIP(publicAddress) === 0 || name === undefined)) {
 			const wrong =
@@ -67,9 +69,10 @@ pods run on now; pods may move. Nothing is changed: read the output before you l
 		}
 		return await withCluster(values, async ({ client, namespace }) => {
 			const found = await federationsIn(client, namespace, name);
-			const texts: string[] = [];
-			for (const federation of found) texts.push(format(await rulesOf(client, federation, publicAddress)));
-			await terminal.print(texts.join("\n\n") || `No XmppFederation in namespace ${namespace}.`);
+			const rules: FirewallRules[] = [];
+			for (const federation of found) rules.push(await rulesOf(client, federation, publicAddress));
+			const text = isDataForm(output) ? dataText(output, rules) : rules.map(formats[output]).join("\n\n");
+			await terminal.print(text || `No XmppFederation in namespace ${namespace}.`);
 			return 0;
 		});
 	},

@@ -5,17 +5,20 @@ import {
 	federationLabel,
 	nodeLabel,
 	roleLabel,
+	roleSelector,
 	selectorText,
 	switchLabel,
 } from "../objects/labels.ts";
 
-/** A pod that runs a federation connection manager, or is to. */
+/** A pod of a node. */
 export interface GatewayPod {
 	readonly namespace: string;
 	readonly name: string;
 	readonly federation: string;
 	/** The node of the federation. */
 	readonly node: string;
+	/** Names of its processes. */
+	readonly containers: readonly string[];
 	/** Why it cannot be asked anything. */
 	readonly absence?: string;
 }
@@ -30,18 +33,32 @@ export async function gatewayPods(
 		federation === undefined
 			? `${federationLabel},${roleLabel}=gateway,${switchLabel}=Enabled`
 			: selectorText(enabledSelector(federation));
-	const { items } = await client.list(pods, { namespace, labelSelector: selected });
-	return items.map((pod) => gatewayPod(namespace, pod)).toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+	return await podsBy(client, namespace, selected);
 }
 
-function gatewayPod(namespace: string, { metadata, status }: Pod): GatewayPod {
-	const { name, labels = {} } = metadata;
+/** The pods of all nodes of a federation, by node. */
+export async function podsOfNodes(
+	client: KubernetesClient,
+	namespace: string,
+	federation: string,
+): Promise<readonly GatewayPod[]> {
+	return await podsBy(client, namespace, selectorText(roleSelector(federation, "gateway")));
+}
+
+async function podsBy(client: KubernetesClient, namespace: string, labelSelector: string) {
+	const { items } = await client.list(pods, { namespace, labelSelector });
+	return items.map(gatewayPod).toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+}
+
+export function gatewayPod({ metadata, spec, status }: Pod): GatewayPod {
+	const { namespace = "", name, labels = {} } = metadata;
 	const phase = status?.phase ?? "Unknown";
 	return {
 		namespace,
 		name,
 		federation: labels[federationLabel] ?? "",
 		node: labels[nodeLabel] ?? "",
+		containers: (spec?.containers ?? []).map((container) => container.name),
 		...(phase !== "Running" && { absence: `it does not run: it is ${phase}` }),
 	};
 }

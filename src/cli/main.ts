@@ -1,26 +1,8 @@
-import { check } from "./check.ts";
-import { type CommandGroup, type Commands, findCommand, overview } from "./command.ts";
+import { findCommand, helpText, overview } from "./command.ts";
+import { commands } from "./commands.ts";
 import { complete } from "./complete.ts";
-import { dnsCheck } from "./dns-check.ts";
-import { dnsShow } from "./dns-show.ts";
 import { explain } from "./failure.ts";
-import { firewall } from "./firewall.ts";
-import { pause } from "./pause.ts";
-import { peers } from "./peers.ts";
-import { plan } from "./plan.ts";
-import { policyTest } from "./policy-test.ts";
-import { restart } from "./restart.ts";
-import { resume } from "./resume.ts";
-import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
-
-const dns: CommandGroup = { name: "dns", summary: "records to publish, and look-ups", commands: [dnsShow, dnsCheck] };
-const policy: CommandGroup = {
-	name: "policy",
-	summary: "whom a federation exchanges messages with",
-	commands: [policyTest],
-};
-const commands: Commands = [plan, status, peers, check, restart, pause, resume, dns, firewall, policy];
 
 const help = `Shows XMPP federations and steers their restarts.
 
@@ -28,7 +10,7 @@ Usage: kubectl xmppfed COMMAND [ARGUMENT...]
 
 ${overview(commands)}
 
-kubectl xmppfed COMMAND --help says more.`;
+kubectl xmppfed COMMAND --help says more. Exit codes: 0 all is well, 2 there are findings, 1 error.`;
 
 async function main(words: readonly string[], terminal: Terminal): Promise<number> {
 	const [first, ...after] = words;
@@ -52,7 +34,7 @@ async function main(words: readonly string[], terminal: Terminal): Promise<numbe
 
 function helpOf(words: readonly string[]): string {
 	const { command, group } = findCommand(commands, words);
-	if (!group) return command.help;
+	if (!group) return helpText(command);
 	return `${group.summary}\n\nUsage: kubectl xmppfed ${group.name} COMMAND [ARGUMENT...]\n\n${overview(group.commands)}`;
 }
 

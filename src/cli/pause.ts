@@ -17,6 +17,7 @@ Usage: kubectl xmppfed pause NAME [-n NAMESPACE]
 It sets the annotation ${orderAnnotations.paused}.
 
 ${connectionHelp}`,
+	examples: ["pause example"],
 	options: connectionOptions,
 	takes: ["federation"],
 	run: async (args, terminal) => {

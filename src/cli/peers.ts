@@ -4,11 +4,14 @@ import type { PodAccess } from "../kubernetes/pod-access.ts";
 import { connectionHelp, connectionOptions, oneOf, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
+import { dataForms, dataText, isDataForm } from "./data.ts";
 import { explain } from "./failure.ts";
 import { federationNamed } from "./federations.ts";
 import { type GatewayPod, gatewayPods } from "./gateway-pods.ts";
 import { peersText } from "./peers-text.ts";
 import { type PodAnswer, peersStatus } from "./peers-view.ts";
+
+const outputs = ["wide", ...dataForms] as const;
 
 const options = {
 	...connectionOptions,
@@ -25,42 +28,43 @@ export const peers: Command = {
 	help: `Shows the streams with peers of one federation, or of all in a namespace: one line for each stream of each node,
 what failed last with its cause, and what to do about it.
 
-Usage: kubectl xmppfed peers [NAME] [-n NAMESPACE] [--peer DOMAIN] [-o wide|json]
+Usage: kubectl xmppfed peers [NAME] [-n NAMESPACE] [--peer DOMAIN] [-o wide|json|yaml]
 
       --peer DOMAIN      that peer alone
-  -o, --output FORM      wide: more columns; json: all that the nodes say
+  -o, --output FORM      wide: more columns; json or yaml: all that the nodes say
 ${connectionHelp}
 
 It asks every pod itself, by a port that the API server forwards: that needs the rights to list pods and to create
-pods/portforward, and no NetworkPolicy holds it up. A pod that cannot be asked is named with the reason. The exit code is
-1 where none could be.`,
+pods/portforward, and no NetworkPolicy holds it up. A pod that cannot be asked is named with the reason. The exit
+code is 1 where none could be.`,
+	examples: ["peers", "peers example --peer partner.example", "peers -o wide"],
 	options,
+	outputs,
 	takes: ["federation"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("peers", args, options);
 		const [name] = positionals("peers", given, ["NAME"], 0);
-		const form = values.output === undefined ? "" : oneOf("peers", "-o", values.output, ["wide", "json"]);
+		const form = values.output === undefined ? "" : oneOf("peers", "-o", values.output, outputs);
 		return await withCluster(values, async ({ client, pods, namespace }) => {
 			if (name !== undefined) await federationNamed(client, namespace, name);
 			const found = await gatewayPods(client, namespace, name);
-			if (found.length === 0) {
+			if (found.length === 0 && !isDataForm(form)) {
 				const where = name === undefined ? `in namespace ${namespace}` : `of ${name}`;
 				await terminal.print(`No node ${where} is Enabled and has a pod: there are no streams with peers.`);
 				return 0;
 			}
 			const answers = await Promise.all(found.map(async (pod) => await ask(pods, pod, values.peer)));
-			const text =
-				form === "json"
-					? JSON.stringify(jsonOf(answers), undefined, 2)
-					: peersText(answers, {
-							wide: form === "wide",
-							withFederation: new Set(found.map(({ federation }) => federation)).size > 1,
-							peer: values.peer,
-							now: terminal.now(),
-							paint: terminal.paint,
-						});
+			const text = isDataForm(form)
+				? dataText(form, dataOf(answers))
+				: peersText(answers, {
+						wide: form === "wide",
+						withFederation: new Set(found.map(({ federation }) => federation)).size > 1,
+						peer: values.peer,
+						now: terminal.now(),
+						paint: terminal.paint,
+					});
 			await terminal.print(text);
-			return answers.some((answer) => "status" in answer) ? 0 : 1;
+			return answers.length === 0 || answers.some((answer) => "status" in answer) ? 0 : 1;
 		});
 	},
 };
@@ -76,7 +80,7 @@ async function ask(pods: PodAccess, pod: GatewayPod, peer: string | undefined): 
 	}
 }
 
-function jsonOf(answers: readonly PodAnswer[]) {
+function dataOf(answers: readonly PodAnswer[]) {
 	return {
 		nodes: answers.map((answer) => {
 			const { federation, node, name: pod } = answer.pod;

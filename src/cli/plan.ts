@@ -7,9 +7,10 @@ import { describeProblems } from "../model/problem.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { aliasesIn, federationOfAlias, judgeIn } from "./aliases.ts";
 import { type RunningNode, runningNodes } from "./applied-nodes.ts";
-import { connectionHelp, connectionOptions, isJson, parseArguments, positionals } from "./arguments.ts";
+import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { type ClusterAccess, withCluster } from "./connect.ts";
+import { type DataForm, dataForm, dataText } from "./data.ts";
 import { propose } from "./dry-run.ts";
 import { explain, Failure, UsageError } from "./failure.ts";
 import { viewOf } from "./federation-view.ts";
@@ -38,36 +39,37 @@ export const plan: Command = {
 	summary: "what applying a file would restart, and why",
 	help: `Shows what applying a file would restart, start and remove, in which order and why. Nothing is applied.
 
-Usage: kubectl xmppfed plan -f FILE [-f FILE...] [-n NAMESPACE] [-o json]
+Usage: kubectl xmppfed plan -f FILE [-f FILE...] [-n NAMESPACE] [-o json|yaml]
 
   -f, --filename FILE    YAML, with any number of documents, or JSON; - is standard input
-  -o, --output json      the plan as JSON
+  -o, --output FORM      json or yaml: the plan as data
 ${connectionHelp}
 
 The API server checks the file as it would check an apply (dry run), so what it refuses is shown. No Secret is
 read: whether a Secret of another name holds another content is not known, and told so.
 
 Exit code: 0 nothing restarts, 2 nodes restart or are removed, or may; 1 error.`,
+	examples: ["plan -f federation.yaml", "plan -f federation.yaml -f policy.yaml -o yaml"],
 	options,
 	takes: [],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("plan", args, options);
 		positionals("plan", given, [], 0);
-		const json = isJson("plan", values.output);
+		const form = dataForm("plan", values.output);
 		const files = values.filename ?? [];
 		if (files.length === 0) throw new UsageError("-f FILE is missing: what is to be applied", "plan");
 		const manifests: Manifest[] = [];
 		for (const file of files) {
 			manifests.push(readManifest(await terminal.read(file), file === "-" ? "standard input" : file));
 		}
-		return await withCluster(values, async (access) => await planAll(manifests, access, json, terminal));
+		return await withCluster(values, async (access) => await planAll(manifests, access, form, terminal));
 	},
 };
 
 async function planAll(
 	manifests: readonly Manifest[],
 	access: ClusterAccess,
-	json: boolean,
+	form: DataForm | undefined,
 	terminal: Terminal,
 ): Promise<number> {
 	const files = {
@@ -93,7 +95,7 @@ async function planAll(
 	for (const target of targets) {
 		try {
 			const planned = await planOne(target, files, access, terminal);
-			if (!json) await terminal.print(`${plans.length > 0 ? "\n" : ""}${planText(planned, terminal.paint)}`);
+			if (!form) await terminal.print(`${plans.length > 0 ? "\n" : ""}${planText(planned, terminal.paint)}`);
 			plans.push(planned);
 		} catch (error) {
 			terminal.note(`error: XmppFederation ${target.name}: ${explain(error)}`);
@@ -101,7 +103,7 @@ async function planAll(
 		}
 	}
 	const restarts = plans.some(restartsAnything);
-	if (json) await terminal.print(JSON.stringify({ restarts, federations: plans, ignored }, undefined, 2));
+	if (form) await terminal.print(dataText(form, { restarts, federations: plans, ignored }));
 	return failed ? 1 : restarts ? 2 : 0;
 }
 

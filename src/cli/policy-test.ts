@@ -4,9 +4,10 @@ import type { KubernetesClient } from "../kubernetes/client.ts";
 import { explainDecision } from "../model/policy/explain.ts";
 import { type Direction, decide, type PolicyRules } from "../model/policy/rules.ts";
 import { describeProblems } from "../model/problem.ts";
-import { connectionHelp, connectionOptions, isJson, parseArguments, positionals } from "./arguments.ts";
+import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { type ClusterAccess, withCluster } from "./connect.ts";
+import { type DataForm, dataForm, dataText } from "./data.ts";
 import { Failure, UsageError } from "./failure.ts";
 import { federationNamed, federations } from "./federations.ts";
 import { readManifest } from "./manifest.ts";
@@ -35,19 +36,20 @@ export const policyTest: Command = {
 	summary: "what a policy decides about a domain, and why",
 	help: `Says whether messages from and to a domain pass, and what decides that.
 
-Usage: kubectl xmppfed policy test DOMAIN [--direction in|out] [--federation NAME | -f FILE] [-o json]
+Usage: kubectl xmppfed policy test DOMAIN [--direction in|out] [--federation NAME | -f FILE] [-o json|yaml]
 
       --direction in|out   what the domain sends, or what is sent to it; by default both
       --federation NAME    the policy in force of this XmppFederation; by default of the only one in the namespace
   -f, --filename FILE      the FederationPolicy in this file, whether it is in force or not; - is standard input.
                            ConfigMaps of the file count before those of the cluster
-  -o, --output json        the decisions as JSON
+  -o, --output FORM        json or yaml: the decisions as data
 ${connectionHelp}
 
 Exit code: 0 all that was asked passes, 2 something is denied (also where the policy is in Audit, which lets it
 through); 1 error.`,
+	examples: ["policy test partner.example", "policy test partner.example --direction in -f policy.yaml"],
 	options,
-	takes: [],
+	takes: ["domain"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments(name, args, options);
 		const [domain = ""] = positionals(name, given, ["DOMAIN"], 1);
@@ -55,13 +57,13 @@ through); 1 error.`,
 		if (values.filename !== undefined && values.federation !== undefined) {
 			throw new UsageError("the file's policy names its federation: leave --federation out", name);
 		}
-		const json = isJson(name, values.output);
+		const form = dataForm(name, values.output);
 		return await withCluster(values, async (access) => {
 			const policy =
 				values.filename === undefined
 					? await ofFederation(access, values.federation)
 					: await ofFile(values.filename, access, terminal);
-			return await tell(domain, directions, policy, json, terminal);
+			return await tell(domain, directions, policy, form, terminal);
 		});
 	},
 };
@@ -120,7 +122,7 @@ async function tell(
 	domain: string,
 	directions: readonly Direction[],
 	{ title, rules, enforcement }: AskedPolicy,
-	json: boolean,
+	form: DataForm | undefined,
 	terminal: Terminal,
 ): Promise<number> {
 	const decisions = directions.map((direction) => {
@@ -128,8 +130,8 @@ async function tell(
 		return { direction, verdict: decision.verdict, because: explainDecision(decision, direction, rules) };
 	});
 	const isDenied = decisions.some(({ verdict }) => verdict === "Deny");
-	if (json) {
-		await terminal.print(JSON.stringify({ domain, policy: title, enforcement, decisions }, undefined, 2));
+	if (form) {
+		await terminal.print(dataText(form, { domain, policy: title, enforcement, decisions }));
 		return isDenied ? 2 : 0;
 	}
 	const rows = decisions.map(({ direction, verdict, because }) => [

@@ -18,6 +18,7 @@ It sets the annotation ${orderAnnotations.restart}; the operator carries it out 
 no node goes before the one before it is ready again. What was asked of other nodes before stays asked for.
 
 ${connectionHelp}`,
+	examples: ["restart example", "restart example gw-2 -n chat"],
 	options: connectionOptions,
 	takes: ["federation", "node"],
 	run: async (args, terminal) => {

@@ -16,6 +16,7 @@ Usage: kubectl xmppfed resume NAME [-n NAMESPACE]
 It removes the annotation ${orderAnnotations.paused}.
 
 ${connectionHelp}`,
+	examples: ["resume example"],
 	options: connectionOptions,
 	takes: ["federation"],
 	run: async (args, terminal) => {

@@ -1,14 +1,15 @@
 import { pino } from "pino";
-import { z } from "zod";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import type { Observed } from "../kubernetes/object.ts";
 import { Reflector } from "../kubernetes/reflector.ts";
-import { connectionHelp, connectionOptions, isJson, parseArguments, positionals } from "./arguments.ts";
+import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
+import { type DataForm, dataForm, dataText } from "./data.ts";
 import { UsageError } from "./failure.ts";
 import { viewOf } from "./federation-view.ts";
 import { type FederationObject, federations, federationsIn } from "./federations.ts";
+import { interruption } from "./interruption.ts";
 import { detailsText, overviewText } from "./status-text.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -24,27 +25,28 @@ export const status: Command = {
 	summary: "nodes, roll-outs, conditions, endpoints and DNS records",
 	help: `Shows federations: one line for each, or all of one.
 
-Usage: kubectl xmppfed status [NAME] [-n NAMESPACE | -A] [--watch] [-o json]
+Usage: kubectl xmppfed status [NAME] [-n NAMESPACE | -A] [--watch] [-o json|yaml]
 
   -A, --all-namespaces   federations of all namespaces
   -w, --watch            goes on to show what changes, until it is interrupted
-  -o, --output json      the resources as JSON; with --watch one such text for each change
+  -o, --output FORM      json or yaml: the resources; with --watch one document for each change
 ${connectionHelp}
 
 The exit code is 0 also where a federation is not Ready. To wait for that:
 kubectl wait --for=condition=Ready xmppfederation/NAME`,
+	examples: ["status", "status example --watch", "status -A -o yaml"],
 	options,
 	takes: ["federation"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("status", args, options);
 		const [name] = positionals("status", given, ["NAME"], 0);
-		const json = isJson("status", values.output);
+		const form = dataForm("status", values.output);
 		const all = values["all-namespaces"] ?? false;
 		if (all && name !== undefined) throw new UsageError("a NAME is of one namespace: leave -A out", "status");
 		return await withCluster(values, async ({ client, namespace }) => {
 			const scope = { namespace: all ? undefined : namespace, name };
-			const show = json ? jsonOf : textOf(terminal);
-			if (values.watch) await watch(client, scope, show, terminal);
+			const show = form ? dataOf(form) : textOf(terminal);
+			if (values.watch) await watch(client, scope, show, form, terminal);
 			else await terminal.print(show(await federationsIn(client, scope.namespace, name), scope));
 			return 0;
 		});
@@ -60,7 +62,13 @@ interface Scope {
 type Show = (objects: readonly Observed<FederationObject>[], scope: Scope) => string;
 
 /** Never returns but where a federation that was asked for by its name is deleted. */
-async function watch(client: KubernetesClient, scope: Scope, show: Show, terminal: Terminal): Promise<void> {
+async function watch(
+	client: KubernetesClient,
+	scope: Scope,
+	show: Show,
+	form: DataForm | undefined,
+	terminal: Terminal,
+): Promise<void> {
 	// Says what is wrong with the arguments or the rights before it goes on trying for ever.
 	await federationsIn(client, scope.namespace, scope.name);
 	const stopping = new AbortController();
@@ -83,7 +91,7 @@ async function watch(client: KubernetesClient, scope: Scope, show: Show, termina
 			break;
 		}
 		const text = show(objects, scope);
-		if (text !== shown) await terminal.print(terminal.isInteractive ? `${clear}${text}` : separated(shown, text));
+		if (text !== shown) await terminal.print(terminal.isInteractive ? `${clear}${text}` : separated(shown, text, form));
 		shown = text;
 		await changed.promise;
 		changed = Promise.withResolvers();
@@ -92,19 +100,12 @@ async function watch(client: KubernetesClient, scope: Scope, show: Show, termina
 	await running;
 }
 
-const logLine = z.object({ msg: z.string(), err: z.object({ message: z.string() }) });
-
-/** A line of the reflector's log for people. */
-function interruption(line: string): string {
-	const { msg, err } = logLine.parse(JSON.parse(line));
-	return `${msg}, trying again: ${err.message}`;
-}
-
 /** Clears the screen and goes to its top. */
 const clear = "\u001B[2J\u001B[3J\u001B[H";
 
-function separated(before: string, text: string): string {
-	return before === "" || text.startsWith("{") ? text : `\n${text}`;
+function separated(before: string, text: string, form: DataForm | undefined): string {
+	if (before === "" || form === "json") return text;
+	return form === "yaml" ? `---\n${text}` : `\n${text}`;
 }
 
 function textOf({ paint }: Terminal): Show {
@@ -116,9 +117,11 @@ function textOf({ paint }: Terminal): Show {
 	};
 }
 
-function jsonOf(objects: readonly Observed<FederationObject>[], { name }: Scope): string {
-	const items = sorted(objects).map(withoutManagedFields);
-	return JSON.stringify(name === undefined ? { apiVersion: "v1", kind: "List", items } : items[0], undefined, 2);
+function dataOf(form: DataForm): Show {
+	return (objects, { name }) => {
+		const items = sorted(objects).map(withoutManagedFields);
+		return dataText(form, name === undefined ? { apiVersion: "v1", kind: "List", items } : items[0]);
+	};
 }
 
 function sorted(objects: readonly Observed<FederationObject>[]): readonly Observed<FederationObject>[] {

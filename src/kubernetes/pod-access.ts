@@ -19,6 +19,16 @@ export interface ExecOptions {
 	readonly timeout: number;
 }
 
+export interface LogOptions {
+	/** Each whole line, as it comes. */
+	readonly onLine: (line: string) => void;
+	/** Goes on until the process ends or `signal` is aborted. */
+	readonly follow: boolean;
+	/** Seconds back. */
+	readonly since: number;
+	readonly signal: AbortSignal;
+}
+
 export interface ExecResult {
 	readonly code: number;
 	/** Standard error, its end. */
@@ -32,6 +42,8 @@ const portChannels = { data: 0, error: 1 } as const;
 /** Bytes; the status of a gateway with all the streams that it may have is some MiB. */
 const longestAnswer = 64 * 1024 * 1024;
 const longestErrors = 4_096;
+/** ms until a log begins to come, and until it goes on. */
+const logTimeout = 30_000;
 
 /**
  * Reaches into pods through the API server and the kubelet (docs/decisions/0012): from inside the pod's own network
@@ -84,6 +96,34 @@ export class PodAccess {
 		if (result === undefined)
 			throw new ApiUnreachableError(call, new Error("the connection ended before the command did"));
 		return { code: exitCode(call, result), errors };
+	}
+
+	/**
+	 * What a process has written, to its end. Needs the right to get pods/log.
+	 *
+	 * @throws as {@link exec}
+	 */
+	async logs({ namespace, pod, container }: PodProcess, { onLine, follow, since, signal }: LogOptions): Promise<void> {
+		const call: Call = { verb: "get", resource: "pods/log", namespace, name: pod };
+		const query = new URLSearchParams({ container, follow: String(follow), sinceSeconds: String(since) });
+		const lines = new Lines(onLine);
+		try {
+			const response = await this.#connection.send({
+				path: `${resourcePath(pods, namespace, pod, "log")}?${query.toString()}`,
+				isWatch: true,
+				signal,
+				// A process may have nothing to say for days.
+				silence: { before: logTimeout, during: follow ? 0 : logTimeout },
+			});
+			if (response.statusCode !== 200) {
+				throw new ApiError(call, response.statusCode ?? 0, parsed(await readText(response, longestErrors * 16)));
+			}
+			for await (const data of response as AsyncIterable<Buffer>) lines.take(data);
+		} catch (error) {
+			if (signal.aborted) return;
+			throw error instanceof ApiError ? error : new ApiUnreachableError(call, error);
+		}
+		lines.end();
 	}
 
 	/**

@@ -26,6 +26,8 @@ export interface SharedSettings {
 	/** With their defaults; those without one only where they are set. */
 	readonly limits: Readonly<Record<string, number>>;
 	readonly systemRoots: boolean;
+	/** What holds for users without an email address; absent: users are known by their JIDs. */
+	readonly unmappedUsers?: string;
 	readonly digests: SettingDigests;
 }
 
@@ -66,6 +68,7 @@ export function sharedSettings(intent: FederationIntent, digests: SettingDigests
 		),
 		limits: { ...defaults.limits, ...node?.streams, ...node?.limits },
 		systemRoots: node?.systemRoots ?? true,
+		...(node?.unmappedUsers && { unmappedUsers: node.unmappedUsers }),
 		digests,
 	};
 }
@@ -97,13 +100,16 @@ function compared(a: Fields, b: Fields): readonly SettingDifference[] {
 	});
 }
 
-function fields({ domains, security, policy, aliases, limits, systemRoots }: SharedSettings): Fields {
+function fields({ domains, security, policy, aliases, limits, systemRoots, unmappedUsers }: SharedSettings): Fields {
 	const [domain = "", ...others] = domains;
 	return new Map([
 		["spec.domain", domain],
 		["spec.additionalDomains", others.toSorted().join(", ") || "none"],
 		...securityFields("spec.security", security),
 		["spec.security.trustedCAs.systemRoots", String(systemRoots)],
+		...(unmappedUsers === undefined
+			? []
+			: [["spec.emailAddresses.unmappedUsers", unmappedUsers] satisfies [string, string]]),
 		["FederationPolicy spec.default", policy.default],
 		["FederationPolicy spec.enforcement", policy.enforcement],
 		["FederationPolicy number of exceptions", String(policy.exceptions)],

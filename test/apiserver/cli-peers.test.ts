@@ -30,7 +30,7 @@ test("peers and check say what is wrong where they do not reach a pod", async ()
 			'example has no node "gw-9" that is Enabled\nThere are: gw-1, gw-2\n',
 		],
 		[["peers", "other"], 'error: there is no XmppFederation "other" in namespace'],
-		[["peers", "-o", "yaml"], 'error: -o takes wide or json, not "yaml"'],
+		[["peers", "-o", "xml"], 'error: -o takes wide, json or yaml, not "xml"'],
 	] as const) {
 		const { code, stderr } = await run(...args);
 		expect(stderr).toContain(message);

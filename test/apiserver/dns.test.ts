@@ -47,7 +47,7 @@ test("the zone that is shown is what a name server serves and peers find", async
 	await verdict("False Missing");
 	const check = ["dns", "check", "conference.example.com", "--server", server.address];
 	const before = await xmppfed(check);
-	expect(before.code).toBe(1);
+	expect(before.code).toBe(2);
 	expect(before.stdout).toContain("conference.example.com has neither an SRV record nor an address");
 
 	const zone = await xmppfed(["dns", "show", "example", "-n", namespace, "-o", "zone"]);
@@ -83,7 +83,7 @@ test("a node with an address of its own has a Service, a record and a firewall r
 		async () => (await xmppfed(["status", "example", "-n", namespace])).stdout.includes("10.0.0.11"),
 		"status has the node's endpoint",
 	);
-	const asa = await kubectlXmppfed(["firewall", "example", "-n", namespace, "--format", "asa"]);
+	const asa = await kubectlXmppfed(["firewall", "example", "-n", namespace, "-o", "asa"]);
 	expect(asa.stderr).toBe("");
 	expect(asa.stdout).toMatch(
 		/^nat \(inside,outside\) source static \S+-in-10\.0\.0\.11 \S+-out-192\.0\.2\.11 service /m,
@@ -141,13 +141,13 @@ test("aliases have records, and Direct ones firewall rules; a name server serves
 });
 
 test.each([
-	[["dns", "show", "-o", "yaml"], '-o takes table, zone or json, not "yaml"\nSee: kubectl xmppfed dns show --help'],
+	[["dns", "show", "-o", "xml"], '-o takes table, zone, json or yaml, not "xml"\nSee: kubectl xmppfed dns show --help'],
 	[["dns", "check"], "DOMAIN is missing\nSee: kubectl xmppfed dns check --help"],
 	[
 		["dns", "check", "peer.example", "-s", "ns.example"],
 		'--server takes an address such as 192.0.2.53, not "ns.example"',
 	],
-	[["firewall", "--format", "pf"], '--format takes table, asa, nftables or json, not "pf"'],
+	[["firewall", "-o", "pf"], '-o takes table, asa, nftables, json or yaml, not "pf"'],
 	[["firewall", "--public-address", "192.0.2.5"], "--public-address needs a NAME"],
 	[
 		["firewall", "example", "--public-address", "xmpp.example.com"],

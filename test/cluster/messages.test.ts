@@ -66,7 +66,7 @@ describe("kubectl xmppfed", () => {
 		const { scene, kubectl } = stage;
 		const where = ["-n", scene.internal.namespace, "--kubeconfig", kubectl.cluster.kubeconfigPath];
 		const env = { PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter) };
-		return await run([kubectlPlugin, ...args, ...where], { env, accept: [0, 1] });
+		return await run([kubectlPlugin, ...args, ...where], { env, accept: [0, 1, 2] });
 	}
 
 	test("peers shows the streams of all nodes, through the API server alone", async () => {
@@ -89,7 +89,7 @@ describe("kubectl xmppfed", () => {
 	test("check of a peer that is not there fails with the cause and what to do; --peer shows the failure of a message", async () => {
 		const { scene, addresses } = stage;
 		const { stdout, stderr, code } = await xmppfed("check", "nobody.lab");
-		expect(code, `${stdout}${stderr}`).toBe(1);
+		expect(code, `${stdout}${stderr}`).toBe(2);
 		expect(stdout).toMatch(/^Address +failed /m);
 		expect(stdout).toMatch(/^NameNotFound: .*\n {2}Look for a spelling mistake/m);
 

@@ -9,7 +9,7 @@ import type { Machine } from "./lib/machine.ts";
 import { Network } from "./lib/network.ts";
 
 /**
- * What `kubectl xmppfed firewall --format nftables` writes, loaded into a machine that forwards, and tried with real
+ * What `kubectl xmppfed firewall -o nftables` writes, loaded into a machine that forwards, and tried with real
  * connections: peers on the test's network, and behind it what a load balancer would be.
  */
 

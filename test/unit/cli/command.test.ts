@@ -6,6 +6,7 @@ const command = (name: string): Command => ({
 	name,
 	summary: `does ${name}`,
 	help: `help of ${name}`,
+	examples: [name],
 	options: { output: { type: "string", short: "o" } },
 	takes: [],
 	run: async () => 0,

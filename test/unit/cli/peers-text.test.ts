@@ -9,6 +9,7 @@ const pod = (node: string, federation = "example") => ({
 	name: `${federation}-${node}-abc`,
 	federation,
 	node,
+	containers: ["router", "federation"],
 });
 
 const stream = {
