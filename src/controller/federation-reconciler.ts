@@ -35,6 +35,7 @@ import { dnsPublished, dnsQuestions } from "../status/dns-published.ts";
 import { dnsRecords } from "../status/dns-records.ts";
 import type { FederationObservation, ObservedCertificate } from "../status/federation-observation.ts";
 import { policyNodes } from "../status/policy-nodes.ts";
+import type { SpanAttributes, Tracing } from "../tracing/tracing.ts";
 import type { AliasStatusWriter } from "./alias-status-writer.ts";
 import type { Aliases, AliasVerdict } from "./aliases.ts";
 import { type Caches, refusedCaches } from "./caches.ts";
@@ -74,6 +75,7 @@ export interface ReconcilerParts {
 	readonly aliasStatusWriter: AliasStatusWriter;
 	readonly events: EventRecorder;
 	readonly metrics: OperatorMetrics;
+	readonly tracing: Tracing;
 	readonly defaults: OperatorDefaults;
 	readonly now: () => Date;
 }
@@ -222,6 +224,10 @@ export class FederationReconciler {
 	}
 
 	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {
+		return await this.#parts.tracing.span("status", {}, () => this.#saveStatus(key, object, facts, log, signal));
+	}
+
+	async #saveStatus(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {
 		const seen = observation(this.#parts, key, object, facts);
 		await this.#parts.statusWriter.write(object, seen, log, signal);
 		const enforcing = facts.policy && policyNodes(seen);
@@ -283,17 +289,23 @@ class FederationRun {
 		const verdicts = this.#parts.aliases.judge(this.#key, this.#federation);
 		const aliases = { federation: this.#federation, verdicts };
 		const accepted = verdicts.flatMap((verdict) => ("alias" in verdict ? [verdict.alias] : []));
-		const inputs = await gatherInputs(this.#key, this.#federation, accepted, this.#parts, writer);
+		const inputs = await this.#stage("inputs", () =>
+			gatherInputs(this.#key, this.#federation, accepted, this.#parts, writer),
+		);
 		// Also where the resource is not accepted: what runs must not come to a stand by a certificate that expires.
-		const linked = await ensureLinkCertificates(this.#federation.metadata, this.#parts, writer, this.#log);
+		const linked = await this.#stage("link certificates", () =>
+			ensureLinkCertificates(this.#federation.metadata, this.#parts, writer, this.#log),
+		);
 		if (!inputs || !linked) return await save({ obstacles: writer.obstacles, aliases });
-		const dialback = await this.#replaceDialback(inputs);
+		const dialback = await this.#stage("dialback", () => this.#replaceDialback(inputs));
 		if (dialback === "Obstructed") return await save({ obstacles: writer.obstacles, aliases });
 		const internalAddresses = observeServices(this.#key, caches).internal?.ingress;
-		const policy = await this.#parts.policies.inForce(this.#key, () => this.#records());
+		const policy = await this.#stage("policy", () => this.#parts.policies.inForce(this.#key, () => this.#records()));
 		const named = policy && { name: policy.object.metadata.name, effective: policy.effective };
 		const more = { defaults, internalAddresses, policy: named, dialbackInForce: dialback?.signing.value };
-		const model = modelFederation(this.#federation, { ...inputs, ...more }, now());
+		const model = await this.#stage("model", async () =>
+			modelFederation(this.#federation, { ...inputs, ...more }, now()),
+		);
 		if (!model.ok) {
 			this.#parts.domainSettings.noteUnaccepted(this.#object);
 			return await save({ problems: model.problems, certificate: model.certificate, policy, aliases });
@@ -320,28 +332,36 @@ class FederationRun {
 			obstacles: writer.obstacles,
 		});
 		const shared = sharedObjects(intent);
-		await this.#writeShared(shared);
+		await this.#stage("shared objects", () => this.#writeShared(shared));
 		const seen = observation(this.#parts, this.#key, this.#object, facts());
 		const { steps } = seen.plan;
 		// Before the act: nobody has to guess why a node went away.
 		if (steps.length > 0 && seen.causes.length > 0) {
 			await save({ ...facts(), acting: true });
-			await this.#announce(seen);
+			await this.#stage("announce", () => this.#announce(seen));
 		}
 		for (const step of steps) {
 			const before = writer.obstacles.length;
-			await this.#take(step, intent, secrets);
+			const { kind, node } = step;
+			await this.#stage("step", () => this.#take(step, intent, secrets), { step: kind, "xmppfed.node": node });
 			if (writer.obstacles.length > before) continue;
 			for (const { reason } of causesOfStep(step, seen.causes)) {
 				if (step.kind === "Restart") this.#parts.metrics.nodeRestarted(reason);
 				if (step.kind === "Apply") this.#parts.metrics.takenOver(reason);
 			}
 		}
-		await this.#restoreNodeFiles(intent, secrets);
-		// Before pods look for files: what is left over would be read with the others.
-		await removeUnused(this.#key, intent, shared, caches, writer);
-		await this.#refreshPods(steps, facts());
+		await this.#stage("tidy", async () => {
+			await this.#restoreNodeFiles(intent, secrets);
+			// Before pods look for files: what is left over would be read with the others.
+			await removeUnused(this.#key, intent, shared, caches, writer);
+			await this.#refreshPods(steps, facts());
+		});
 		return await save(facts());
+	}
+
+	/** One stage of the reconcile, as a span of its own. */
+	async #stage<T>(name: string, work: () => Promise<T>, attributes: SpanAttributes = {}): Promise<T> {
+		return await this.#parts.tracing.span(name, attributes, work);
 	}
 
 	/** @returns undefined where there is no secret to use: the resource is not accepted then */

@@ -9,6 +9,7 @@ import { WorkQueue } from "../kubernetes/queue.ts";
 import type { ReflectorTiming } from "../kubernetes/reflector.ts";
 import { certificates, configMaps, secrets } from "../kubernetes/resources.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
+import { noTracing, type Tracing } from "../tracing/tracing.ts";
 import { AliasStatusWriter } from "./alias-status-writer.ts";
 import { Aliases } from "./aliases.ts";
 import { type Caches, makeCaches, ownedOptions } from "./caches.ts";
@@ -29,6 +30,8 @@ export interface OperatorOptions {
 	readonly events: EventRecorder;
 	readonly log: Logger;
 	readonly metrics: OperatorMetrics;
+	/** Absent: nothing is traced. */
+	readonly tracing?: Tracing;
 	readonly defaults: OperatorDefaults;
 	/** Undefined: all namespaces. */
 	readonly namespace: string | undefined;
@@ -49,6 +52,7 @@ export interface OperatorOptions {
  */
 export async function operate(options: OperatorOptions, signal: AbortSignal, lost: AbortSignal): Promise<void> {
 	const { client, events, log, metrics, defaults, namespace, concurrency, timing, now = () => new Date() } = options;
+	const { tracing = noTracing } = options;
 	// Watches fill the caches before anything is done: half a view would look like missing objects.
 	const early = new Set<string>();
 	let add = (key: string): void => void early.add(key);
@@ -83,6 +87,7 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		aliases,
 		aliasStatusWriter: new AliasStatusWriter(aliases, aliasTarget, now),
 		metrics,
+		tracing,
 		defaults,
 		now,
 	});
@@ -93,8 +98,14 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		process: async (key, abort) => {
 			const [federationNamespace, federation] = key.split("/");
 			const reconcileLog = log.child({ namespace: federationNamespace, federation, reconcile: randomUUID() });
+			const attributes = { "k8s.namespace.name": federationNamespace ?? "", "xmppfed.federation": federation ?? "" };
 			try {
-				const again = await reconciler.reconcile(key, reconcileLog, abort);
+				const again = await tracing.span("reconcile", attributes, async (note) => {
+					note({ "xmppfed.outcome": "error" });
+					const delay = await reconciler.reconcile(key, reconcileLog, abort);
+					note({ "xmppfed.outcome": delay === undefined ? "gone" : "success" });
+					return delay;
+				});
 				if (again === undefined) queue.forget(key);
 				else queue.addAfter(key, again);
 			} catch (error) {

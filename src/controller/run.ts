@@ -6,6 +6,7 @@ import { KubernetesClient, type RequestRecord } from "../kubernetes/client.ts";
 import { Connection } from "../kubernetes/connection.ts";
 import { EventRecorder } from "../kubernetes/events.ts";
 import { LeaderElection } from "../kubernetes/leader.ts";
+import { startTracing } from "../tracing/tracing.ts";
 import { serveHttp } from "./http.ts";
 import { OperatorMetrics } from "./metrics.ts";
 import { operate } from "./operator.ts";
@@ -20,7 +21,11 @@ export async function runOperator(
 ): Promise<void> {
 	const metrics = new OperatorMetrics();
 	const identity = `${settings.identity}_${randomUUID()}`;
-	const onRequest = (record: RequestRecord) => metrics.request(record);
+	const tracing = await startTracing(process.env, settings.identity, log);
+	const onRequest = (record: RequestRecord) => {
+		metrics.request(record);
+		tracing.request(record);
+	};
 	// Of the four connections beside the watches one is the lease's alone: where calls pile up behind a slow webhook, a
 	// renewal that waited with them would come too late.
 	const leaseClient = new KubernetesClient(new Connection(kubeConfig, 1), { onRequest });
@@ -53,7 +58,8 @@ export async function runOperator(
 				const onSynced = () => void (synced = true);
 				const stop = AbortSignal.any([signal, lost]);
 				const askDns = dnsAsker(settings.dnsServers);
-				await operate({ client, events, log, metrics, defaults, namespace, askDns, concurrency, onSynced }, stop, lost);
+				const options = { client, events, log, metrics, tracing, defaults, namespace, askDns, concurrency, onSynced };
+				await operate(options, stop, lost);
 			} finally {
 				synced = false;
 				metrics.leader(false);
@@ -64,6 +70,6 @@ export async function runOperator(
 	} finally {
 		http.close();
 		http.closeAllConnections();
-		await Promise.all([reader.close(), leaseClient.close()]);
+		await Promise.all([reader.close(), leaseClient.close(), tracing.stop()]);
 	}
 }

@@ -20,6 +20,7 @@ const everything = [
 	"--set=extraArgs={--lease-duration=30,--renew-deadline=20}",
 	"--set=extraEnv[0].name=HTTPS_PROXY,extraEnv[0].value=http://proxy.example:3128",
 	"--set=networkPolicy.extraEgress[0].ports[0].port=4317",
+	"--set=tracing.endpoint=http://collector.monitoring.svc:4318",
 	"--set=fullnameOverride=xmppfed",
 	"--set=commonLabels.team=chat",
 	"--set=commonAnnotations.contact=chat@example.com",

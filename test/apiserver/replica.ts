@@ -24,7 +24,12 @@ export interface Replica {
 /** Runs the operator in a process of its own, as its image does. It ends with the test. */
 export function startReplica(
 	name: string,
-	settings: { readonly kubeconfig: string; readonly args: readonly string[]; readonly httpPort?: number },
+	settings: {
+		readonly kubeconfig: string;
+		readonly args: readonly string[];
+		readonly httpPort?: number;
+		readonly environment?: Readonly<Record<string, string>>;
+	},
 ): Replica {
 	const given = settings.args.map((argument) => argument.split("=")[0]);
 	const images = [`--gateway-image=${defaults.gatewayImage}`, `--http-port=${settings.httpPort ?? 0}`];
@@ -40,7 +45,7 @@ export function startReplica(
 	// It must not outlive the test, whatever ends that.
 	const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...command], {
 		stdio: ["ignore", "pipe", "inherit"],
-		env: { ...process.env, POD_NAME: name },
+		env: { ...process.env, POD_NAME: name, ...settings.environment },
 	});
 	const log: Record<string, unknown>[] = [];
 	createInterface(child.stdout).on("line", (line) => {
