@@ -2,7 +2,7 @@
 // Plain JavaScript without dependencies, because it runs under whatever Node (18 or newer) the machine has.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,7 +35,9 @@ function installDependencies() {
 	if (npm.status !== 0)
 		fail(`npm install failed with exit code ${npm.status}. Is the npm registry reachable? Try: npm ping`);
 	mkdirSync(modules, { recursive: true });
-	writeFileSync(stamp, wanted);
+	// A new file in its place: a copy of node_modules made by hard links must not be told of what only this one has.
+	writeFileSync(`${stamp}.new`, wanted);
+	renameSync(`${stamp}.new`, stamp);
 	console.error(`✓ installed npm packages (${Math.round((Date.now() - started) / 1000)} s)`);
 }
 
