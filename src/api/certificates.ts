@@ -41,19 +41,21 @@ export const certificate = ruled(
 	},
 );
 
+/** Authorities in a ConfigMap. */
+export const authoritiesRef = z.object({
+	name: objectName.meta({ description: "Name of a ConfigMap in the same namespace." }),
+	key: dataKey
+		.meta({
+			description: "Its key with the certificates of the authorities, PEM, up to 512 KiB.",
+			defaultsTo: defaults.trustedCAsKey,
+		})
+		.exactOptional(),
+});
+
 /** `spec.security.trustedCAs`: whom certificates of peers are verified with. */
 export const trustedCAs = ruled(
 	z.object({
-		configMapRef: z
-			.object({
-				name: objectName.meta({ description: "Name of a ConfigMap in the same namespace." }),
-				key: dataKey
-					.meta({
-						description: "Its key with the certificates of the authorities, PEM, up to 512 KiB.",
-						defaultsTo: defaults.trustedCAsKey,
-					})
-					.exactOptional(),
-			})
+		configMapRef: authoritiesRef
 			.meta({ description: "Authorities that are trusted beside the public ones, or instead of them." })
 			.exactOptional(),
 		systemRoots: z

@@ -49,6 +49,14 @@ export const defaults = {
 		unauthenticatedStreamsPerAddress: 250,
 		handshakeSeconds: 60,
 	},
+	/** An internal name must not come out because somebody was forgotten in a mapping. */
+	unmappedUsers: "Refuse",
+	ldapStartTLS: false,
+	/** As in inetOrgPerson (RFC 2798). */
+	ldapUserAttribute: "uid",
+	ldapMailAttribute: "mail",
+	/** Seconds. */
+	ldapRefreshSeconds: 300,
 	strategy: "Documented",
 	imageUpdates: "Manual",
 } as const;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defaults } from "./defaults.ts";
 import { dns, publicAddress } from "./dns.ts";
+import { emailAddresses } from "./email-addresses.ts";
 import { policyDefault } from "./federation-policy.ts";
 import { limits } from "./limits.ts";
 import { mapByName, setOf } from "./lists.ts";
@@ -117,6 +118,14 @@ export const xmppFederationSpec = ruled(
 				description:
 					"What holds for every peer where no FederationPolicy is in force: Deny keeps all out until there is one.",
 				defaultsTo: defaults.defaultPolicy,
+			})
+			.exactOptional(),
+		emailAddresses: emailAddresses
+			.meta({
+				description:
+					"Federated contacts see and use the email addresses of users instead of their internal names. Who has which is " +
+					"taken over while nodes run, whatever the strategy.",
+				defaultsTo: "off",
 			})
 			.exactOptional(),
 		service: service.meta({ description: "The Service on port 5269 that peers connect to." }).exactOptional(),

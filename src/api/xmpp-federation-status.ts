@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { conditions, observedGeneration } from "./conditions.ts";
+import { mostMappings } from "./email-addresses.ts";
 import { port } from "./names.ts";
 import { serviceTypes } from "./service.ts";
 import { text } from "./text.ts";
@@ -181,6 +182,12 @@ const effective = z.object({
 		.meta({ description: "Settings of each node.", ...byName }),
 });
 
+const emailAddresses = z.object({
+	mappings: z.int().min(0).max(mostMappings).meta({ description: "Number of users who have an address." }),
+	digest: text(64).meta({ description: "Names the mapping that nodes are given; each reports the one it has." }),
+	nodesInForce: z.int().min(0).max(64).meta({ description: "Number of nodes that have it in force." }),
+});
+
 /** What the operator reports. */
 export const xmppFederationStatus = z
 	.object({
@@ -213,6 +220,9 @@ export const xmppFederationStatus = z
 			.array(finishedRollout)
 			.max(5)
 			.meta({ description: "The last restarts that are over, newest first.", ...atomic })
+			.exactOptional(),
+		emailAddresses: emailAddresses
+			.meta({ description: "The mapping of spec.emailAddresses. Absent: nodes were given none yet." })
 			.exactOptional(),
 		dnsRecords: z
 			.array(dnsRecord)

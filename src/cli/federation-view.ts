@@ -59,6 +59,10 @@ const status = z.looseObject({
 			revision: word,
 		}),
 	),
+	emailAddresses: z
+		.looseObject({ mappings: z.number(), nodesInForce: z.number().optional().catch(undefined) })
+		.optional()
+		.catch(undefined),
 	endpoints: listOf(z.looseObject({ for: word, host: word, port: z.number().catch(0), name: word })),
 	dnsRecords: listOf(
 		z.looseObject({ name: word, type: word, value: word, ttl: z.number().optional().catch(undefined) }),

@@ -49,6 +49,11 @@ function headText(view: FederationView, paint: Paint): string {
 		["Domains", [spec.domain, ...spec.additionalDomains].join(", ")],
 	];
 	if (ready) lines.push(["Ready", `${verdict(ready.status, "True", paint)} ${ready.reason}: ${ready.message}`]);
+	if (status.emailAddresses) {
+		const { mappings, nodesInForce = 0 } = status.emailAddresses;
+		const words = `${mappings} users have one; in force on ${nodesInForce} of ${status.nodes.length} nodes`;
+		lines.push(["Addresses", words]);
+	}
 	if ((status.observedGeneration ?? 0) < generation) {
 		const seen = status.observedGeneration === undefined ? "" : ` (only generation ${status.observedGeneration})`;
 		const words = `the operator has not seen generation ${generation} yet${seen}. Is it running?`;

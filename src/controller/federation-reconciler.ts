@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { parseXmppFederation, statusOf } from "../api/parse.ts";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
+import { emailAddressFiles } from "../gateway/layout.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
 import type { EventRecorder } from "../kubernetes/events.ts";
@@ -17,12 +18,13 @@ import { modelFederation } from "../model/federation.ts";
 import { dialbackOf } from "../model/federation-credentials.ts";
 import type { FederationInputs, NodeSecrets, OperatorDefaults } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
-import { nodeObjectName } from "../model/names.ts";
+import { emailAddressesName, nodeObjectName } from "../model/names.ts";
 import { recordedPolicy } from "../model/policy/in-force.ts";
 import type { Problem } from "../model/problem.ts";
 import { liveRevision, nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { imageFromAnnotation, revisionAnnotation } from "../objects/annotations.ts";
+import { readEmailAddresses, unusedEmailAddressSecrets } from "../objects/email-addresses.ts";
 import { nodeObjects, type SharedObjects, sharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName, recordedIntent, revisionedName } from "../objects/node-configuration.ts";
@@ -33,7 +35,12 @@ import { isTakingOver, type LiveState, liveState } from "../rollout/live.ts";
 import { type Plan, plan, type Step } from "../rollout/plan.ts";
 import { dnsPublished, dnsQuestions } from "../status/dns-published.ts";
 import { dnsRecords } from "../status/dns-records.ts";
-import type { FederationObservation, ObservedCertificate } from "../status/federation-observation.ts";
+import { emailAddressNodes, lateForEmailAddresses } from "../status/email-address-nodes.ts";
+import type {
+	EmailAddressesObservation,
+	FederationObservation,
+	ObservedCertificate,
+} from "../status/federation-observation.ts";
 import { policyNodes } from "../status/policy-nodes.ts";
 import type { SpanAttributes, Tracing } from "../tracing/tracing.ts";
 import type { AliasStatusWriter } from "./alias-status-writer.ts";
@@ -43,6 +50,7 @@ import { containerEnds } from "./container-ends.ts";
 import { ensureDialback } from "./dialback.ts";
 import type { DnsLookups } from "./dns-lookups.ts";
 import type { DomainSettings } from "./domain-settings.ts";
+import { type EmailAddresses, writeEmailAddresses } from "./email-addresses.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
@@ -70,6 +78,7 @@ export interface ReconcilerParts {
 	readonly domainSettings: DomainSettings;
 	readonly statusWriter: StatusWriter;
 	readonly policies: Policies;
+	readonly emailAddresses: EmailAddresses;
 	readonly policyStatusWriter: PolicyStatusWriter;
 	readonly aliases: Aliases;
 	readonly aliasStatusWriter: AliasStatusWriter;
@@ -96,6 +105,7 @@ type Facts = Partial<
 		| "problems"
 		| "warnings"
 		| "remarks"
+		| "emailAddresses"
 		| "obstacles"
 		| "acting"
 	>
@@ -158,8 +168,8 @@ export class FederationReconciler {
 	 * @returns milliseconds until it should be looked at again; undefined where there is no such federation
 	 */
 	async reconcile(key: string, log: Logger, signal: AbortSignal): Promise<number | undefined> {
-		const { caches, secretWatches, configMapWatches, policies, routerReports, dnsLookups, domainSettings } =
-			this.#parts;
+		const { caches, secretWatches, configMapWatches, policies, routerReports, dnsLookups } = this.#parts;
+		const { emailAddresses, domainSettings } = this.#parts;
 		// Without the CRD, or the right to see it, there is nothing to act on and nowhere to say so: the log does.
 		if (caches.federations.refusal) return again.afterObstacle;
 		const object = caches.federations.store.get(key);
@@ -168,6 +178,7 @@ export class FederationReconciler {
 			secretWatches.release(key);
 			configMapWatches.release(key);
 			policies.release(key);
+			emailAddresses.release(key);
 			await this.#parts.policyStatusWriter.writeNotFound(key, log, signal);
 			await this.#parts.aliasStatusWriter.writeNotFound(key, log, signal);
 			routerReports.release(key);
@@ -244,7 +255,9 @@ export class FederationReconciler {
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
 		const waitsForDialback = seen.dialbackWaitsFor.length > 0;
 		const waitsForPolicy = enforcing?.some(({ state }) => state === "Pending") ?? false;
-		const waits = waitsForDialback || waitsForPolicy || seen.plan.waiting.length > 0 || seen.nodes.some(isTakingOver);
+		const waitsForMapping = emailAddressNodes(seen)?.some(({ state }) => state === "Pending") ?? false;
+		const waitsForTakeOver = waitsForPolicy || waitsForMapping || seen.nodes.some(isTakingOver);
+		const waits = waitsForDialback || waitsForTakeOver || seen.plan.waiting.length > 0;
 		this.#parts.routerReports.hurry(key, waits);
 		this.#parts.routerReports.askAll(key, waitsForDialback);
 		const { certificate } = seen;
@@ -253,7 +266,9 @@ export class FederationReconciler {
 		// Certificates come of age and expire without a sign.
 		const now = this.#parts.now().getTime();
 		const changes = [known?.changesAt, facts.changesAt].flatMap((at) => (at ? [at.getTime() - now] : []));
-		return Math.max(again.atLeast, Math.min(usualDelay(seen), ...changes));
+		const isLate = lateForEmailAddresses(seen, this.#parts.now()).length > 0;
+		const usual = isLate ? Math.min(again.whileApplying, usualDelay(seen)) : usualDelay(seen);
+		return Math.max(again.atLeast, Math.min(usual, ...changes));
 	}
 }
 
@@ -313,13 +328,18 @@ class FederationRun {
 
 		const { intent, secrets } = model;
 		this.#parts.domainSettings.note(this.#object, intent, secrets);
+		const addresses = await this.#stage("email addresses", () =>
+			this.#parts.emailAddresses.read(this.#key, this.#federation),
+		);
+		if (addresses?.secrets) await writeEmailAddresses(addresses.secrets, writer);
 		const { security } = this.#federation.spec;
 		const drifted = new Set(intent.nodes.filter((node) => this.#hasDrifted(intent, node)).map(({ name }) => name));
 		const facts = () => ({
 			intent,
 			drifted,
 			warnings: model.warnings,
-			remarks: [...model.remarks, ...policyRemarks(policy)],
+			remarks: [...model.remarks, ...policyRemarks(policy), ...(addresses?.problems ?? [])],
+			emailAddresses: addresses && { given: this.#givenAddresses(), problems: addresses.problems },
 			policy,
 			aliases,
 			certificate: {
@@ -350,10 +370,11 @@ class FederationRun {
 				if (step.kind === "Apply") this.#parts.metrics.takenOver(reason);
 			}
 		}
+		const unused = addresses?.secrets && unusedEmailAddressSecrets(intent.name, addresses.secrets.files.length);
 		await this.#stage("tidy", async () => {
 			await this.#restoreNodeFiles(intent, secrets);
 			// Before pods look for files: what is left over would be read with the others.
-			await removeUnused(this.#key, intent, shared, caches, writer);
+			await removeUnused(this.#key, intent, shared, caches, writer, unused ?? []);
 			await this.#refreshPods(steps, facts());
 		});
 		return await save(facts());
@@ -362,6 +383,14 @@ class FederationRun {
 	/** One stage of the reconcile, as a span of its own. */
 	async #stage<T>(name: string, work: () => Promise<T>, attributes: SpanAttributes = {}): Promise<T> {
 		return await this.#parts.tracing.span(name, attributes, work);
+	}
+
+	/** The mapping that routers were given last; undefined where there was none. */
+	#givenAddresses(): EmailAddressesObservation["given"] {
+		const { namespace, name } = this.#federation.metadata;
+		const key = objectKey(namespace, emailAddressesName(name, emailAddressFiles.index));
+		const secret = this.#parts.caches.secrets.store.get(key);
+		return secret && this.#writer.owns(secret) ? readEmailAddresses(secret) : undefined;
 	}
 
 	/** @returns undefined where there is no secret to use: the resource is not accepted then */
@@ -426,10 +455,18 @@ class FederationRun {
 	}
 
 	async #refreshPods(steps: readonly Step[], facts: Facts): Promise<void> {
-		if (!facts.intent?.nodes.some(({ strategy }) => strategy === "Live")) return;
+		if (!facts.intent?.nodes.some(({ strategy, emailAddresses }) => strategy === "Live" || emailAddresses)) return;
 		const changed = new Set(steps.flatMap(({ kind, node }) => (kind === "Apply" ? [node] : [])));
-		const { nodes } = observation(this.#parts, this.#key, this.#object, facts);
-		await refreshPods(this.#key, nodes, changed, this.#parts, this.#writer);
+		const seen = observation(this.#parts, this.#key, this.#object, facts);
+		const lateForMapping = new Set(lateForEmailAddresses(seen, this.#parts.now()));
+		const late = seen.nodes.flatMap(({ name, live, takeOver: told }): [string, string][] => {
+			const what = [
+				...(live !== undefined && (told?.state === "Applying" || changed.has(name)) ? [live] : []),
+				...(lateForMapping.has(name) ? [seen.emailAddresses?.given?.digest ?? ""] : []),
+			];
+			return what.length > 0 ? [[name, what.join("+")]] : [];
+		});
+		await refreshPods(this.#key, new Map(late), this.#parts, this.#writer);
 	}
 
 	/** One Event for each cause and node, written before the step is taken where it can be written at once. */
@@ -531,6 +568,7 @@ function observation(
 		intent,
 		warnings: facts.warnings ?? [],
 		remarks: facts.remarks ?? [],
+		emailAddresses: facts.emailAddresses,
 		certificate: facts.certificate,
 		dialback: facts.dialback ?? "Generated",
 		dialbackWaitsFor: facts.dialbackWaitsFor ?? [],

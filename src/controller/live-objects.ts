@@ -7,7 +7,6 @@ import { liveRevision } from "../model/revision.ts";
 import { refreshAnnotation } from "../objects/annotations.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { liveObjects, nodeLiveName, readLive } from "../objects/node-live.ts";
-import type { NodeObservation } from "../status/federation-observation.ts";
 import type { Caches } from "./caches.ts";
 import type { FederationWriter } from "./federation-writer.ts";
 
@@ -61,24 +60,18 @@ function wanted(federation: FederationIntent, node: NodeIntent, secrets: NodeSec
 }
 
 /**
- * Lets the kubelets of pods that have not taken over a change look for new files at once: by itself a kubelet does so
- * every minute or so, but always when an annotation of the pod changes.
+ * Lets the kubelets of pods look for new files at once: by itself a kubelet does so every minute or so, but always when an
+ * annotation of the pod changes.
  *
  * @param key of the federation
- * @param changed nodes whose live objects were written just now
+ * @param late by node: names what its pods have to take over
  */
 export async function refreshPods(
 	key: string,
-	nodes: readonly NodeObservation[],
-	changed: ReadonlySet<string>,
+	late: ReadonlyMap<string, string>,
 	{ client, caches, now }: Sources,
 	writer: FederationWriter,
 ): Promise<void> {
-	const late = new Map(
-		nodes.flatMap(({ name, live, takeOver }): [string, string][] =>
-			live !== undefined && (takeOver?.state === "Applying" || changed.has(name)) ? [[name, live]] : [],
-		),
-	);
 	if (late.size === 0) return;
 	for (const pod of caches.pods.store.byIndex(key)) {
 		const { labels, annotations, deletionTimestamp } = pod.metadata;

@@ -109,3 +109,8 @@ export class NamedWatches<T extends KubernetesObject> {
 		this.#watches.delete(key);
 	}
 }
+
+/** Whether nothing has changed of what was given before. */
+export function isSame<T extends KubernetesObject>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
+	return a.size === b.size && [...a].every(([name, object]) => b.get(name) === object);
+}

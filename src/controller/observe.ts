@@ -69,15 +69,17 @@ export function observe(
 			const report = told.get(node.name);
 			const live = liveOf.get(node.name);
 			const policy = told.get(federationProcess(node.name))?.settings.policy;
+			const mapping = report?.emailAddresses;
 			const seen = {
 				...node,
+				...(mapping && { mapping }),
 				linkFailures: linkFailuresOf(node, told),
 				...(policy && { policy }),
 				...(live && { live: live.revision, written: { ...live, readySince, reports: reportsOf(node, told) } }),
 			};
 			// What it has not said yet is not so: the plan waits for its word.
 			if (!report) return { ...seen, upstream: undefined, ...(reports.isAwaited(key, node.name) && { linkedTo: [] }) };
-			const { links, accepts: _accepts, settings: _settings, aliases, ...upstream } = report;
+			const { links, accepts: _accepts, settings: _settings, aliases, emailAddresses: _mapping, ...upstream } = report;
 			return { ...seen, upstream, aliases, ...(links && { linkedTo: linkedNodes(links, addressesOf) }) };
 		}),
 		services: observeServices(key, caches, withServices),

@@ -13,8 +13,10 @@ import { noTracing, type Tracing } from "../tracing/tracing.ts";
 import { AliasStatusWriter } from "./alias-status-writer.ts";
 import { Aliases } from "./aliases.ts";
 import { type Caches, makeCaches, ownedOptions } from "./caches.ts";
+import { Directories } from "./directories.ts";
 import { DnsLookups, type LookupTiming } from "./dns-lookups.ts";
 import { DomainSettings } from "./domain-settings.ts";
+import { EmailAddresses } from "./email-addresses.ts";
 import { FederationReconciler } from "./federation-reconciler.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import { NamedWatches } from "./named-watches.ts";
@@ -38,6 +40,8 @@ export interface OperatorOptions {
 	/** Looks up what DNS says. Undefined: nobody does. */
 	readonly askDns?: Ask | undefined;
 	readonly lookupTiming?: LookupTiming;
+	/** Milliseconds of a second of the time between two looks into a directory. */
+	readonly directorySecond?: number;
 	/** Federations reconciled at once. */
 	readonly concurrency: number;
 	readonly onSynced?: () => void;
@@ -65,8 +69,15 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 	const routerReports = new RouterReports({ log, onChange });
 	const { askDns } = options;
 	const dnsLookups = new DnsLookups({ ask: askDns, onChange, timing: options.lookupTiming });
-	const listWatches = new NamedWatches({ resource: configMaps, client, log, signal, onChange, timing });
-	const policies = new Policies(caches, listWatches);
+	const watches = { client, log, signal, onChange, timing };
+	const policies = new Policies(caches, new NamedWatches({ resource: configMaps, ...watches }));
+	const emailAddresses = new EmailAddresses({
+		caches,
+		configMaps: new NamedWatches({ resource: configMaps, ...watches }),
+		secrets: new NamedWatches({ resource: secrets, ...watches }),
+		directories: new Directories({ signal, onChange, second: options.directorySecond }),
+		now,
+	});
 	const aliases = new Aliases(caches);
 	const aliasTarget = { client, store: caches.aliases.store, events };
 	const policyTarget = { client, store: caches.policies.store, events };
@@ -74,8 +85,8 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		client,
 		caches,
 		ownedKinds: makeOwnedKinds(client, caches),
-		secretWatches: new NamedWatches({ resource: secrets, client, log, signal, onChange, timing }),
-		configMapWatches: new NamedWatches({ resource: configMaps, client, log, signal, onChange, timing }),
+		secretWatches: new NamedWatches({ resource: secrets, ...watches }),
+		configMapWatches: new NamedWatches({ resource: configMaps, ...watches }),
 		certificates: new OptionalKind(ownedOptions(cacheOptions, certificates), signal),
 		routerReports,
 		dnsLookups,
@@ -83,6 +94,7 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		events,
 		statusWriter: new StatusWriter({ client, store: caches.federations.store, events, metrics, now }),
 		policies,
+		emailAddresses,
 		policyStatusWriter: new PolicyStatusWriter(policies, policyTarget, now),
 		aliases,
 		aliasStatusWriter: new AliasStatusWriter(aliases, aliasTarget, now),

@@ -1,11 +1,11 @@
 import { parseFederationPolicy } from "../api/parse.ts";
-import type { KubernetesObject, Observed } from "../kubernetes/object.ts";
+import type { Observed } from "../kubernetes/object.ts";
 import type { ConfigMap } from "../kubernetes/resources.ts";
 import { compilePolicy } from "../model/policy/compile.ts";
 import { denyAll, type EffectivePolicy, inOrder, type RecordedPolicy } from "../model/policy/in-force.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Caches } from "./caches.ts";
-import type { NamedWatches } from "./named-watches.ts";
+import { isSame, type NamedWatches } from "./named-watches.ts";
 
 /** The policy of a federation that is in force, and what it comes to. */
 export interface PolicyInForce {
@@ -99,8 +99,4 @@ export class Policies {
 /** Its lists are there: their ConfigMaps stay as long as a node is to have them. */
 function asRecorded({ policy }: Extract<RecordedPolicy, { known: true }>): EffectivePolicy {
 	return policy && { intent: policy, lists: [] };
-}
-
-function isSame<T extends KubernetesObject>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
-	return a.size === b.size && [...a].every(([name, object]) => b.get(name) === object);
 }

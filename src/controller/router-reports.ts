@@ -5,7 +5,7 @@ import { z } from "zod";
 import { readText, sendRequest } from "../kubernetes/http-request.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { LinkView } from "../rollout/links.ts";
-import type { ProcessReport } from "../rollout/live.ts";
+import type { MappingReport, ProcessReport } from "../rollout/live.ts";
 import type { AliasUpstream } from "../status/federation-observation.ts";
 
 /** The part of a process's /status that conditions and the plan are made from. */
@@ -27,6 +27,7 @@ const processStatus = z.object({
 	certificate: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
 	linkCertificate: z.object({ failure: z.string().exactOptional() }).exactOptional(),
 	policy: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
+	emailAddresses: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
 });
 
 export interface RouterReport {
@@ -40,6 +41,8 @@ export interface RouterReport {
 	readonly accepts?: readonly string[] | undefined;
 	/** What it has in force of what it takes over while it runs. */
 	readonly settings: ProcessReport;
+	/** Absent: it knows of no email addresses. */
+	readonly emailAddresses?: MappingReport;
 	/** Why it cannot use the files of the link certificate as they are now; absent where it can. */
 	readonly linkFailure?: string;
 }
@@ -210,7 +213,7 @@ export class RouterReports {
 			const text = await readText(response, longestAnswer);
 			// Gateway images of before have no /status/settings: their federation connection managers tell nothing.
 			const answer: unknown = response.statusCode === 404 ? { role: "federation" } : JSON.parse(text);
-			const { role, upstreams, links, dialback, settings, certificate, linkCertificate, policy } =
+			const { role, upstreams, links, dialback, settings, certificate, linkCertificate, policy, emailAddresses } =
 				processStatus.parse(answer);
 			if (upstreams.length === 0 && role !== "federation") return undefined;
 			const failed = upstreams.find(({ reachable, alias }) => !reachable && alias === undefined);
@@ -230,6 +233,7 @@ export class RouterReports {
 					...(policy && { policy }),
 					...(failure !== undefined && { failure }),
 				},
+				...(emailAddresses && { emailAddresses }),
 				...(linkCertificate?.failure !== undefined && { linkFailure: linkCertificate.failure }),
 			};
 		} catch (error) {

@@ -8,6 +8,7 @@ import {
 	linkCertificateSecretName,
 	selfSignedSecretName,
 } from "../model/names.ts";
+import { emailAddressSecretNames } from "../objects/email-addresses.ts";
 import type { SharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
 import { nodeConfigurationName } from "../objects/node-configuration.ts";
@@ -22,6 +23,8 @@ import type { OwnedKinds } from "./owned-kinds.ts";
  * Removes objects of the federation that nothing needs any more: those of a resolver that was turned off,
  * NetworkPolicies that were, files of revisions that no Deployment and no pod refers to, certificates for other domains.
  * Nodes' Deployments are left alone: the plan removes them.
+ *
+ * @param unusedNames of Secrets that have to go although pods refer to them
  */
 export async function removeUnused(
 	key: string,
@@ -29,6 +32,7 @@ export async function removeUnused(
 	shared: SharedObjects,
 	caches: Caches,
 	writer: FederationWriter,
+	unusedNames: readonly string[],
 ): Promise<void> {
 	const names = new Set(
 		[...shared.configMaps, ...shared.mutable].map(({ kind, metadata }) => `${kind}/${metadata.name}`),
@@ -36,7 +40,7 @@ export async function removeUnused(
 	const files = filesInUse(key, intent, caches);
 	const rotated = newestRotated(key, caches, writer);
 	const keptSecrets = new Set([
-		...files,
+		...files.difference(new Set(unusedNames)),
 		generatedSecretName(intent.name),
 		selfSignedSecretName(intent.name, publicDomains(intent.domains, intent.aliases)),
 		linkAuthoritySecretName(intent.name),
@@ -76,13 +80,14 @@ function filesInUse(key: string, intent: FederationIntent, caches: Caches): Read
 		(spec?.volumes ?? []).flatMap(({ configMap, secret, projected }) => [
 			configMap?.name,
 			secret?.secretName,
-			...(projected?.sources ?? []).map((source) => source.configMap?.name),
+			...(projected?.sources ?? []).map((source) => source.configMap?.name ?? source.secret?.name),
 		]),
 	);
 	const own = intent.nodes.flatMap((node) => [
 		nodeConfigurationName(node),
 		...policyListSources(node).map(({ name }) => name),
 		...(node.strategy === "Live" ? [nodeLiveName(intent.name, node.name)] : []),
+		...(node.emailAddresses ? emailAddressSecretNames(intent.name) : []),
 	]);
 	const used = new Set([...own, ...referred.filter((name) => name !== undefined)]);
 	// Pods refer to as many lists as there can be, and would read what is left over with the others.

@@ -167,22 +167,36 @@ export function trustedAuthoritiesOf(
 ): Part<GivenAuthorities | undefined> {
 	const { configMapRef } = spec.security?.trustedCAs ?? {};
 	if (!configMapRef) return { ok: true, value: undefined };
-	const { name, key = defaults.trustedCAsKey } = configMapRef;
 	const field = "spec.security.trustedCAs.configMapRef";
+	return authoritiesIn({ ...configMapRef, field }, trustedCAs, trustsPublicAuthorities(spec), now);
+}
+
+/**
+ * The authorities that a field names.
+ *
+ * @param configMap undefined where it does not exist
+ * @param systemRoots public authorities are known as well
+ */
+export function authoritiesIn(
+	{ name, key = defaults.trustedCAsKey, field }: { name: string; key?: string; field: string },
+	configMap: FederationInputs["trustedCAs"],
+	systemRoots: boolean,
+	now: Date,
+): Part<GivenAuthorities> {
 	const refuse = (reason: "ConfigMapNotFound" | "ConfigMapInvalid", message: string): Refused => ({
 		ok: false,
 		problem: { reason, field, message },
 	});
-	if (!trustedCAs) {
+	if (!configMap) {
 		const message = `ConfigMap "${name}" does not exist in this namespace. Create it with the key "${key}".`;
 		return refuse("ConfigMapNotFound", message);
 	}
-	const pem = trustedCAs.data[key];
+	const pem = configMap.data[key];
 	if (pem === undefined) {
 		return refuse("ConfigMapInvalid", `ConfigMap "${name}" has no key "${key}". Put the authorities there, PEM.`);
 	}
 	try {
-		const authorities = readOnce(trustedCAs.data, pem, trustsPublicAuthorities(spec));
+		const authorities = readOnce(configMap.data, pem, systemRoots);
 		const bundle = Buffer.from(authorities.bundle, "utf8").toString("base64");
 		const remarks = authoritiesOutOfTime(authorities, now).map((out) => ({
 			reason: "AuthorityExpired" as const,
@@ -195,6 +209,7 @@ export function trustedAuthoritiesOf(
 		return refuse("ConfigMapInvalid", `ConfigMap "${name}", "${key}": ${error.message}.`);
 	}
 }
+
 /** RFC 6120 leaves the secret's length open; shorter ones than this can be found by trying (XEP-0185 section 2). */
 const leastDialbackSecretBytes = 16;
 

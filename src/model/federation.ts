@@ -5,6 +5,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import type { CertificateFacts, UnusableCertificate } from "./certificate.ts";
 import { dialbackOrder } from "./dialback-order.ts";
 import { localDomains, publicDomains } from "./domains.ts";
+import { directoryWarnings } from "./email-addresses/directory.ts";
 import { certificateOf, dialbackOf, trustedAuthoritiesOf, trustsPublicAuthorities } from "./federation-credentials.ts";
 import type { FederationInputs, NodeSecrets } from "./federation-inputs.ts";
 import type {
@@ -81,7 +82,7 @@ export function modelFederation(federation: StoredFederation, inputs: Federation
 		remarks: [...remarks, ...(authorities.value?.remarks ?? [])],
 		secrets,
 		certificate: certificate.value.facts,
-		warnings: securityWarnings(federation.spec),
+		warnings: [...securityWarnings(federation.spec), ...directoryWarnings(federation.spec)],
 	};
 }
 
@@ -162,6 +163,10 @@ function federationIntent(
 		...security(spec),
 		...(!trustsPublicAuthorities(spec) && { systemRoots: false as const }),
 		...limitsOf(spec.limits ?? {}),
+		...(spec.emailAddresses && {
+			emailAddresses: true as const,
+			unmappedUsers: spec.emailAddresses.unmappedUsers ?? fieldDefaults.unmappedUsers,
+		}),
 		...(strategy === "Live" && { strategy }),
 	};
 	const upstream = hostPort(spec.upstream, clusterDomain);

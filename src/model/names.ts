@@ -30,6 +30,9 @@ export const selfSignedSecretName = (federation: string, domains: readonly strin
 export const policyListName = (federation: string, digest: string) => objectName(federation, "policy", digest);
 /** The same of a federation with the strategy Live, by its place. */
 export const livePolicyListName = (federation: string, index: number) => objectName(federation, `policy-live-${index}`);
+/** Files of the mapping of users to email addresses, by their names; routers mount them. */
+export const emailAddressesName = (federation: string, file: string) =>
+	objectName(federation, `email-addresses-${file.replace(/\..*/, "")}`);
 /** The Certificate of cert-manager, and the Secret that it puts the certificate into. */
 export const issuedCertificateName = (federation: string) => objectName(federation, "certificate");
 /** The dialback secrets that are accepted; every gateway pod mounts it. */

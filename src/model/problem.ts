@@ -12,6 +12,8 @@ export interface Problem {
 		| "ConfigMapInvalid"
 		| "AuthorityExpired"
 		| "ConfigMapNotFound"
+		| "EmailAddressesInvalid"
+		| "EmailAddressesUnavailable"
 		| "InvalidExceptions"
 		| "TooManyExceptions"
 		| "InvalidAnnotation"

@@ -15,5 +15,5 @@ export const liveRevisionAnnotation = "xmppfed.dev/live-revision";
 /** On what changes while pods run: when it was last written. RFC 3339. */
 export const writtenAtAnnotation = "xmppfed.dev/written-at";
 
-/** On pods, `LIVE-REVISION@TIME`: a change of it makes the kubelet look for new files at once. */
+/** On pods, `WHAT@TIME`, where WHAT names what they have to take over: a change of it makes the kubelet look for new files at once. */
 export const refreshAnnotation = "xmppfed.dev/refresh";

@@ -14,6 +14,7 @@ import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { acceptedDialbackName, linkCertificateSecretName, nodeObjectName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
 import { imageFromAnnotation, restartAnnotation, revisionAnnotation } from "./annotations.ts";
+import { emailAddressSecretNames } from "./email-addresses.ts";
 import { gatewayMemoryMiB } from "./gateway-memory.ts";
 import { portNames } from "./gateway-ports.ts";
 import { nodeSelectorLabels, publishedLabel, roleSelector, switchLabel } from "./labels.ts";
@@ -117,6 +118,9 @@ function container(
 				: []),
 			{ name: "link-certificate", mountPath: podLayout.linkDirectory, readOnly: true },
 			{ name: "dialback", mountPath: podLayout.dialbackDirectory, readOnly: true },
+			...(role === "router" && node.emailAddresses
+				? [{ name: "email-addresses", mountPath: podLayout.emailAddressesDirectory, readOnly: true }]
+				: []),
 			{ name: "data", mountPath: podLayout.dataDirectory, subPath: role },
 			{ name: "tmp", mountPath: "/tmp", subPath: role },
 		],
@@ -152,9 +156,16 @@ function volumes(node: NodeIntent) {
 			secret: { secretName: linkCertificateSecretName(node.federationName), defaultMode: 0o440 },
 		},
 		{ name: "dialback", secret: { secretName: acceptedDialbackName(node.federationName), defaultMode: 0o440 } },
+		...(node.emailAddresses ? [emailAddressesVolume(node)] : []),
 		{ name: "data", emptyDir: { sizeLimit: "64Mi" } },
 		{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } },
 	];
+}
+
+/** All files that there can be: a pod keeps the volumes that it was started with. */
+function emailAddressesVolume({ federationName }: NodeIntent) {
+	const sources = emailAddressSecretNames(federationName).map((name) => ({ secret: { name, optional: true } }));
+	return { name: "email-addresses", projected: { defaultMode: 0o440, sources } };
 }
 
 /** With the strategy Live the authorities lie beside the certificate. */

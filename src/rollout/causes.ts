@@ -150,11 +150,14 @@ class Change {
 		const changed = names.filter((name) => !isEqual(before[name], now[name]));
 		// A node that is enabled is published by that alone.
 		const toggled = changed.includes("federation");
+		const addressed = changed.includes("emailAddresses");
 		const entries = changed.flatMap((name): readonly Entry[] => {
 			if (name === "enabledNodes") return this.#enabledNodes(before[name], node.enabledNodes);
 			if (name === "aliases") return this.#aliases(before[name], node);
 			if (name === "secrets") return secrets(before[name], now[name]);
 			if (name === "published" && toggled) return [];
+			// What holds for users without an address comes and goes with the addresses.
+			if (name === "unmappedUsers" && addressed) return [];
 			const known = knownField(name);
 			if (!known) return [entryOf("OperatorChanged", `${name} of node ${node.name}`)];
 			const { shown = (value: unknown) => value, hidesOld } = known;

@@ -18,6 +18,14 @@ export interface PolicyReport {
 	readonly failure?: string;
 }
 
+/** What a router says of the mapping of users to email addresses. */
+export interface MappingReport {
+	/** Of the mapping that it uses (`mappingDigest`); absent where it has none. */
+	readonly digest?: string;
+	/** Why it does not use the one that it was given. */
+	readonly failure?: string;
+}
+
 /** What the processes of a node should have in force. */
 export interface WantedLive {
 	readonly settings: string;

@@ -24,6 +24,10 @@ const inherited = "Peers whose entry leaves it out change with it.";
 const issued = "The Certificate is changed at once; nodes restart for what is issued.";
 const authorities = "The certificates count, not the name; others under the same name restart as well.";
 
+const onOrOff =
+	"Where emailAddresses is set or taken out as a whole. Otherwise nothing, with either strategy: nodes take over who has " +
+	"which address while they run.";
+
 const aliasesFollow = "All nodes where an alias of the node has no upstream of its own (AliasChanged).";
 const aliasAtOnce = "The Service of the alias is changed at once; its status shows the new records to publish.";
 const ifServed = "Nothing while the alias is not accepted.";
@@ -69,6 +73,9 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 			reasons: ["PolicyChanged"],
 			note: "Nothing while a FederationPolicy is in force.",
 		},
+		{ field: "emailAddresses.mappingRefs.*", reasons: ["EmailAddressesChanged"], note: onOrOff },
+		{ field: "emailAddresses.ldap.*", reasons: ["EmailAddressesChanged"], note: onOrOff },
+		{ field: "emailAddresses.unmappedUsers", reasons: ["UnmappedUsersChanged"], note: "" },
 		{
 			field: "security.certificate.secretName",
 			reasons: ["CertificateChanged"],

@@ -2,7 +2,7 @@ import type { CertificateFacts, UnusableCertificate } from "../model/certificate
 import type { FederationIntent } from "../model/intent.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Cause } from "../rollout/causes.ts";
-import type { LiveState, PolicyReport } from "../rollout/live.ts";
+import type { LiveState, MappingReport, PolicyReport } from "../rollout/live.ts";
 import type { ObservedNode, Plan } from "../rollout/plan.ts";
 import type { DnsAnswers } from "./dns-published.ts";
 import type { FederationOfDomain } from "./settings-consistent.ts";
@@ -28,10 +28,12 @@ export interface FederationObservation {
 	readonly causes: readonly Cause[];
 	/** What is carried out as it stands, but hardly as it was meant. */
 	readonly warnings: readonly Problem[];
-	/** What is wrong with annotations. */
+	/** What is wrong beside the resource itself: annotations, the policy, email addresses. */
 	readonly remarks: readonly Problem[];
 	/** Other federations of the same `spec.domain`. */
 	readonly sameDomain: readonly FederationOfDomain[];
+	/** Undefined where `spec.emailAddresses` is off. */
+	readonly emailAddresses?: EmailAddressesObservation | undefined;
 	/** What DNS says of the federation's names; undefined while nothing was asked. */
 	readonly dns?: DnsAnswers | undefined;
 	readonly services: {
@@ -45,6 +47,15 @@ export interface FederationObservation {
 	};
 }
 
+export interface EmailAddressesObservation {
+	/** The mapping that routers are given; undefined where there was none yet. */
+	readonly given:
+		| { readonly digest: string; readonly mappings: number; readonly writtenAt?: string | undefined }
+		| undefined;
+	/** Why it is not the one that the resource asks for. */
+	readonly problems: readonly Problem[];
+}
+
 export interface ObservedCertificate extends CertificateFacts {
 	/** SelfSigned: the operator made it, because none is given. Issued: by cert-manager. */
 	readonly source: "SelfSigned" | "Given" | "Issued";
@@ -53,6 +64,8 @@ export interface ObservedCertificate extends CertificateFacts {
 export interface NodeObservation extends ObservedNode {
 	/** Undefined while its federation connection manager did not say what it enforces. */
 	readonly policy?: PolicyReport;
+	/** Undefined while its router did not say what mapping of email addresses it uses. */
+	readonly mapping?: MappingReport;
 	/** Why a pod is not ready, in the words of Kubernetes; empty when nothing is known. */
 	readonly trouble: string;
 	/** How far it has taken over what changed while it runs; undefined where that is nothing. */

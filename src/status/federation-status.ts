@@ -9,6 +9,7 @@ import { condition } from "./condition.ts";
 import { degraded } from "./degraded.ts";
 import { dnsPublished } from "./dns-published.ts";
 import { dnsRecords } from "./dns-records.ts";
+import { emailAddressesInForce, emailAddressesStatus } from "./email-addresses-in-force.ts";
 import { endpoints } from "./endpoints.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 import { nodeStates } from "./nodes.ts";
@@ -24,6 +25,7 @@ const verdicts = {
 	CertificateValid: certificateValid,
 	SettingsConsistent: settingsConsistent,
 	DNSPublished: dnsPublished,
+	EmailAddressesInForce: emailAddressesInForce,
 } as const;
 
 export interface PreviousStatus extends Progress {
@@ -44,17 +46,20 @@ export function federationStatus(observation: FederationObservation, previous: P
 	const before = previous.conditions ?? [];
 	return {
 		observedGeneration: generation,
-		conditions: Object.entries(verdicts).map(([type, verdict]) => {
+		conditions: Object.entries(verdicts).flatMap(([type, verdict]) => {
 			const earlier = before.find((entry) => entry.type === type);
 			// Before an act nobody knows yet what will hinder it: the last word on that stands, with the generation that it
 			// was said of. With the new one, a reader would take it for the outcome.
 			const isOpen = observation.acting && (type === "Ready" || type === "Degraded");
-			return isOpen && earlier ? earlier : condition(type, verdict(observation, earlier), generation, before, now);
+			if (isOpen && earlier) return earlier;
+			const found = verdict(observation, earlier);
+			return found ? condition(type, found, generation, before, now) : [];
 		}),
 		readyNodes: `${nodes.filter((node) => node.ready).length}/${nodes.length}`,
 		enabledNodes: nodes.filter((node) => node.federation === "Enabled").length,
 		...(intent && { policy: policyText(intent) }),
 		nodes,
+		...emailAddressesStatus(observation),
 		...progressOf(observation, previous, now),
 		dnsRecords: dnsRecords(observation),
 		endpoints: endpoints(observation),

@@ -117,6 +117,7 @@ export function startOperator(
 			...(settings.now && { now: settings.now }),
 			askDns: settings.askDns,
 			lookupTiming: { settled: 500, open: 500 },
+			directorySecond: 50,
 		},
 		stopping.signal,
 		killed.signal,

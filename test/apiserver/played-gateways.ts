@@ -1,9 +1,9 @@
-import { createHash, randomInt } from "node:crypto";
+import { createHash, hash, randomInt } from "node:crypto";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
-import { podLayout } from "../../src/gateway/layout.ts";
+import { emailAddressFiles, podLayout } from "../../src/gateway/layout.ts";
 import { revisionFile, settingsRevision } from "../../src/gateway/settings.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { configMaps, type Pod, pods, secrets } from "../../src/kubernetes/resources.ts";
@@ -19,6 +19,8 @@ interface InForce {
 	readonly certificate: string | undefined;
 	/** Digest of the policy. */
 	readonly policy: string | undefined;
+	/** Digest of the mapping of email addresses; absent where the pod has none of its files. */
+	readonly addresses?: { readonly digest?: string } | undefined;
 }
 
 /**
@@ -78,7 +80,8 @@ export class PlayedGateways {
 			const linkCertificate = { failure: this.linkFailures.get(`${node}/${role}`) };
 			const common = { role, settings, certificate, linkCertificate };
 			const policy = failure === undefined ? { digest: inForce?.policy } : { failure };
-			response.end(JSON.stringify({ ...common, ...(role === "router" ? { upstreams, links } : { policy }) }));
+			const ofRouter = { upstreams, links, emailAddresses: inForce?.addresses };
+			response.end(JSON.stringify({ ...common, ...(role === "router" ? ofRouter : { policy }) }));
 		});
 		await new Promise<void>((resolve) => server.listen(port, address, resolve));
 		onTestFinished(() => {
@@ -131,9 +134,32 @@ export class PlayedGateways {
 				? { settings: revisionOf(files), policy: policyOf(files) }
 				: { settings: before?.settings, policy: before?.policy }),
 			certificate: secret && createHash("sha256").update(Buffer.concat(pem)).digest("hex"),
+			addresses: await this.#addressesIn(named("email-addresses"), before?.addresses),
 		};
 	}
+
+	/** The mapping is taken where every file has the digest that the index says. */
+	async #addressesIn(volume: Volume | undefined, before: InForce["addresses"]): Promise<InForce["addresses"]> {
+		if (!volume) return undefined;
+		const files = new Map<string, string>();
+		for (const { secret } of volume.projected?.sources ?? []) {
+			const { data = {} } = (await this.#client.get(secrets, this.#namespace, secret?.name ?? "")) ?? {};
+			for (const [file, text] of Object.entries(data)) files.set(file, Buffer.from(text, "base64").toString("utf8"));
+		}
+		const index = files.get(emailAddressFiles.index);
+		if (index === undefined) return before ?? {};
+		const { digests } = mappingIndex.parse(JSON.parse(index));
+		const isWhole = digests.every((digest, place) => {
+			const text = files.get(emailAddressFiles.place(place));
+			return text !== undefined && hash("sha256", text) === digest;
+		});
+		return isWhole ? { digest: hash("sha256", index).slice(0, 10) } : (before ?? {});
+	}
 }
+
+type Volume = NonNullable<NonNullable<Pod["spec"]>["volumes"]>[number];
+
+const mappingIndex = z.object({ digests: z.array(z.string()) });
 
 /** As mod_xmppfed_settings finds it. */
 function revisionOf(files: ReadonlyMap<string, string>): string {

@@ -1,5 +1,6 @@
 import type { InvalidCase, ValidCase } from "./cases.ts";
 import { invalidCertificates, validCertificates } from "./certificates.ts";
+import { invalidEmailAddresses, validEmailAddresses } from "./email-addresses.ts";
 import { hostileFederations } from "./hostile-federations.ts";
 import { invalidDns } from "./invalid-dns.ts";
 import { invalidFederations } from "./invalid-federations.ts";
@@ -10,7 +11,12 @@ import { invalidServices } from "./invalid-services.ts";
 import { validFederations } from "./valid-federations.ts";
 import { validSecurity } from "./valid-security.ts";
 
-export const validCases: readonly ValidCase[] = [...validFederations, ...validSecurity, ...validCertificates];
+export const validCases: readonly ValidCase[] = [
+	...validFederations,
+	...validSecurity,
+	...validCertificates,
+	...validEmailAddresses,
+];
 
 export const invalidCases: readonly InvalidCase[] = [
 	...invalidFederations,
@@ -20,5 +26,6 @@ export const invalidCases: readonly InvalidCase[] = [
 	...invalidDns,
 	...invalidSecurity,
 	...invalidServices,
+	...invalidEmailAddresses,
 	...hostileFederations,
 ];

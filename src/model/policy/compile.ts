@@ -4,6 +4,7 @@ import { type FederationPolicySpec, mostPolicyDomains } from "../../api/federati
 import { canonicalJson } from "../canonical-json.ts";
 import type { PolicyIntent, PolicyList } from "../intent.ts";
 import type { Problem } from "../problem.ts";
+import { quoted } from "../quoted.ts";
 import { readPattern } from "./domain.ts";
 import { directionsNamed, mostListCharacters, mostPolicyLists, writeLists } from "./lists.ts";
 import type { Exception, PolicyRules } from "./rules.ts";
@@ -28,8 +29,6 @@ export interface ListSource {
 
 /** Lines of a list, or entries of `exceptions`, that are told at most. */
 const mostTold = 10;
-/** Longest text that is quoted, in characters. */
-const longestQuote = 64;
 
 /**
  * Makes of a policy what gateways enforce, or says what is wrong with it. Where a domain stands several times,
@@ -129,10 +128,6 @@ function withoutTooMany(problems: readonly Problem[]): readonly Problem[] {
 		message: `and ${more} more of the kind.`,
 	};
 	return [...problems.slice(0, mostTold), rest];
-}
-
-function quoted(text: string): string {
-	return JSON.stringify(text.length > longestQuote ? `${text.slice(0, longestQuote - 1)}…` : text);
 }
 
 interface BadLine {

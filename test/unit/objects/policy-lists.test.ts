@@ -16,6 +16,13 @@ const policy = policyOf({
 	exceptions: new Map(names.map((name) => [name, { directions, source: "ConfigMap blocked" }])),
 });
 
+type Volume = ReturnType<typeof nodeObjects>["deployment"]["spec"]["template"]["spec"]["volumes"][number];
+
+function configMapsOf(volume: Volume | undefined) {
+	const sources = volume && "projected" in volume ? volume.projected.sources : [];
+	return sources.flatMap((source) => ("configMap" in source ? [source.configMap] : []));
+}
+
 test("a policy of 100,000 domains stands in ConfigMaps that all nodes share, and each node mounts them", () => {
 	const { intent, secrets } = modelled(sample("full"), {
 		...givenSecrets,
@@ -34,14 +41,12 @@ test("a policy of 100,000 domains stands in ConfigMaps that all nodes share, and
 		const { configuration, deployment } = nodeObjects(intent, node, secrets);
 		expect(JSON.stringify(configuration.data).length).toBeLessThan(100_000);
 		const [volume] = deployment.spec.template.spec.volumes.filter(({ name }) => name === "settings");
-		const sources = volume && "projected" in volume ? volume.projected.sources : [];
-		expect(sources.map(({ configMap }) => configMap.name)).toEqual([
+		const sources = configMapsOf(volume);
+		expect(sources.map((configMap) => configMap.name)).toEqual([
 			configuration.metadata.name,
 			...lists.map(({ metadata }) => metadata.name),
 		]);
-		const paths = sources.flatMap(({ configMap }) =>
-			"items" in configMap ? configMap.items.map(({ path }) => path) : [],
-		);
+		const paths = sources.flatMap((configMap) => ("items" in configMap ? configMap.items.map(({ path }) => path) : []));
 		expect(paths).toEqual(
 			expect.arrayContaining(["policy.json", revisionFile, ...lists.map((_, index) => `policy-${index}.list`)]),
 		);
@@ -70,8 +75,8 @@ test("with the strategy Live pods mount all lists that there can be, and find in
 		const { deployment } = nodeObjects(intent, node, secrets);
 		const { volumes } = deployment.spec.template.spec;
 		const settings = volumes.find(({ name }) => name === "settings");
-		const sources = settings && "projected" in settings ? settings.projected.sources : [];
-		const optional = sources.filter(({ configMap }) => "optional" in configMap).map(({ configMap }) => configMap.name);
+		const sources = configMapsOf(settings);
+		const optional = sources.filter((configMap) => "optional" in configMap).map((configMap) => configMap.name);
 		expect(optional).toEqual([...lists.map(({ metadata }) => metadata.name), ...unused]);
 		// A policy that comes later needs no other pod.
 		const before = without.nodes[index];

@@ -222,6 +222,20 @@ const cases: readonly Case[] = [
 			'R17 PeerChanged spec.peers["partner.example"].security from {"dialback":{"mode":"Disabled"},"mode":"TLSRequired","peerCertificates":"Strict","saslExternal":{"incoming":"Required","outgoing":"Required"}} to {"dialback":{"mode":"Enabled"},"mode":"NoTLS"} Node: gw-1 gw-2 inside',
 		],
 	],
+	...["mappingRefs[].configMapRef.name", "ldap.url"].map((part): (typeof cases)[number] => [
+		`emailAddresses.${part}`,
+		(spec) => void delete spec.emailAddresses,
+		{},
+		["R17 EmailAddressesChanged spec.emailAddresses from on to off Node: gw-1 gw-2 inside"],
+	]),
+	// Who has which address is no setting.
+	["emailAddresses.ldap.baseDN", ({ emailAddresses }) => void delete emailAddresses?.ldap, {}, []],
+	[
+		"emailAddresses.unmappedUsers",
+		({ emailAddresses }) => void delete emailAddresses?.unmappedUsers,
+		{},
+		["R17 UnmappedUsersChanged spec.emailAddresses.unmappedUsers from PassThrough to Refuse Node: gw-1 gw-2 inside"],
+	],
 	[
 		"security.certificate.secretName",
 		(spec) => void delete spec.security?.certificate,
@@ -409,12 +423,11 @@ describe("with the strategy Live", () => {
 
 test("every row of the table that restarts has a change above, which is told by a reason of the row", () => {
 	const rows = restartTable["XmppFederation"] ?? [];
+	const before = running(intentOf());
 	for (const row of rows) {
 		const changes = cases.filter(([field]) => covers(row, field));
 		const told = new Set(
-			changes.flatMap(([, change, more]) =>
-				causes(intentOf(change, more), running(intentOf())).map(({ reason }) => reason),
-			),
+			changes.flatMap(([, change, more]) => causes(intentOf(change, more), before).map(({ reason }) => reason)),
 		);
 		expect([row.field, [...told].toSorted()]).toEqual([row.field, [...row.reasons].toSorted()]);
 	}

@@ -1,0 +1,52 @@
+import { describeProblems } from "../model/problem.ts";
+import type { Verdict } from "./condition.ts";
+import { emailAddressNodes } from "./email-address-nodes.ts";
+import type { FederationObservation } from "./federation-observation.ts";
+
+/**
+ * EmailAddressesInForce: every router has the mapping that the resource asks for, by what the routers themselves say.
+ * Absent where `spec.emailAddresses` is.
+ */
+export function emailAddressesInForce(observation: FederationObservation, previous?: Verdict): Verdict | undefined {
+	const { intent, emailAddresses } = observation;
+	if (!intent) {
+		const message = "The resource is not accepted: what was in force stays; see the condition Accepted.";
+		return previous && { status: "Unknown", reason: "NotAccepted", message };
+	}
+	if (!emailAddresses) return undefined;
+	const { given, problems } = emailAddresses;
+	const [problem] = problems;
+	if (problem) {
+		const meanwhile = given ? "The mapping before stays in force until that is mended." : nobody;
+		return no(problem.reason, `${describeProblems(problems)} ${meanwhile}`);
+	}
+	const nodes = emailAddressNodes(observation);
+	if (!nodes || !given) return no("NoMapping", `Nothing was read from a directory yet. ${nobody}`);
+	const pending = nodes
+		.filter(({ state }) => state === "Pending")
+		.map(({ name, failure }) => (failure === undefined ? name : `${name} (${failure})`));
+	if (pending.length > 0) return no("NodesPending", `Not yet on ${pending.join(", ")}.`);
+	const unknown = nodes.filter(({ state }) => state === "Unknown").map(({ name }) => name);
+	if (unknown.length > 0) {
+		const message =
+			`The router of ${unknown.join(", ")} has not told the operator which addresses it uses: it cannot be asked, or its ` +
+			"image is too old to say so.";
+		return { status: "Unknown", reason: "NotReported", message };
+	}
+	const message = `All ${nodes.length} nodes have the addresses of ${given.mappings} users.`;
+	return { status: "True", reason: "InForce", message };
+}
+
+const nobody = "Until then nothing of users goes out or comes in.";
+
+function no(reason: string, message: string): Verdict {
+	return { status: "False", reason, message };
+}
+
+/** For `status.emailAddresses`. */
+export function emailAddressesStatus(observation: FederationObservation) {
+	const { given } = observation.emailAddresses ?? {};
+	if (!given) return {};
+	const inForce = emailAddressNodes(observation)?.filter(({ state }) => state === "InForce") ?? [];
+	return { emailAddresses: { mappings: given.mappings, digest: given.digest, nodesInForce: inForce.length } };
+}
