@@ -35,7 +35,11 @@ export interface Crossing {
 }
 
 /** Logs both users in. A server that has just started may need a moment until it knows its users. */
-export async function logIn(scene: Scene, addresses: ClientAddresses, signal?: AbortSignal): Promise<Couple> {
+export async function logIn(
+	scene: Record<keyof ClientAddresses, { readonly domain: string }>,
+	addresses: ClientAddresses,
+	signal?: AbortSignal,
+): Promise<Couple> {
 	const account = ({ domain }: { domain: string }, address: ClientAddress, { name, password }: User): Account => ({
 		user: name,
 		domain,

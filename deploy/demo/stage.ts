@@ -147,17 +147,28 @@ async function federationAddresses(
 	{ internal, federation }: Scene,
 	signal: AbortSignal | undefined,
 ): Promise<{ public: string; resolver: string }> {
+	const address = async (purpose: string) =>
+		await federationAddress(kubectl, internal.namespace, federation, purpose, signal);
+	return { public: await address("Public"), resolver: await address("Resolver") };
+}
+
+/** The address that a federation has for a purpose (`status.endpoints[].for`), waited for. */
+export async function federationAddress(
+	kubectl: Kubectl,
+	namespace: string,
+	federation: string,
+	purpose: string,
+	signal?: AbortSignal,
+): Promise<string> {
 	return await until(
-		"the addresses of the federation in its status",
+		`the address ${purpose} of federation ${federation} in its status`,
 		async () => {
-			const live = await kubectl.find<LiveFederation>("xmppfederation", federation, internal.namespace);
-			const host = (purpose: string) => live?.status?.endpoints?.find((endpoint) => endpoint.for === purpose)?.host;
-			const [publicAddress, resolver] = [host("Public"), host("Resolver")];
-			return publicAddress !== undefined && resolver !== undefined && { public: publicAddress, resolver };
+			const live = await kubectl.find<LiveFederation>("xmppfederation", federation, namespace);
+			return live?.status?.endpoints?.find((endpoint) => endpoint.for === purpose)?.host;
 		},
 		{
 			signal,
-			explain: () => describeFederation(kubectl, internal.namespace, federation),
+			explain: () => describeFederation(kubectl, namespace, federation),
 			remedy:
 				"an address for peers needs a LoadBalancer in the cluster; the operator's log says more: kubectl logs -n xmppfed-system deploy/xmpp-federation-operator",
 		},
@@ -228,10 +239,11 @@ export async function clusterAddress(kubectl: Kubectl, namespace: string, servic
 	return address;
 }
 
-async function clientAddress(
+/** Where clients reach an XMPP server. */
+export async function clientAddress(
 	kubectl: Kubectl,
 	{ name, namespace }: Pick<XmppServer, "name" | "namespace">,
-	signal: AbortSignal | undefined,
+	signal?: AbortSignal,
 ): Promise<ClientAddress> {
 	const service = `${name}-clients`;
 	const host = await until(
