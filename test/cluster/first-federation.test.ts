@@ -92,16 +92,19 @@ function outputOf(block: Block | undefined): string | undefined {
 	return block?.language === "text" ? block.text : undefined;
 }
 
-/** Without what is another each time: addresses, times, the node that a stream takes, counts; and so widths. */
+/** Without what is another each time: addresses, times, counts, the node that a stream takes; and so widths, and rows. */
 function comparable(text: string): string {
-	return text
+	const lines = text
 		.trim()
 		.replaceAll(/\b\d{1,3}(\.\d{1,3}){3}\b/g, "ADDRESS")
 		.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+		.replaceAll(/\b\d{4}-\d\d-\d\d\b/g, "DATE")
 		.replaceAll(/\b(\d+m)?\d+s$/gm, "AGE")
 		.replaceAll(/\bgw-\d\b(?=.* TIME)/g, "gw-N")
 		.replaceAll(/(?<=TIME +)\d+$/gm, "COUNT")
-		.replaceAll(/ +/g, " ");
+		.replaceAll(/ +/g, " ")
+		.split("\n");
+	return [...new Set(lines)].join("\n");
 }
 
 type Server = Omit<XmppServer, "image" | "certificate">;
