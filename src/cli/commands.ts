@@ -1,6 +1,7 @@
 import { check } from "./check.ts";
 import type { CommandGroup, Commands } from "./command.ts";
 import { completion } from "./completion.ts";
+import { diagnose } from "./diagnose.ts";
 import { dnsCheck } from "./dns-check.ts";
 import { dnsShow } from "./dns-show.ts";
 import { firewall } from "./firewall.ts";
@@ -27,6 +28,7 @@ export const commands: Commands = [
 	status,
 	peers,
 	check,
+	diagnose,
 	logs,
 	restart,
 	pause,

@@ -16,6 +16,8 @@ export interface ClusterAccess {
 	readonly client: KubernetesClient;
 	readonly pods: PodAccess;
 	readonly namespace: string;
+	/** Name of the context of the kubeconfig. */
+	readonly context: string;
 	/** Whether the namespace was asked for by `-n`, not taken from the context. */
 	readonly namespaceGiven: boolean;
 }
@@ -34,6 +36,7 @@ export async function withCluster<Result>(
 			client,
 			pods: new PodAccess(connection),
 			namespace: settings.namespace ?? ofContext ?? "default",
+			context: config.getCurrentContext(),
 			namespaceGiven: settings.namespace !== undefined,
 		});
 	} finally {

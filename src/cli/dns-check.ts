@@ -1,10 +1,9 @@
 import { isIPv6 } from "node:net";
-import { dnsAsker } from "../dns/asker.ts";
 import { parseArguments, positionals } from "./arguments.ts";
+import { askServer } from "./ask-dns.ts";
 import type { Command } from "./command.ts";
 import { dataForm, dataText } from "./data.ts";
 import { checkDomain, type DomainCheck, isFound } from "./dns-check-domain.ts";
-import { UsageError } from "./failure.ts";
 import { table } from "./table.ts";
 
 const options = {
@@ -33,21 +32,13 @@ kubectl xmppfed check DOMAIN`,
 		const { values, positionals: given } = parseArguments("dns check", args, options);
 		const [domain = ""] = positionals("dns check", given, ["DOMAIN"], 1);
 		const form = dataForm("dns check", values.output);
-		const check = await checkDomain(domain.toLowerCase().replace(/\.$/, ""), asker(values.server));
+		const check = await checkDomain(domain.toLowerCase().replace(/\.$/, ""), askServer("dns check", values.server));
 		const text = form ? dataText(form, check) : checkText(check, values.server);
 		await terminal.print(text);
 		if (isFound(check)) return 0;
 		return check.failure === undefined ? 2 : 1;
 	},
 };
-
-function asker(server: string | undefined) {
-	try {
-		return dnsAsker(server === undefined ? [] : [server]);
-	} catch {
-		throw new UsageError(`--server takes an address such as 192.0.2.53, not ${JSON.stringify(server)}`, "dns check");
-	}
-}
 
 /** What was found, for people. */
 export function checkText(check: DomainCheck, server?: string): string {

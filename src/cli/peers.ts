@@ -1,15 +1,12 @@
-import { xmppDomain } from "../gateway/domain.ts";
-import { podLayout } from "../gateway/layout.ts";
-import type { PodAccess } from "../kubernetes/pod-access.ts";
 import { connectionHelp, connectionOptions, oneOf, parseArguments, positionals } from "./arguments.ts";
+import { askPeers } from "./ask-peers.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
 import { dataForms, dataText, isDataForm } from "./data.ts";
-import { explain } from "./failure.ts";
 import { federationNamed } from "./federations.ts";
-import { type GatewayPod, gatewayPods } from "./gateway-pods.ts";
+import { gatewayPods } from "./gateway-pods.ts";
 import { peersText } from "./peers-text.ts";
-import { type PodAnswer, peersStatus } from "./peers-view.ts";
+import type { PodAnswer } from "./peers-view.ts";
 
 const outputs = ["wide", ...dataForms] as const;
 
@@ -18,9 +15,6 @@ const options = {
 	output: { type: "string", short: "o" },
 	peer: { type: "string" },
 } as const;
-
-/** ms for what one pod says. */
-const timeout = 15_000;
 
 export const peers: Command = {
 	name: "peers",
@@ -53,7 +47,7 @@ code is 1 where none could be.`,
 				await terminal.print(`No node ${where} is Enabled and has a pod: there are no streams with peers.`);
 				return 0;
 			}
-			const answers = await Promise.all(found.map(async (pod) => await ask(pods, pod, values.peer)));
+			const answers = await Promise.all(found.map(async (pod) => await askPeers(pods, pod, values.peer)));
 			const text = isDataForm(form)
 				? dataText(form, dataOf(answers))
 				: peersText(answers, {
@@ -68,17 +62,6 @@ code is 1 where none could be.`,
 		});
 	},
 };
-
-async function ask(pods: PodAccess, pod: GatewayPod, peer: string | undefined): Promise<PodAnswer> {
-	if (pod.absence !== undefined) return { pod, problem: pod.absence };
-	const query = peer === undefined ? "" : `?peer=${encodeURIComponent(xmppDomain(peer.toLowerCase()))}`;
-	try {
-		const text = await pods.get(pod.namespace, pod.name, podLayout.federationHttpPort, `/status${query}`, timeout);
-		return { pod, status: peersStatus.parse(JSON.parse(text)) };
-	} catch (error) {
-		return { pod, problem: explain(error) };
-	}
-}
 
 function dataOf(answers: readonly PodAnswer[]) {
 	return {

@@ -1,10 +1,8 @@
-import { z } from "zod";
 import { type Parsed, parseChatNodeAlias, parseFederationPolicy, parseXmppFederation, statusOf } from "../api/parse.ts";
 import type { KubernetesObject } from "../kubernetes/object.ts";
 import type { AcceptedAlias, JudgedAlias } from "../model/aliases.ts";
 import { denyAll, recordedPolicy } from "../model/policy/in-force.ts";
 import { describeProblems } from "../model/problem.ts";
-import type { StoredFederation } from "../model/stored-federation.ts";
 import { aliasesIn, federationOfAlias, judgeIn } from "./aliases.ts";
 import { type RunningNode, runningNodes } from "./applied-nodes.ts";
 import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
@@ -26,6 +24,7 @@ import {
 	type ReadPolicy,
 } from "./policies.ts";
 import { type PolicyInput, type RestartPlan, restartPlan, restartsAnything } from "./restart-plan.ts";
+import { storedFederation } from "./stored.ts";
 import type { Terminal } from "./terminal.ts";
 
 const options = {
@@ -163,8 +162,8 @@ async function planOne(
 		policyInput(await policyInForce(client, namespace, name, from), running, terminal);
 	const status = live && viewOf(live).status;
 	// One that was accepted by an older API and cannot be read any more runs on unchanged: nothing to compare with.
-	const before = live && read(live);
-	const after = (proposed && read(proposed)) ?? refuseInvalid(parseXmppFederation(proposed));
+	const before = live && storedFederation(live);
+	const after = (proposed && storedFederation(proposed)) ?? refuseInvalid(parseXmppFederation(proposed));
 	const given = files.aliases.filter((object) => namespaceOf(object, access) === namespace);
 	const aliasesNow = before ? judgeIn(before, await aliasesIn(client, namespace)) : [];
 	const aliasesThen = judgeIn(after, await aliasesIn(client, namespace, given));
@@ -192,20 +191,6 @@ function namespaceOf({ metadata }: KubernetesObject, { namespace, namespaceGiven
 	if (own === undefined || own === namespace) return namespace;
 	if (!namespaceGiven) return own;
 	throw new Failure(`the file says namespace ${own}, and -n says ${namespace}: leave one of them out`);
-}
-
-const storedMetadata = z.looseObject({
-	namespace: z.string(),
-	uid: z.string().catch(""),
-	generation: z.number().catch(1),
-});
-
-function read(object: KubernetesObject): StoredFederation | undefined {
-	const parsed = parseXmppFederation(object);
-	const metadata = storedMetadata.safeParse(object.metadata);
-	if (!parsed.ok || !metadata.success) return undefined;
-	const { namespace, uid, generation } = metadata.data;
-	return { ...parsed.value, metadata: { ...parsed.value.metadata, namespace, uid, generation } };
 }
 
 function served(verdicts: readonly JudgedAlias[]): readonly AcceptedAlias[] {

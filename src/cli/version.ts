@@ -1,4 +1,4 @@
-import packageFile from "../../package.json" with { type: "json" };
+import { version as clientVersion } from "../version.ts";
 import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { withCluster } from "./connect.ts";
@@ -12,9 +12,6 @@ const options = {
 	client: { type: "boolean" },
 	output: { type: "string", short: "o" },
 } as const;
-
-/** Of this program. */
-export const clientVersion = packageFile.version;
 
 export const version: Command = {
 	name: "version",

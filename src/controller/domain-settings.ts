@@ -39,7 +39,7 @@ export class DomainSettings {
 	note(object: Observed, intent: FederationIntent, { dialback, trustedCAs = "" }: NodeSecrets): void {
 		const digests = {
 			dialback: usesDialback(intent) ? secretDigest(this.#digestKey, { dialback }) : "",
-			authorities: secretDigest(this.#digestKey, { trustedCAs: Buffer.from(trustedCAs).toString("base64") }),
+			authorities: secretDigest(this.#digestKey, { trustedCAs }),
 		};
 		this.#note(object, sharedSettings(intent, digests));
 	}

@@ -162,7 +162,7 @@ function readOnce(data: object, pem: string, systemRoots: boolean): TrustedAutho
 /** Undefined where none are given. */
 export function trustedAuthoritiesOf(
 	{ spec }: Named,
-	{ trustedCAs }: FederationInputs,
+	{ trustedCAs }: Pick<FederationInputs, "trustedCAs">,
 	now: Date,
 ): Part<GivenAuthorities | undefined> {
 	const { configMapRef } = spec.security?.trustedCAs ?? {};

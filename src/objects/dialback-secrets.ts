@@ -32,6 +32,11 @@ export function acceptedDialbackSecret(federation: Owner, accepted: AcceptedDial
 	};
 }
 
+/** The secret in it that keys are made with, base64; undefined where it does not say. */
+export function signingSecret({ metadata: { annotations = {} }, data = {} }: StoredSecret): string | undefined {
+	return data[annotations[signingAnnotation] ?? ""];
+}
+
 /**
  * What that Secret says, whoever wrote it.
  *

@@ -5,8 +5,8 @@ import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { buildKubectlPlugin, kubectlPlugin } from "../../deploy/build.ts";
 import { run } from "../../deploy/lib/commands.ts";
-import packageFile from "../../package.json" with { type: "json" };
 import { deployments } from "../../src/kubernetes/resources.ts";
+import { version } from "../../src/version.ts";
 import { kubectlWithPlugin, runningFederation, xmppfed } from "./cli-support.ts";
 import { federation } from "./operator-support.ts";
 import { freshNamespace, testClient } from "./support.ts";
@@ -32,7 +32,7 @@ test("every command that prints data gives the same as JSON and as YAML", async 
 		[["firewall"], [{ federation: "example" }]],
 		[["policy", "test", "partner.example"], { domain: "partner.example" }],
 		[["plan", "-f", file], { restarts: false }],
-		[["version"], { client: packageFile.version }],
+		[["version"], { client: version }],
 	] as const) {
 		const where = args[0] === "dns" && args[1] === "check" ? [] : ["-n", namespace];
 		const [json, yaml] = await Promise.all([
@@ -61,14 +61,14 @@ test("version tells of this program and of the operators", async () => {
 	});
 	onTestFinished(async () => void (await client.delete(deployments, namespace, "operator")));
 	const all = await xmppfed(["version"]);
-	expect(all.stdout).toContain(`kubectl-xmppfed ${packageFile.version}\n`);
+	expect(all.stdout).toContain(`kubectl-xmppfed ${version}\n`);
 	expect(all.stdout).toMatch(new RegExp(`^${namespace} +registry\\.example/operator:7$`, "m"));
 	const nowhere = await xmppfed(["version", "--context", "nowhere"]);
 	expect(nowhere).toMatchObject({ code: 0 });
 	expect(nowhere.stdout).toContain(
 		'Operators are not known: no cluster to talk to: the kubeconfig has no context "nowhere"',
 	);
-	expect((await xmppfed(["version", "--client"])).stdout).toBe(`kubectl-xmppfed ${packageFile.version}\n`);
+	expect((await xmppfed(["version", "--client"])).stdout).toBe(`kubectl-xmppfed ${version}\n`);
 });
 
 test("bash completes the program by what it says itself; kubectl by the file beside it", async () => {
