@@ -208,7 +208,7 @@ describe("renaming", () => {
 });
 
 const atOnce = 2_500;
-const total = scaled(2_500, 200_000);
+const total = scaled(2_500, 120_000);
 
 const hex = (text: string) => Buffer.from(text, "utf8").toString("hex");
 const mappingLine = (pairs: readonly (readonly [string, string])[]) =>
