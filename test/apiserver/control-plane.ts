@@ -78,7 +78,7 @@ export async function startControlPlane(
 		"--unsafe-no-fsync",
 		...(etcdQuota === undefined ? [] : [`--quota-backend-bytes=${etcdQuota}`]),
 	];
-	let etcd = start(binaries.etcd, file("etcd.log"), etcdArguments);
+	let etcd = startProcess(binaries.etcd, file("etcd.log"), etcdArguments);
 	const apiserverArguments = [
 		`--etcd-servers=${etcdUrl}`,
 		"--bind-address=127.0.0.1",
@@ -98,7 +98,7 @@ export async function startControlPlane(
 	let apiserver: Running | undefined;
 
 	async function startApiserver(): Promise<void> {
-		const starting = start(binaries["kube-apiserver"], file("apiserver.log"), apiserverArguments);
+		const starting = startProcess(binaries["kube-apiserver"], file("apiserver.log"), apiserverArguments);
 		apiserver = starting;
 		await ready(server, certificates.ca, token, [etcd, starting]);
 	}
@@ -121,7 +121,7 @@ export async function startControlPlane(
 		pids: () => [etcd, apiserver].flatMap((running) => running?.process.pid ?? []),
 		killEtcd: async () => await etcd.kill(),
 		startEtcd: () => {
-			etcd = start(binaries.etcd, file("etcd.log"), etcdArguments);
+			etcd = startProcess(binaries.etcd, file("etcd.log"), etcdArguments);
 		},
 		killApiserver: async () => await apiserver?.kill(),
 		startApiserver,
@@ -129,7 +129,7 @@ export async function startControlPlane(
 	};
 }
 
-interface Running {
+export interface Running {
 	readonly process: ChildProcess;
 	readonly log: string;
 	readonly ended: Promise<void>;
@@ -137,9 +137,15 @@ interface Running {
 }
 
 /** `setpriv --pdeathsig` makes the kernel end the process when this one ends, also by SIGKILL. */
-function start(program: string, log: string, args: readonly string[]): Running {
+export function startProcess(
+	program: string,
+	log: string,
+	args: readonly string[],
+	env: NodeJS.ProcessEnv = process.env,
+): Running {
 	const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], {
 		stdio: ["ignore", "pipe", "pipe"],
+		env,
 	});
 	const output = createWriteStream(log, { flags: "a" });
 	child.stdout.pipe(output, { end: false });
