@@ -22,15 +22,17 @@ function programmed({ seen, alias }: AcceptedStanding, federation: string): Verd
 			`Node ${name} is not ready: what is sent to ${domain} is answered with an error until it is.`,
 		);
 	}
-	const current = new Set(
-		nodeStates(seen)
-			.filter(({ ready, state }) => ready && (state === "Current" || state === "Applying"))
-			.map((node) => node.name),
-	);
 	const nodes = seen.intent?.nodes ?? [];
-	const pending = nodes.filter((node) => !current.has(node.name)).map((node) => node.name);
+	const wanted = new Set(nodes.map((node) => node.name));
+	const pending = nodeStates(seen).filter(
+		({ name: node, ready, state }) => wanted.has(node) && !(ready && (state === "Current" || state === "Applying")),
+	);
 	if (pending.length > 0) {
-		return no("NodesPending", `Not yet on ${pending.join(", ")}; see the nodes of XmppFederation ${federation}.`);
+		const names = pending.map((node) => node.name).join(", ");
+		if (pending.every(({ reason }) => reason === "Paused")) {
+			return no("Paused", `Not yet on ${names}: roll-outs of XmppFederation ${federation} are paused.`);
+		}
+		return no("NodesPending", `Not yet on ${names}; see the nodes of XmppFederation ${federation}.`);
 	}
 	if (!nodes.some((node) => node.federation === "Enabled")) {
 		return no("NoEnabledNode", "No node has federation Enabled: nothing goes to peers or comes from them.");

@@ -23,8 +23,11 @@ export interface PolicyInForce {
 
 export interface PolicyNode {
 	readonly name: string;
-	/** Pending: it has another policy, or none. Unknown: its federation connection manager did not say what it enforces. */
-	readonly state: "Enforcing" | "Pending" | "Unknown";
+	/**
+	 * Pending: it has another policy, or none. Paused: so it is, and stays until roll-outs go on. Unknown: its federation
+	 * connection manager did not say what it enforces.
+	 */
+	readonly state: "Enforcing" | "Pending" | "Paused" | "Unknown";
 	/** Why it does not use the policy that it was given. */
 	readonly failure?: string;
 }

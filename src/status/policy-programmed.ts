@@ -10,12 +10,13 @@ export function policyProgrammed({ standing, federation }: PolicyObservation): V
 	if (!nodes) {
 		return no("FederationNotAccepted", `XmppFederation ${federation} is not accepted: see its condition Accepted.`);
 	}
-	const pending = nodes
-		.filter(({ state }) => state === "Pending")
-		.map(({ name, failure }) => withReason(name, failure));
+	const pending = nodes.filter(({ state }) => state === "Pending" || state === "Paused");
 	if (pending.length > 0) {
-		const message = `Not yet on ${pending.join(", ")}; see the nodes of XmppFederation ${federation}.`;
-		return no("NodesPending", message);
+		const names = pending.map(({ name, failure }) => withReason(name, failure)).join(", ");
+		if (pending.every(({ state }) => state === "Paused")) {
+			return no("Paused", `Not yet on ${names}: roll-outs of XmppFederation ${federation} are paused.`);
+		}
+		return no("NodesPending", `Not yet on ${names}; see the nodes of XmppFederation ${federation}.`);
 	}
 	const unknown = nodes.filter(({ state }) => state === "Unknown").map(({ name }) => name);
 	if (unknown.length > 0) {

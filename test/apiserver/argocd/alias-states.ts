@@ -71,6 +71,17 @@ export const aliasStates: readonly State[] = [
 		alias(served({ services: { aliases: new Map([[name, { name: "example-rooms", ingress: [] }]]) } })),
 	),
 	state(
+		"Suspended",
+		"paused",
+		"roll-outs of XmppFederation example are paused",
+		alias(
+			served({
+				nodes: runningNodes(intent, { "gw-1": { revision: "older" } }),
+				plan: { steps: [], waiting: [{ node: "gw-1", reason: "Paused" }] },
+			}),
+		),
+	),
+	state(
 		"Degraded",
 		"conflicted",
 		"rooms.example.com is taken",

@@ -137,7 +137,7 @@ export class ArgoCd {
 			`--metrics-port=${await freePort()}`,
 		);
 		const started = new ArgoCd(client, `http://127.0.0.1:${api}/api/v1`);
-		await eventually(async () => (await started.#send("GET", "/version")).ok, "Argo CD's API server", 120_000);
+		await eventually(async () => (await started.#send("GET", "/applications")).ok, "Argo CD's API server", 120_000);
 		return started;
 	}
 

@@ -52,6 +52,7 @@ export const policyStates: readonly State[] = [
 	state("Progressing", "nodes_pending", "Not yet on gw-2", policy(inForce(on("Pending")))),
 	state("Progressing", "not_reported", "has not told the operator what it enforces", policy(inForce(on("Unknown")))),
 	state("Progressing", "federation_not_accepted", "XmppFederation example is not accepted", policy(inForce(undefined))),
+	state("Suspended", "paused", "roll-outs of XmppFederation example are paused", policy(inForce(on("Paused")))),
 	state(
 		"Degraded",
 		"conflicted",

@@ -55,7 +55,7 @@ test.each(Object.entries(ways))(
 		onTestFinished(async () => await controlPlane.stop());
 		const { kubeconfig } = controlPlane;
 		const client = testClient({}, kubeconfig);
-		await startGarbageCollector(kubeconfig, directory);
+		await startControllers(kubeconfig, directory);
 		const argo = await ArgoCd.start(client, kubeconfig, directory);
 		const patch = ["patch", "configmap", "argocd-cm", "--patch-file", join(root, "deploy/argocd/argocd-cm.yaml")];
 		await run([inject("binaries").kubectl, `--kubeconfig=${kubeconfig}`, "--namespace", home, ...patch]);
@@ -137,6 +137,7 @@ test.each(Object.entries(ways))(
 			"nodes that wait",
 			patience,
 		);
+		// Policy and alias are told that they wait for the same.
 		await settled(argo, apps.federations, "Suspended");
 		expect(podsByNode(cluster)).toEqual(before);
 		await argo.act(apps.federations, federation, "resume");
@@ -245,12 +246,12 @@ function more(counts: Readonly<Record<string, number>>, ...nodes: readonly strin
 	);
 }
 
-/** The real one. */
-async function startGarbageCollector(kubeconfig: string, directory: string): Promise<void> {
+/** The real ones, of what Argo CD waits for: garbage collector and status of PodDisruptionBudgets. */
+async function startControllers(kubeconfig: string, directory: string): Promise<void> {
 	const tools = await ensureTools(["kube-controller-manager"]);
-	const running = startProcess(tools["kube-controller-manager"], join(directory, "garbage-collector.log"), [
+	const running = startProcess(tools["kube-controller-manager"], join(directory, "controllers.log"), [
 		`--kubeconfig=${kubeconfig}`,
-		"--controllers=garbage-collector-controller",
+		"--controllers=garbage-collector-controller,disruption-controller",
 		"--leader-elect=false",
 		"--secure-port=0",
 	]);

@@ -31,7 +31,8 @@ test("Argo CD's own tests take the scripts and their test data", { timeout: 1_20
 	const all = Object.entries(states).flatMap(([kind, list]) =>
 		list.map(({ name }) => `xmppfed.dev/${kind}/testdata/${name}.yaml`),
 	);
-	expect(passed.toSorted()).toEqual(all.toSorted());
+	expect(passed).toHaveLength(all.length);
+	expect(new Set(passed)).toEqual(new Set(all));
 	expect(stdout).toContain("--- PASS: TestLuaResourceActionsScript/actions/pause/testdata/running.yaml");
 	expect(stdout).toContain("--- PASS: TestLuaResourceActionsScript/actions/resume/testdata/paused.yaml");
 });

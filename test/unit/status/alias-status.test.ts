@@ -111,6 +111,15 @@ test.each<[string, AliasObservation["standing"], accepted: string, programmed: s
 		"False NodesPending Not yet on gw-1; see the nodes of XmppFederation example-full.",
 	],
 	[
+		"that one node does not know while roll-outs are paused",
+		standing("shared", {
+			...observed({ "gw-1": { revision: "older" } }),
+			plan: { steps: [], waiting: [{ node: "gw-1", reason: "Paused" }] },
+		}),
+		served,
+		"False Paused Not yet on gw-1: roll-outs of XmppFederation example-full are paused.",
+	],
+	[
 		"whose upstream is down, as its node says",
 		standing(
 			"shared",

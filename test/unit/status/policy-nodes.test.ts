@@ -70,6 +70,12 @@ describe("a policy at a node", () => {
 		});
 	});
 
+	test("that is held by a pause stays as it is, and one that enforces it is held by nothing", () => {
+		const waiting = [gw1.name, "gw-2"].map((node) => ({ node, reason: "Paused" as const }));
+		const held = policyNodes({ ...looks, plan: { steps: [], waiting }, nodes: [says] });
+		expect(held?.map(({ state }) => state)).toEqual(["Enforcing", "Paused", "Pending"]);
+	});
+
 	test("that has a router alone is not asked", () => {
 		expect(statesOf(inside)).toMatchObject({ inside: { state: "Enforcing" } });
 	});

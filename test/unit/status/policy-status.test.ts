@@ -64,6 +64,18 @@ const cases: readonly (readonly [string, PolicyObservation["standing"], accepted
 		"False NodesPending Not yet on gw-2; see the nodes of XmppFederation example.",
 	],
 	[
+		"held by a pause",
+		inForce({ nodes: nodes("Enforcing", "Paused") }),
+		"True Accepted The policy is valid and in force.",
+		"False Paused Not yet on gw-2: roll-outs of XmppFederation example are paused.",
+	],
+	[
+		"held by a pause, with a node that is on its way",
+		inForce({ nodes: nodes("Pending", "Paused") }),
+		"True Accepted The policy is valid and in force.",
+		"False NodesPending Not yet on gw-1, gw-2; see the nodes of XmppFederation example.",
+	],
+	[
 		"that a node refuses",
 		inForce({ nodes: [{ name: "gw-1", state: "Pending", failure: "policy-0.list is missing" }, ...nodes("Unknown")] }),
 		"True Accepted The policy is valid and in force.",

@@ -23,8 +23,8 @@ end
 if programmed.status == "True" then
     return health("Healthy", programmed.message)
 end
--- What does not come by itself. What keeps a node from having the alias is told by the XmppFederation.
+-- What does not come by itself. What else keeps a node from having the alias is told by the XmppFederation.
 if programmed.reason == "UpstreamUnreachable" or programmed.reason == "NoEnabledNode" then
     return health("Degraded", programmed.message)
 end
-return health("Progressing", programmed.message)
+return health(programmed.reason == "Paused" and "Suspended" or "Progressing", programmed.message)

@@ -20,5 +20,8 @@ if accepted.status ~= "True" then
     local waits = accepted.reason == "FederationNotFound"
     return health(waits and "Progressing" or "Degraded", accepted.message)
 end
--- What keeps a node from having it is told by the XmppFederation.
-return health(programmed.status == "True" and "Healthy" or "Progressing", programmed.message)
+if programmed.status == "True" then
+    return health("Healthy", programmed.message)
+end
+-- What else keeps a node from having it is told by the XmppFederation.
+return health(programmed.reason == "Paused" and "Suspended" or "Progressing", programmed.message)
