@@ -324,7 +324,8 @@ async function fromPod({ access, pod }: ProbingPod, host: string, port: number) 
 		const process = { namespace: pod.namespace, pod: pod.name, container: containerNames.federation };
 		const command = ["timeout", "5", "bash", "-c", connectCommand, host, String(port)];
 		const { code, errors } = await access.pods.exec(process, command, { timeout: podTimeout, onLine: () => {} });
-		if (code !== 0) throw new Failure(errors.trim() || "no answer within 5 s");
+		// bash says where in the command it was, then why.
+		if (code !== 0) throw new Failure(errors.trim().split(": ").at(-1) || "no answer within 5 s");
 		return true;
 	});
 	return { cluster: access.context, node: pod.node, result };

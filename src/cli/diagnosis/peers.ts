@@ -42,7 +42,10 @@ export function diagnosePeers(federations: readonly FederationFacts[]): readonly
 
 /** The newest failure of each peer and direction, unless a stream that way is open now. */
 export function openFailures(answers: readonly PodAnswer[]): readonly FailureView[] {
-	const failures = answers.flatMap((answer) => ("status" in answer ? answer.status.failures : []));
+	// Of one that never said who it is there is nobody to tell about.
+	const failures = answers
+		.flatMap((answer) => ("status" in answer ? answer.status.failures : []))
+		.filter(({ peer }) => peer !== undefined);
 	const newest = new Map<string, FailureView>();
 	for (const failure of failures) {
 		const key = `${failure.direction} ${failure.peer}`;

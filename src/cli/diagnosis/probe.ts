@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { xmppDomain } from "../../gateway/domain.ts";
 import { parseCertificate } from "../../model/pem.ts";
@@ -11,9 +12,16 @@ const timeout = 8_000;
 /** Bytes; features are a few hundred. */
 const longestAnswer = 65_536;
 
+/** ms for the server to see the end. */
+const goodbye = 1_000;
+
+const header = (domain: string) =>
+	"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' " +
+	`xmlns:stream='http://etherx.jabber.org/streams' to='${xmppDomain(domain)}' version='1.0'>`;
+
 /**
- * Connects as another server would, up to the TLS handshake (RFC 6120 section 5), and ends it there: nothing is verified,
- * and no domain is claimed.
+ * Connects as another server would, up to TLS (RFC 6120 section 5), and ends the stream in order: nothing is verified, and
+ * no domain is claimed, so that the gateway has no peer to note a failure of.
  */
 export async function probeEndpoint(host: string, port: number, domain: string): Promise<Known<ProbeResult>> {
 	const begun = performance.now();
@@ -23,10 +31,7 @@ export async function probeEndpoint(host: string, port: number, domain: string):
 	try {
 		await event(socket, "connect");
 		const milliseconds = Math.round(performance.now() - begun);
-		socket.write(
-			"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' " +
-				`xmlns:stream='http://etherx.jabber.org/streams' from='diagnose.invalid' to='${xmppDomain(domain)}' version='1.0'>`,
-		);
+		socket.write(header(domain));
 		const features = await received(socket, /<\/stream:features>|<stream:features\s*\/>|<\/stream:stream>/);
 		if (!features.includes("<stream:features")) return { problem: `it ends the stream: ${streamError(features)}` };
 		if (!features.includes("urn:ietf:params:xml:ns:xmpp-tls")) return { value: { milliseconds } };
@@ -36,6 +41,8 @@ export async function probeEndpoint(host: string, port: number, domain: string):
 		const secure = connectTls({ socket, servername: domain, rejectUnauthorized: false });
 		await event(secure, "secureConnect");
 		const certificate = parseCertificate(secure.getPeerX509Certificate()?.toString());
+		secure.resume().end(`${header(domain)}</stream:stream>`);
+		await Promise.race([event(secure, "end"), sleep(goodbye)]).catch(() => {});
 		return { value: { milliseconds, ...(certificate && { certificate: certificateView(certificate) }) } };
 	} catch (error) {
 		return { problem: error instanceof Error ? error.message : String(error) };
@@ -45,7 +52,7 @@ export async function probeEndpoint(host: string, port: number, domain: string):
 	}
 }
 
-async function event(socket: Socket, name: "connect" | "secureConnect"): Promise<void> {
+async function event(socket: Socket, name: "connect" | "secureConnect" | "end"): Promise<void> {
 	await new Promise<void>((resolve, reject) => {
 		socket.once(name, resolve);
 		socket.once("error", reject);
