@@ -1,17 +1,28 @@
 import { readFile } from "node:fs/promises";
-import { beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { z } from "zod";
 import { buildKubectlPlugin } from "../../deploy/build.ts";
+import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { loadKubeConfig } from "../../src/kubernetes/connection.ts";
-import { secrets } from "../../src/kubernetes/resources.ts";
+import { namespaces, secrets } from "../../src/kubernetes/resources.ts";
 import { runningFederation, xmppfed } from "./cli-support.ts";
-import { startControlPlane } from "./control-plane.ts";
+import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { applyCrds } from "./crds.ts";
-import { federation, federations, startOperator } from "./operator-support.ts";
+import { condition, federation, federations, startOperator } from "./operator-support.ts";
 import { kubeconfigOf, kubectl } from "./rights.ts";
 import { eventually, freshNamespace, temporaryKubeconfig, testClient } from "./support.ts";
 
-beforeAll(async () => void (await buildKubectlPlugin()));
+/** Beside the one that all tests share. */
+let second: ControlPlane;
+
+beforeAll(async () => {
+	[second] = await Promise.all([startControlPlane(inject("binaries")), buildKubectlPlugin()]);
+	const client = new KubernetesClient(loadKubeConfig({ kubeconfig: second.kubeconfig }));
+	await applyCrds(client);
+	await client.close();
+});
+
+afterAll(async () => await second.stop());
 
 const report = z.looseObject({
 	domains: z.array(
@@ -57,35 +68,70 @@ const secret = (namespace: string, value: string) => ({
 	data: { secret: Buffer.from(value).toString("base64") },
 });
 
+const consistent = async (client: KubernetesClient, namespace: string, expected: string, name = "example") =>
+	await eventually(async () => {
+		const found = await condition(client, namespace, name, "SettingsConsistent");
+		return found?.text === expected && found.message;
+	}, `SettingsConsistent of ${namespace}/${name} is ${expected}`);
+
+test("federations of one domain in all namespaces that the operator sees are compared (R14)", async () => {
+	const { kubeconfig } = second;
+	const client = testClient({}, kubeconfig);
+	const [east, west] = [await freshNamespace(client), await freshNamespace(client)];
+	for (const namespace of [east, west]) {
+		await client.create(secrets, secret(namespace, "one secret for both of them"));
+	}
+	startOperator(undefined, {}, { kubeconfig });
+	await client.create(federations, federation(east, "example"));
+	await client.create(federations, federation(east, "other", { domain: "other.example" }));
+	expect(await consistent(client, east, "True OnlyFederation")).toBe(
+		"The operator sees no other federation of example.com.",
+	);
+
+	// Each makes a dialback secret of its own.
+	await client.create(federations, federation(west, "example", { security: { mode: "TLSOptional" } }));
+	const fields = "spec.security.mode, spec.security.dialback.secretRef";
+	expect(await consistent(client, east, "False FederationsDiffer")).toContain(
+		`these have other settings: XmppFederation ${west}/example differs in ${fields}. Give all the same`,
+	);
+	expect(await consistent(client, west, "False FederationsDiffer")).toContain(`${east}/example differs in ${fields}`);
+
+	const security = { mode: null, dialback: { secretRef: { name: "dialback" } } };
+	for (const namespace of [east, west])
+		await client.mergePatch(federations, namespace, "example", { spec: { security } });
+	expect(await consistent(client, east, "True Same")).toContain(
+		`XmppFederation ${west}/example of example.com has the same`,
+	);
+	expect(await consistent(client, west, "True Same")).toContain(`${east}/example`);
+	await consistent(client, east, "True OnlyFederation", "other");
+
+	await client.mergePatch(federations, west, "example", {
+		spec: { security: { certificate: { secretName: "missing" } } },
+	});
+	expect(await consistent(client, east, "Unknown OtherNotAccepted")).toContain(`${west}/example`);
+	await client.delete(federations, west, "example");
+	await consistent(client, east, "True OnlyFederation");
+});
+
 /** No kubelet runs here: what gateways say, and ways to addresses, are for the cluster tests. */
 test("two clusters are compared, with all that differs and nothing secret in it (R14)", async () => {
 	const value = "this very secret must not be seen anywhere";
 	const security = { dialback: { secretRef: { name: "dialback" } } };
-	const other = await startControlPlane(inject("binaries"));
-	onTestFinished(async () => await other.stop());
-	const west = testClient({}, other.kubeconfig);
-	await applyCrds(west);
+	const west = testClient({}, second.kubeconfig);
 	const { client: east, namespace } = await runningFederation({ security }, async (object) => {
 		await testClient().create(secrets, secret(object.metadata.namespace ?? "", value));
 		await testClient().create(federations, object);
 	});
-	await west.create(
-		{ apiVersion: "v1", kind: "Namespace", plural: "namespaces", namespaced: false },
-		{
-			apiVersion: "v1",
-			kind: "Namespace",
-			metadata: { name: namespace },
-		},
-	);
+	await west.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
 	await west.create(secrets, secret(namespace, value));
-	startOperator(namespace, {}, { kubeconfig: other.kubeconfig });
+	startOperator(namespace, {}, { kubeconfig: second.kubeconfig });
 	await west.create(federations, federation(namespace, "elsewhere", { security }));
 	await eventually(async () => {
 		const { items } = await west.list(secrets, { namespace });
 		return items.some(({ metadata }) => metadata.name.startsWith("elsewhere-dialback-"));
 	}, "the operator of the other cluster has made its Secrets");
 
-	const kubeconfig = await merged({ east: inject("kubeconfig"), west: other.kubeconfig });
+	const kubeconfig = await merged({ east: inject("kubeconfig"), west: second.kubeconfig });
 	const run = async (...args: readonly string[]) =>
 		await xmppfed(
 			[
