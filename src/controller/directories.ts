@@ -1,13 +1,12 @@
-import { hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { canonicalJson } from "../model/canonical-json.ts";
-import type { DirectoryEntry } from "../model/email-addresses/directory.ts";
+import { sameItems } from "../model/same-items.ts";
 import { type DirectoryQuestion, readDirectory } from "./read-directory.ts";
 
 /** What a directory said last. */
 export interface DirectoryAnswer {
-	/** In the order of their DNs. Undefined while it has not said anything yet. */
-	readonly entries: readonly DirectoryEntry[] | undefined;
+	/** Texts of its entries (`writeEntry`), sorted. Undefined while it has not said anything yet. */
+	readonly entries: readonly string[] | undefined;
 	/** Why it could not be read since, without a full stop. */
 	readonly failure?: string;
 }
@@ -18,7 +17,6 @@ interface Target {
 	readonly question: string;
 	readonly refreshSeconds: number;
 	answer: DirectoryAnswer | undefined;
-	digest: string | undefined;
 }
 
 /** Reads at once: each takes a connection, and memory for all its people. */
@@ -62,7 +60,6 @@ export class Directories {
 			question: text,
 			refreshSeconds,
 			answer: undefined,
-			digest: undefined,
 		};
 		this.#targets.set(federationKey, target);
 		void this.#follow(federationKey, target, question);
@@ -100,21 +97,14 @@ export class Directories {
 	async #look(federationKey: string, target: Target, question: DirectoryQuestion, signal: AbortSignal): Promise<void> {
 		const before = target.answer;
 		try {
-			const found = await readDirectory(question, signal);
-			const entries = found.toSorted((a, b) => (a.dn < b.dn ? -1 : 1));
-			const digest = digestOf(entries);
+			const entries = (await readDirectory(question, signal)).toSorted();
 			// The same object as long as it says the same: who made something of it need not do so again.
-			if (digest !== target.digest || before?.entries === undefined) target.answer = { entries };
+			if (!before?.entries || !sameItems(before.entries, entries)) target.answer = { entries };
 			else if (before.failure !== undefined) target.answer = { entries: before.entries };
-			target.digest = digest;
 		} catch (error) {
 			const failure = error instanceof Error ? error.message : String(error);
 			if (before?.failure !== failure) target.answer = { entries: before?.entries, failure };
 		}
 		if (target.answer !== before && !signal.aborted) this.#onChange(federationKey);
 	}
-}
-
-function digestOf(entries: readonly DirectoryEntry[]): string {
-	return hash("sha256", entries.map(({ dn, users, addresses }) => JSON.stringify([dn, users, addresses])).join("\n"));
 }

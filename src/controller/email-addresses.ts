@@ -5,7 +5,7 @@ import { emailAddressFiles } from "../gateway/layout.ts";
 import { type Observed, objectKey } from "../kubernetes/object.ts";
 import type { ConfigMap, Secret } from "../kubernetes/resources.ts";
 import { localDomains } from "../model/domains.ts";
-import { type DirectoryEntry, directorySource } from "../model/email-addresses/directory.ts";
+import { directorySource } from "../model/email-addresses/directory.ts";
 import { mergeMappings } from "../model/email-addresses/merge.ts";
 import { textSources } from "../model/email-addresses/texts.ts";
 import { authoritiesIn } from "../model/federation-credentials.ts";
@@ -33,11 +33,11 @@ interface Named {
 
 interface Remembered extends Named {
 	readonly federation: string;
-	readonly entries: readonly DirectoryEntry[] | undefined;
+	readonly entries: readonly string[] | undefined;
 	readonly merged: EmailAddressesFound;
 }
 
-type Directory = { readonly entries: readonly DirectoryEntry[] | undefined; readonly problems: readonly Problem[] };
+type Directory = { readonly entries: readonly string[] | undefined; readonly problems: readonly Problem[] };
 
 /**
  * Reads who has which email address, from everywhere that a federation names. To put 100,000 together takes longer than all

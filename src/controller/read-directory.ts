@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { type ConnectionOptions, connect as connectSecurely } from "node:tls";
 import { Client, type Entry, ResultCodeError } from "ldapts";
 import { mostMappings } from "../api/email-addresses.ts";
-import type { DirectoryEntry } from "../model/email-addresses/directory.ts";
+import { writeEntry } from "../model/email-addresses/directory.ts";
 
 /** What is asked of a directory, and how. */
 export interface DirectoryQuestion {
@@ -26,12 +26,10 @@ const pageSize = 500;
 /**
  * Reads all that a directory has to say, page by page, over one connection.
  *
+ * @returns its entries (`writeEntry`)
  * @throws {Error} where it does not say all of it. The message is for people and has no password in it.
  */
-export async function readDirectory(
-	question: DirectoryQuestion,
-	signal: AbortSignal,
-): Promise<readonly DirectoryEntry[]> {
+export async function readDirectory(question: DirectoryQuestion, signal: AbortSignal): Promise<readonly string[]> {
 	const { url, startTLS, credentials, baseDN, filter, userAttribute, mailAttribute } = question;
 	const tlsOptions = tlsOptionsOf(question);
 	const connections = new Connections();
@@ -57,10 +55,11 @@ export async function readDirectory(
 			attributes: [...new Set([userAttribute, mailAttribute])],
 			paged: { pageSize },
 		};
-		const found: DirectoryEntry[] = [];
+		const found: string[] = [];
 		for await (const { searchEntries } of client.searchPaginated(baseDN, options)) {
 			for (const entry of searchEntries) {
-				found.push({ dn: entry.dn, users: valuesOf(entry, userAttribute), addresses: valuesOf(entry, mailAttribute) });
+				const [users, addresses] = [valuesOf(entry, userAttribute), valuesOf(entry, mailAttribute)];
+				found.push(writeEntry({ dn: entry.dn, users, addresses }));
 			}
 			if (found.length > mostMappings) {
 				throw new Error(`has more than ${mostMappings} entries that the filter matches, which is the most`);

@@ -10,6 +10,7 @@ import {
 import type { FederationInputs, NodeSecrets, SecretContent } from "./federation-inputs.ts";
 import { issuedCertificateName } from "./names.ts";
 import type { Problem } from "./problem.ts";
+import { sameItems } from "./same-items.ts";
 import type { StoredFederation } from "./stored-federation.ts";
 import {
 	authoritiesOutOfTime,
@@ -123,10 +124,6 @@ function inspectOnce(
 	const facts = inspectCertificate(text(pair.certificate), text(pair.key), domains, now, authorities);
 	inspectedBefore.set(data, { domains, authorities, facts, at: now });
 	return facts;
-}
-
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-	return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 
 /** Undefined where a part of it is missing. */

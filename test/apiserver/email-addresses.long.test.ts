@@ -17,6 +17,8 @@ import { eventually, freshNamespace, testClient } from "./support.ts";
 const name = "example";
 const count = 99_999;
 const refreshSeconds = 10;
+/** MiB: half of the memory limit that the manifests set, which is what Node gives its heap in such a container. */
+const heap = 128;
 /** Milliseconds in which a directory is read again and again. */
 const several = 60_000;
 const person = (index: number) => ({ uid: `person${index}`, mail: [`firstname.lastname.${index}@example.com`] });
@@ -39,6 +41,7 @@ test("100,000 people: what it takes of time and memory until routers can have th
 			bundle,
 			kubeconfig: inject("kubeconfig"),
 			log: join(home, "operator.log"),
+			nodeArguments: [`--max-old-space-size=${heap}`],
 			arguments: [`--namespace=${namespace}`, `--leader-election-namespace=${namespace}`],
 		});
 	const written = async () => {

@@ -11,14 +11,29 @@ export interface DirectoryEntry {
 	readonly addresses: readonly string[];
 }
 
-/** The entries of a directory. @param domains as `readLocalJid` takes them */
-export function directorySource(entries: readonly DirectoryEntry[], domains: readonly string[]): MappingSource {
+/** An entry as it is kept: 100,000 objects would take the most of the operator's memory. */
+export function writeEntry({ dn, users, addresses }: DirectoryEntry): string {
+	return JSON.stringify([dn, users, addresses]);
+}
+
+function readEntry(text: string): DirectoryEntry {
+	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- by writeEntry
+	const [dn, users, addresses] = JSON.parse(text) as [string, readonly string[], readonly string[]];
+	return { dn, users, addresses };
+}
+
+/** The entries of a directory. @param texts of them @param domains as `readLocalJid` takes them */
+export function directorySource(texts: readonly string[], domains: readonly string[]): MappingSource {
 	return {
 		field: "spec.emailAddresses.ldap",
-		at: (index) => `LDAP entry ${quoted(entries[index]?.dn ?? "")}`,
-		entries: () => entries.map((entry, place) => ({ place, ...pairOf(entry, domains) })),
+		at: (index) => `LDAP entry ${quoted(readEntry(texts[index] ?? "").dn)}`,
+		entries: () => entriesOf(texts, domains),
 		isShown: true,
 	};
+}
+
+function* entriesOf(texts: readonly string[], domains: readonly string[]): Iterable<MappingEntry> {
+	for (const [place, text] of texts.entries()) yield { place, ...pairOf(readEntry(text), domains) };
 }
 
 type Pair = MappingEntry extends infer Entry ? (Entry extends unknown ? Omit<Entry, "place"> : never) : never;

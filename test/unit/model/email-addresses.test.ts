@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { EmailAddressesSpec } from "../../../src/api/email-addresses.ts";
 import { mappingDigest, mappingFiles, mostFileBytes } from "../../../src/gateway/email-address-files.ts";
-import { directorySource } from "../../../src/model/email-addresses/directory.ts";
+import { directorySource, writeEntry } from "../../../src/model/email-addresses/directory.ts";
 import { preparedLocalpart } from "../../../src/model/email-addresses/jid.ts";
 import { mergeMappings } from "../../../src/model/email-addresses/merge.ts";
 import { textSources } from "../../../src/model/email-addresses/texts.ts";
@@ -186,7 +186,7 @@ describe("sources together", () => {
 
 describe("entries of a directory", () => {
 	const read = (users: readonly string[], addresses: readonly string[]) =>
-		mergeMappings([directorySource([{ dn: "uid=a,dc=example", users, addresses }], domains)], domains);
+		mergeMappings([directorySource([writeEntry({ dn: "uid=a,dc=example", users, addresses })], domains)], domains);
 
 	test("count as lines do; of several addresses the one of a local domain", () => {
 		const result = read(["Alice"], ["alice@elsewhere.example", "Alice.Smith@example.org", "a@elsewhere.example"]);
