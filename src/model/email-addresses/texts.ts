@@ -5,6 +5,8 @@ import type { MappingEntry, MappingSource } from "./source.ts";
 /** A ConfigMap, or a Secret, whose values are base64. */
 export interface MappingObject {
 	readonly data?: Readonly<Record<string, string>> | undefined;
+	/** Of a ConfigMap: what is no UTF-8. */
+	readonly binaryData?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface MappingObjects {
@@ -23,9 +25,11 @@ export function textSources(
 		const [ref, kind] = configMapRef ? [configMapRef, "ConfigMap"] : [secretRef, "Secret"];
 		if (!ref) return [];
 		const field = `spec.emailAddresses.mappingRefs[${index}].${configMapRef ? "configMapRef" : "secretRef"}`;
-		const data = (configMapRef ? configMaps : secrets).get(ref.name)?.data ?? {};
-		const keys = ref.key === undefined ? Object.keys(data).toSorted() : [ref.key];
-		const missing = missingPart(kind, ref, (configMapRef ? configMaps : secrets).has(ref.name), data);
+		const object = (configMapRef ? configMaps : secrets).get(ref.name);
+		const { data = {}, binaryData = {} } = object ?? {};
+		const values = { ...data, ...binaryData };
+		const keys = ref.key === undefined ? Object.keys(values).toSorted() : [ref.key];
+		const missing = missingPart(kind, ref, object !== undefined, values);
 		if (missing !== undefined) {
 			problems.push({ reason: "EmailAddressesUnavailable", field, message: missing });
 			return [];
@@ -33,12 +37,17 @@ export function textSources(
 		return keys.map((key) => ({
 			field,
 			at: (line) => `${kind} ${ref.name}, ${key} line ${line}`,
-			entries: () => entriesOf(configMapRef ? (data[key] ?? "") : decoded(data[key])),
+			entries: () => {
+				if (binaryData[key] !== undefined) return [noText];
+				return entriesOf(configMapRef ? (data[key] ?? "") : decoded(data[key]));
+			},
 			isShown: configMapRef !== undefined,
 		}));
 	});
 	return { sources, problems };
 }
+
+const noText: MappingEntry = { place: 1, wrong: "must be text in UTF-8", text: "(no text)" };
 
 function missingPart(
 	kind: string,

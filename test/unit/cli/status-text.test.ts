@@ -95,6 +95,13 @@ test("a roll-out that is under way, paused, of an older generation", async () =>
 	);
 });
 
+test("email addresses: how many, and how far the nodes are", () => {
+	const emailAddresses = { mappings: 1202, digest: "0123456789", nodesInForce: 1 };
+	expect(detailsText(viewOf(object({ ...underWay, emailAddresses })), plain)).toContain(
+		"\nAddresses:  1202 users have one; in force on 1 of 2 nodes\n",
+	);
+});
+
 describe("a status of another version", () => {
 	test("none at all", () => {
 		expect(detailsText(viewOf(object(undefined)), plain)).toBe(

@@ -141,6 +141,20 @@ describe("sources together", () => {
 		expect(Object.keys(mapping(lines.slice(1).join("\n")))).toHaveLength(100_000);
 	}, 60_000);
 
+	test("what is no text is refused, whether its key is named or not", () => {
+		const configMaps = new Map([["people", { data: { a: "a = a@example.com" }, binaryData: { b: "/w==" } }]]);
+		for (const key of [{}, { key: "b" }]) {
+			const refs = [{ configMapRef: { name: "people", ...key } }];
+			const { sources, problems } = textSources(refs, { configMaps, secrets: new Map() });
+			const result = mergeMappings(sources, domains);
+			expect(problems).toEqual([]);
+			expect(result.ok ? [] : result.problems.map(({ message }) => message)).toEqual([
+				'ConfigMap people, b line 1 "(no text)": must be text in UTF-8.',
+			]);
+		}
+		expect(merged("", String.fromCodePoint(0xfffd), both).ok).toBe(false);
+	});
+
 	test("keys are read in their order, or one alone; what is missing is said", () => {
 		const objects = {
 			configMaps: new Map([["people", { data: { b: "b = b@example.com", a: "a = a@example.com" } }]]),
