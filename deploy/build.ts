@@ -1,10 +1,11 @@
 import { chmod, copyFile, mkdir, realpath, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build, type Plugin } from "esbuild";
+import { build, type Metafile, type Plugin } from "esbuild";
 import { kubectlCompletion } from "../src/cli/completion.ts";
 import { releaseManifest } from "./release-manifest.ts";
+import { bundleSbom } from "./sbom.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -54,10 +55,11 @@ const zodMessages: Plugin = {
 /**
  * Makes the operator's one file.
  *
- * @returns its size in bytes
+ * @returns its size in bytes, and the files that it is made of
  */
-export async function bundleOperator(outfile: string, { minify = true } = {}): Promise<number> {
+export async function bundleOperator(outfile: string, { minify = true } = {}): Promise<Bundle> {
 	const result = await build({
+		absWorkingDir: root,
 		entryPoints: [join(root, "src/main.ts")],
 		outfile,
 		bundle: true,
@@ -71,25 +73,45 @@ export async function bundleOperator(outfile: string, { minify = true } = {}): P
 		// CommonJS packages inside the bundle call require() for Node's own modules.
 		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
 	});
-	return Object.values(result.metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0);
+	const bytes = Object.values(result.metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
+	return { bytes, inputs: inputsOf(result.metafile) };
+}
+
+interface Bundle {
+	readonly bytes: number;
+	/** Paths below the repository's root. */
+	readonly inputs: readonly string[];
+}
+
+/** The files that something of came into the bundle. */
+function inputsOf({ outputs }: Metafile): readonly string[] {
+	return Object.values(outputs).flatMap(({ inputs }) =>
+		Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? path : [])),
+	);
+}
+
+async function writeSbom(directory: string, name: string, { inputs }: Bundle): Promise<void> {
+	const sbom = await bundleSbom(name, inputs);
+	await writeFile(join(directory, "sbom.cdx.json"), `${JSON.stringify(sbom, undefined, "\t")}\n`);
 }
 
 /**
  * Makes dist/operator: the bundle, the Node to run it, and the Containerfile.
  *
- * @returns size of the bundle in bytes
+ * @returns size of the bundle in bytes, and the files that what is made consists of
  */
-export async function buildOperator(): Promise<number> {
+export async function buildOperator(): Promise<Bundle> {
 	await mkdir(operatorContext, { recursive: true });
-	const bytes = await bundleOperator(join(operatorContext, "operator.mjs"));
+	const { bytes, inputs } = await bundleOperator(join(operatorContext, "operator.mjs"));
+	const ownNode = await realpath(process.execPath);
 	const node = join(operatorContext, "node");
 	// Under another name first: the file that is there may be in use, by this very process or another build.
 	const copy = `${node}.${process.pid}`;
-	await copyFile(await realpath(process.execPath), copy);
+	await copyFile(ownNode, copy);
 	await chmod(copy, 0o755);
 	await rename(copy, node);
 	await copyFile(join(root, "deploy/operator/Containerfile"), join(operatorContext, "Containerfile"));
-	return bytes;
+	return { bytes, inputs: [...inputs, relative(root, ownNode)] };
 }
 
 /** The plugin of kubectl: one file, which kubectl finds on the PATH by its name. */
@@ -119,13 +141,15 @@ var require = process.getBuiltinModule("node:module").createRequire(process.argv
 /**
  * Makes dist/cli/kubectl-xmppfed and what completes its command lines.
  *
- * @returns size of the plugin in bytes
+ * @returns its size in bytes, and the files that it is made of
  */
-export async function buildKubectlPlugin(): Promise<number> {
+export async function buildKubectlPlugin(): Promise<Bundle> {
 	const result = await build({
+		absWorkingDir: root,
 		entryPoints: [join(root, "src/cli/main.ts")],
 		outfile: kubectlPlugin,
 		write: false,
+		metafile: true,
 		bundle: true,
 		platform: "node",
 		// Syntax that even Node 16 can read, so that it comes as far as saying that it is too old.
@@ -144,7 +168,7 @@ export async function buildKubectlPlugin(): Promise<number> {
 	await writeFile(partial, file.contents, { mode: 0o755 });
 	await rename(partial, kubectlPlugin);
 	await writeFile(kubectlPluginCompletion, `${kubectlCompletion}\n`, { mode: 0o755 });
-	return file.contents.byteLength;
+	return { bytes: file.contents.byteLength, inputs: inputsOf(result.metafile) };
 }
 
 /** All of an installation in one file for `kubectl apply`. */
@@ -154,8 +178,12 @@ if (import.meta.main) {
 	const image = { type: "string" } as const;
 	const { values } = parseArgs({ options: { "operator-image": image, "gateway-image": image } });
 	const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
-	console.log(`dist/operator: bundle of ${megabytes(await buildOperator())}`);
-	console.log(`dist/cli/kubectl-xmppfed: ${megabytes(await buildKubectlPlugin())}`);
+	const operator = await buildOperator();
+	await writeSbom(operatorContext, "xmpp-federation-operator", operator);
+	console.log(`dist/operator: bundle of ${megabytes(operator.bytes)}`);
+	const plugin = await buildKubectlPlugin();
+	await writeSbom(dirname(kubectlPlugin), "kubectl-xmppfed", plugin);
+	console.log(`dist/cli/kubectl-xmppfed: ${megabytes(plugin.bytes)}`);
 	await writeFile(
 		releaseFile,
 		await releaseManifest({ operator: values["operator-image"], gateway: values["gateway-image"] }),

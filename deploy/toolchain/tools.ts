@@ -25,6 +25,11 @@ const kubernetes = (program: string): Tool => ({
 
 /** Every program that is built from Go modules. */
 const tools = {
+	actionlint: {
+		module: "actionlint",
+		package: "github.com/rhysd/actionlint/cmd/actionlint",
+		versionOf: "github.com/rhysd/actionlint",
+	},
 	// Every process of Argo CD is this program; ARGOCD_BINARY_NAME says which one it is to be.
 	argocd: {
 		module: "argocd",

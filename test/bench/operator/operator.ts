@@ -91,7 +91,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
 	const directory = await mkdtemp(join(tmpdir(), "xmppfed-bench-"));
 	try {
 		const bundle = join(directory, "operator.mjs");
-		const bytes = await step("bundle", async () => await bundleOperator(bundle));
+		const { bytes } = await step("bundle", async () => await bundleOperator(bundle));
 		// A profile of short names tells little.
 		if (values.profile !== undefined) await bundleOperator(bundle, { minify: false });
 		const runs: Run[] = [];
