@@ -87,6 +87,11 @@ export class OperatorProcess implements AsyncDisposable {
 		});
 	}
 
+	/** `HOST:PORT` of /metrics. */
+	get address(): string {
+		return new URL(this.#url).host;
+	}
+
 	async requests(): Promise<Requests> {
 		const sums: Record<string, number> = {};
 		const line = /^xmppfed_api_requests_total\{verb="([^"]*)",resource="([^"]*)",[^}]*\} (\d+)$/gm;
