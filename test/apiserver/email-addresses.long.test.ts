@@ -33,7 +33,7 @@ test("100,000 people: what it takes of time and memory until routers can have th
 	const home = await mkdtemp(join(tmpdir(), "xmppfed-email-addresses-"));
 	onTestFinished(async () => await rm(home, { recursive: true }));
 	const bundle = join(home, "operator.mjs");
-	const bytes = await bundleOperator(bundle);
+	const { bytes } = await bundleOperator(bundle);
 	console.log(`bundle: ${(bytes / 1e6).toFixed(2)} MB`);
 
 	const start = async () =>

@@ -100,7 +100,7 @@ export class Prometheus implements AsyncDisposable {
 
 	/** Labels of what an expression gives now. @throws {Error} where Prometheus does not take it */
 	async query(expression: string): Promise<readonly Readonly<Record<string, string>>[]> {
-		const found = await this.#get(`query?${new URLSearchParams({ query: expression })}`);
+		const found = await this.#get(`query?query=${encodeURIComponent(expression)}`);
 		return query.parse(found).data.result.map(({ metric }) => metric);
 	}
 
