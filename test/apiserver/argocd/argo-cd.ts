@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { run } from "../../../deploy/lib/commands.ts";
 import { ensurePackages } from "../../../deploy/lib/packages.ts";
 import { ensureTools, toolSource } from "../../../deploy/toolchain/tools.ts";
 import type { KubernetesClient } from "../../../src/kubernetes/client.ts";
@@ -74,6 +75,8 @@ const managedResources = z.object({
 export class ArgoCd {
 	readonly #client: KubernetesClient;
 	readonly #url: string;
+	/** Runs its command line. */
+	readonly #command: (...args: readonly string[]) => Promise<unknown>;
 
 	/** Until the test ends. @param directory for logs and programs */
 	static async start(client: KubernetesClient, kubeconfig: string, directory: string): Promise<ArgoCd> {
@@ -92,7 +95,7 @@ export class ArgoCd {
 			ARGOCD_FAKE_IN_CLUSTER: "true",
 			ARGOCD_GPG_ENABLED: "false",
 		};
-		const run = (name: string, program: string, ...args: readonly string[]) => {
+		const begin = (name: string, program: string, ...args: readonly string[]) => {
 			const env = { ...environment, ARGOCD_BINARY_NAME: name };
 			const running = startProcess(program, join(directory, `${name}.log`), args, env);
 			onTestFinished(async () => await running.kill());
@@ -105,8 +108,8 @@ export class ArgoCd {
 			`--kubeconfig=${kubeconfig}`,
 			`--namespace=${home}`,
 		];
-		run("redis", "redis-server", "--bind", "127.0.0.1", "--port", String(redis), "--save", "", "--appendonly", "no");
-		run(
+		begin("redis", "redis-server", "--bind", "127.0.0.1", "--port", String(redis), "--save", "", "--appendonly", "no");
+		begin(
 			"argocd-repo-server",
 			argocd,
 			...common,
@@ -116,7 +119,7 @@ export class ArgoCd {
 			"--metrics-address=127.0.0.1",
 			`--metrics-port=${await freePort()}`,
 		);
-		run(
+		begin(
 			"argocd-application-controller",
 			argocd,
 			...clients,
@@ -125,7 +128,7 @@ export class ArgoCd {
 			"--app-resync-jitter=0",
 			"--persist-resource-health",
 		);
-		run(
+		begin(
 			"argocd-server",
 			argocd,
 			...clients,
@@ -136,14 +139,23 @@ export class ArgoCd {
 			"--metrics-address=127.0.0.1",
 			`--metrics-port=${await freePort()}`,
 		);
-		const started = new ArgoCd(client, `http://127.0.0.1:${api}/api/v1`);
+		const server = `127.0.0.1:${api}`;
+		const connection = ["--server", server, "--plaintext", "--auth-token", "none"];
+		const started = new ArgoCd(client, `http://${server}/api/v1`, async (...args) => {
+			await run([argocd, ...args, ...connection], { env: environment });
+		});
 		await eventually(async () => (await started.#send("GET", "/applications")).ok, "Argo CD's API server", 120_000);
 		return started;
 	}
 
-	private constructor(client: KubernetesClient, url: string) {
+	private constructor(
+		client: KubernetesClient,
+		url: string,
+		command: (...args: readonly string[]) => Promise<unknown>,
+	) {
 		this.#client = client;
 		this.#url = url;
+		this.#command = command;
 	}
 
 	async application(name: string): Promise<Application> {
@@ -184,6 +196,11 @@ export class ArgoCd {
 		const response = await this.#send("GET", `/applications/${name}/resource/actions?${query.toString()}`);
 		const { actions } = offered.parse(await response.json());
 		return actions.flatMap((action) => (action.disabled ? [] : [action.name])).toSorted();
+	}
+
+	/** Runs an action on the federation of an application by Argo CD's command line. */
+	async actByCommand(name: string, action: string): Promise<void> {
+		await this.#command("app", "actions", "run", name, action, "--kind", "XmppFederation");
 	}
 
 	/** Runs an action on a federation as the user interface does. */

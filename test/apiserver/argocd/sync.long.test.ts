@@ -119,9 +119,9 @@ test.each(Object.entries(ways))(
 		);
 		await settled(argo, apps.federations, "Healthy");
 
-		// Actions, as the user interface runs them
+		// Actions, by the command line and as the user interface runs them
 		expect(await argo.offers(apps.federations, federation)).toEqual(["pause", "restart", "restart-node"]);
-		await argo.act(apps.federations, federation, "pause");
+		await argo.actByCommand(apps.federations, "pause");
 		await settled(argo, apps.federations, "Suspended");
 		expect(await argo.offers(apps.federations, federation)).toEqual(["restart", "restart-node", "resume"]);
 		const before = podsByNode(cluster);
@@ -154,6 +154,8 @@ test.each(Object.entries(ways))(
 		);
 
 		const restarted = podsByNode(cluster);
+		// Requests are told apart by their second.
+		await sleep(1_000);
 		await argo.act(apps.federations, federation, "restart");
 		await eventually(
 			() => JSON.stringify(podsByNode(cluster)) === JSON.stringify(more(restarted, "gw-1", "gw-2")),
