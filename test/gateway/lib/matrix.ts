@@ -171,6 +171,11 @@ async function restartGateway(world: World, settings: Pick<NodeIntent, "security
 	await gateway.program("federation").exit;
 	await gateway.startRole("federation", world.secrets);
 	await gateway.waitUntilReady();
+	// The federation connection manager knows of a link a moment before the router does, which on a busy machine is long.
+	await waitFor(`${node} to have its links`, async () => {
+		const { links } = await gateway.status("router");
+		return links.every(({ state }) => state === "Up");
+	});
 }
 
 async function startPeer(
