@@ -161,7 +161,7 @@ describe("what is wrong is said in words", () => {
 		["an option", ["status", "--frob"], "error: Unknown option '--frob'\nSee: kubectl xmppfed status --help\n"],
 		["too many names", ["pause", "a", "b"], "error: pause takes NAME; too many: b\n"],
 		["a missing name", ["restart"], "error: NAME is missing\n"],
-		["an output", ["status", "-o", "yaml"], 'error: -o takes json, not "yaml"\n'],
+		["an output", ["status", "-o", "xml"], 'error: -o takes json or yaml, not "xml"\n'],
 		["a context", ["status", "--context", "prod"], 'has no context "prod"; it has: test'],
 		["a kubeconfig", ["status", "--kubeconfig", "/nowhere"], "error: no cluster to talk to: "],
 	])("%s", async (_what, args, words) => {
