@@ -339,7 +339,11 @@ class FederationRun {
 			drifted,
 			warnings: model.warnings,
 			remarks: [...model.remarks, ...policyRemarks(policy), ...(addresses?.problems ?? [])],
-			emailAddresses: addresses && { given: this.#givenAddresses(), problems: addresses.problems },
+			emailAddresses: addresses && {
+				given: this.#givenAddresses(),
+				isAwaited: addresses.secrets === undefined && addresses.problems.length === 0,
+				problems: addresses.problems,
+			},
 			policy,
 			aliases,
 			certificate: {

@@ -3,25 +3,33 @@ import type { Verdict } from "./condition.ts";
 import { emailAddressNodes } from "./email-address-nodes.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 
+type Earlier = Verdict & { readonly observedGeneration?: number };
+
 /**
  * EmailAddressesInForce: every router has the mapping that the resource asks for, by what the routers themselves say.
  * Absent where `spec.emailAddresses` is.
  */
-export function emailAddressesInForce(observation: FederationObservation, previous?: Verdict): Verdict | undefined {
+export function emailAddressesInForce(observation: FederationObservation, previous?: Earlier): Verdict | undefined {
 	const { intent, emailAddresses } = observation;
 	if (!intent) {
 		const message = "The resource is not accepted: what was in force stays; see the condition Accepted.";
 		return previous && { status: "Unknown", reason: "NotAccepted", message };
 	}
 	if (!emailAddresses) return undefined;
-	const { given, problems } = emailAddresses;
+	const { given, isAwaited, problems } = emailAddresses;
 	const [problem] = problems;
 	if (problem) {
 		const meanwhile = given ? "The mapping before stays in force until that is mended." : nobody;
 		return no(problem.reason, `${describeProblems(problems)} ${meanwhile}`);
 	}
+	if (isAwaited) {
+		// After a start of the operator nothing has changed.
+		if (given && previous?.status === "True" && previous.observedGeneration === observation.generation) return previous;
+		const meanwhile = given ? "The mapping before stays in force until then." : nobody;
+		return no("DirectoryNotRead", `The directory has not been read yet. ${meanwhile}`);
+	}
 	const nodes = emailAddressNodes(observation);
-	if (!nodes || !given) return no("NoMapping", `Nothing was read from a directory yet. ${nobody}`);
+	if (!nodes || !given) return no("NoMapping", `The mapping is not written; see the condition Degraded. ${nobody}`);
 	const pending = nodes
 		.filter(({ state }) => state === "Pending")
 		.map(({ name, failure }) => (failure === undefined ? name : `${name} (${failure})`));

@@ -52,6 +52,8 @@ export interface EmailAddressesObservation {
 	readonly given:
 		| { readonly digest: string; readonly mappings: number; readonly writtenAt?: string | undefined }
 		| undefined;
+	/** A directory has not answered yet, so it may not be the one that the resource asks for. */
+	readonly isAwaited: boolean;
 	/** Why it is not the one that the resource asks for. */
 	readonly problems: readonly Problem[];
 }

@@ -38,7 +38,7 @@ function observed(
 		sameDomain: [],
 		remarks: [],
 		services: {},
-		emailAddresses: { given, problems: [] },
+		emailAddresses: { given, isAwaited: false, problems: [] },
 		...changes,
 	};
 }
@@ -62,18 +62,29 @@ test.each<[string, FederationObservation, string]>([
 	],
 	[
 		"it is refused, and there is one before",
-		observed({ emailAddresses: { given, problems } }),
+		observed({ emailAddresses: { given, isAwaited: false, problems } }),
 		"False EmailAddressesInvalid: spec.emailAddresses: no. The mapping before stays in force until that is mended.",
 	],
 	[
 		"it is refused, and there is none",
-		observed({ emailAddresses: { given: undefined, problems } }),
+		observed({ emailAddresses: { given: undefined, isAwaited: false, problems } }),
 		"False EmailAddressesInvalid: spec.emailAddresses: no. Until then nothing of users goes out or comes in.",
 	],
 	[
-		"a directory was not read yet",
-		observed({ emailAddresses: { given: undefined, problems: [] } }),
-		"False NoMapping: Nothing was read from a directory yet. Until then nothing of users goes out or comes in.",
+		"a directory was not read yet, and there is none before",
+		observed({ emailAddresses: { given: undefined, isAwaited: true, problems: [] } }),
+		"False DirectoryNotRead: The directory has not been read yet. Until then nothing of users goes out or comes in.",
+	],
+	[
+		"a directory was not read yet, and there is one before",
+		observed({ emailAddresses: { given, isAwaited: true, problems: [] } }),
+		"False DirectoryNotRead: The directory has not been read yet. The mapping before stays in force until then.",
+	],
+	[
+		"it could not be written",
+		observed({ emailAddresses: { given: undefined, isAwaited: false, problems: [] } }),
+		"False NoMapping: The mapping is not written; see the condition Degraded. Until then nothing of users goes out or " +
+			"comes in.",
 	],
 ])("the condition EmailAddressesInForce: %s", (_name, observation, expected) => {
 	const { status, reason, message } = emailAddressesInForce(observation) ?? {};
@@ -87,6 +98,13 @@ test("there is no such condition without email addresses, and it stays while the
 	expect(emailAddressesInForce(refused)).toBeUndefined();
 	const before = { status: "True", reason: "InForce", message: "" } as const;
 	expect(emailAddressesInForce(refused, before)).toMatchObject({ status: "Unknown", reason: "NotAccepted" });
+});
+
+test("after a start of the operator what was in force is, until the directory says otherwise", () => {
+	const awaited = observed({ emailAddresses: { given, isAwaited: true, problems: [] } });
+	const before = { status: "True", reason: "InForce", message: "All.", observedGeneration: 1 } as const;
+	expect(emailAddressesInForce(awaited, before)).toBe(before);
+	expect(emailAddressesInForce(awaited, { ...before, observedGeneration: 0 })?.reason).toBe("DirectoryNotRead");
 });
 
 test("status counts the users and the nodes that have them", () => {
@@ -103,5 +121,7 @@ test("pods look for new files for 30 s after these were written, where they have
 	expect(lateForEmailAddresses(seen, after(31))).toEqual([]);
 	expect(lateForEmailAddresses(observed(), after(0))).toEqual([]);
 	const { writtenAt: _unknown, ...withoutTime } = given;
-	expect(lateForEmailAddresses({ ...seen, emailAddresses: { given: withoutTime, problems: [] } }, now)).toEqual([]);
+	expect(
+		lateForEmailAddresses({ ...seen, emailAddresses: { given: withoutTime, isAwaited: false, problems: [] } }, now),
+	).toEqual([]);
 });
