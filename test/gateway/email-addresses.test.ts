@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { settingsFiles } from "../../src/gateway/settings.ts";
 import { StanzaErrorReceived, type XmppClient } from "../lib/xmpp/client.ts";
 import { waitFor } from "../lib/xmpp/wait.ts";
-import { applyMapping, mappingFiles } from "./lib/email-addresses.ts";
+import { applyMapping, filesOf } from "./lib/email-addresses.ts";
 import { parseOpenMetrics, sumOf } from "./lib/openmetrics.ts";
 import { local, peers, type ServerKind, serverKinds, World } from "./lib/world.ts";
 
@@ -311,7 +311,7 @@ describe("email addresses", () => {
 	test("PassThrough: who has no address goes by name, unless that is another's address", async () => {
 		// Meanwhile there is a mapping that cannot be used: a file of it is another one.
 		await node().mountEmailAddresses({
-			...mappingFiles({ ...mapping, [at("alice")]: at("wrong") }),
+			...filesOf({ ...mapping, [at("alice")]: at("wrong") }),
 			0: "of another time",
 		});
 		node().intent = { ...node().intent, unmappedUsers: "PassThrough" };

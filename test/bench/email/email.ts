@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { table } from "../../../src/cli/table.ts";
-import { applyMapping, type Mapping, mappingFiles } from "../../gateway/lib/email-addresses.ts";
+import { type Addresses, applyMapping, filesOf } from "../../gateway/lib/email-addresses.ts";
 import { Machine } from "../../gateway/lib/machine.ts";
 import { parseOpenMetrics, sumOf } from "../../gateway/lib/openmetrics.ts";
 import { extractedRootfs } from "../../gateway/lib/rootfs.ts";
@@ -10,8 +10,6 @@ import { local, World } from "../../gateway/lib/world.ts";
 import { waitFor } from "../../lib/xmpp/wait.ts";
 
 const counts = [0, 1_000, 100_000];
-/** As the operator makes them: files below 900 kB. */
-const mappingsPerFile = 10_000;
 
 const cost = z.object({ without: z.number(), with: z.number() });
 const result = z.object({
@@ -70,7 +68,7 @@ async function stanzaCosts() {
 	return results;
 }
 
-function mappingOf(count: number, family: string): Mapping {
+function mappingOf(count: number, family: string): Addresses {
 	const number = (index: number) => String(index).padStart(6, "0");
 	return Object.fromEntries(
 		Array.from({ length: count }, (_, index) => [
@@ -100,7 +98,7 @@ async function routerCosts() {
 	const results = [];
 	for (const count of [undefined, ...counts]) {
 		node.intent = count === undefined ? intent : { ...intent, emailAddresses: true, unmappedUsers: "Refuse" };
-		if (count !== undefined) await node.mountEmailAddresses(mappingFiles(mappingOf(count, "family"), mappingsPerFile));
+		if (count !== undefined) await node.mountEmailAddresses(filesOf(mappingOf(count, "family")));
 		await node.mountSettings();
 		const from = performance.now();
 		const program = await node.startRole("router", world.secrets);
@@ -109,7 +107,7 @@ async function routerCosts() {
 		const started = await measured();
 		let changed: Awaited<ReturnType<typeof measured>> | undefined;
 		if (count) {
-			for (const family of ["other", "third"]) await applyMapping(node, mappingOf(count, family), mappingsPerFile);
+			for (const family of ["other", "third"]) await applyMapping(node, mappingOf(count, family));
 			changed = await measured();
 		}
 		results.push({ mappings: count, startMs, started, changed });
