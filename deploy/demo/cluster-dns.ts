@@ -18,10 +18,13 @@ export interface SceneAddresses {
 /** A domain with its rooms, and where its server is. */
 export interface PublishedServer {
 	readonly domain: string;
-	readonly roomsDomain: string;
+	/** Absent where the domain is one of rooms itself. */
+	readonly roomsDomain?: string;
 	/** Name that SRV records point to. */
 	readonly hostname: string;
 	readonly address: string;
+	/** 5269 if absent. */
+	readonly port?: number;
 }
 
 /**
@@ -33,9 +36,9 @@ export function serversBlock(servers: readonly PublishedServer[]): string {
 	return [
 		`${zones.map((zone) => `${zone}:53`).join(" ")} {`,
 		"    errors",
-		...servers.flatMap(({ domain, roomsDomain, hostname, address }) => [
-			...[domain, roomsDomain].flatMap((name) =>
-				answer("SRV", `_xmpp-server._tcp.${name}`, `0 0 ${SERVER_PORT} ${hostname}.`),
+		...servers.flatMap(({ domain, roomsDomain, hostname, address, port = SERVER_PORT }) => [
+			...(roomsDomain === undefined ? [domain] : [domain, roomsDomain]).flatMap((name) =>
+				answer("SRV", `_xmpp-server._tcp.${name}`, `0 0 ${port} ${hostname}.`),
 			),
 			...answer("A", hostname, address),
 		]),

@@ -1,31 +1,56 @@
-import { expect, test } from "vitest";
-import { federationReady } from "../../deploy/demo/stage.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { publishServers } from "../../deploy/demo/cluster-dns.ts";
+import { type Couple, logIn, logOut } from "../../deploy/demo/conversation.ts";
+import { gatewayStatuses } from "../../deploy/demo/gateway-status.ts";
+import type { KubernetesObject } from "../../deploy/demo/kubectl.ts";
+import { federationReady, type LiveFederation, rolledOut } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
+import { xmppServerObjects, xmppServerServices } from "../../deploy/demo/xmpp-server.ts";
 import type { ChatNodeAlias } from "../../src/api/chat-node-alias.ts";
-import { RawStream } from "../gateway/lib/raw-stream.ts";
-import { useNamespace } from "../lib/cluster/environment.ts";
-import { apply, standAlone } from "../lib/cluster/federation.ts";
+import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
+import { images, useScene } from "../lib/cluster/environment.ts";
+import { apply } from "../lib/cluster/federation.ts";
 
-const stage = useNamespace("aliases");
-const name = "aliases";
+/**
+ * One public address, several ports (R10): the Services of three Direct aliases, each of another node, share an address of
+ * MetalLB. Each alias has its rooms on a server of its own, and the peer's server finds it by its SRV record alone. Each
+ * test goes on from where the one before it ended.
+ */
+const nodes = ["gw-1", "gw-2", "gw-3"] as const;
+type Node = (typeof nodes)[number];
+const ports: Readonly<Record<Node, number>> = { "gw-1": 5269, "gw-2": 25_269, "gw-3": 35_269 };
 
-/** @param address that it is to share; absent: any */
-const alias = (node: string, publicPort: number, address?: string): ChatNodeAlias => ({
+const stage = useScene("aliases", {
+	// It loses nothing when a stream ends, other than an ejabberd (test/gateway/ejabberd-stream-end.long.test.ts).
+	internalServer: "prosody",
+	nodes: nodes.map((name) => ({ name, federation: "Enabled" })),
+});
+const { namespace, domain } = stage.scene.internal;
+const name = stage.scene.federation;
+let couple: Couple;
+/** The address that all share. */
+let shared: string | undefined;
+
+const aliasOf = (node: Node) => `rooms-${node}.${domain}`;
+
+/** The alias that was made for a node. @param at where it is now */
+const alias = (node: Node, at: Node = node): ChatNodeAlias => ({
 	apiVersion: "xmppfed.dev/v1alpha1",
 	kind: "ChatNodeAlias",
-	metadata: { name: `rooms-${node}`, namespace: stage.namespace },
+	metadata: { name: `rooms-${node}`, namespace },
 	spec: {
 		federationRef: { name },
-		alias: `rooms-${node}.${name}.lab`,
-		node,
+		alias: aliasOf(node),
+		node: at,
+		upstream: { host: `chat-${node}.${namespace}.svc` },
 		exposure: "Direct",
-		hostname: `edge.${name}.lab`,
-		publicPort,
+		hostname: `edge.${aliasOf(node)}`,
+		publicPort: ports[node],
 		service: {
 			type: "LoadBalancer",
 			annotations: {
 				"metallb.io/allow-shared-ip": name,
-				...(address !== undefined && { "metallb.io/loadBalancerIPs": address }),
+				...(shared !== undefined && { "metallb.io/loadBalancerIPs": shared }),
 			},
 			// MetalLB shares no address between Services of different pods otherwise.
 			externalTrafficPolicy: "Cluster",
@@ -33,47 +58,151 @@ const alias = (node: string, publicPort: number, address?: string): ChatNodeAlia
 	},
 });
 
-/** Where peers reach an alias, as soon as it is programmed at this generation. */
-async function endpointOf({ metadata }: ChatNodeAlias, generation: number) {
+beforeAll(async () => {
+	const { kubectl } = stage;
+	const federation = await kubectl.find<LiveFederation>("xmppfederation", name, namespace);
+	const dnsServer = federation?.status?.endpoints?.find((endpoint) => endpoint.for === "Resolver")?.host;
+	for (const node of nodes) {
+		const server = { name: `chat-${node}`, namespace };
+		const own = `chat-${node}.lab`;
+		const { certificate, key } = await makeSelfSignedCertificate([own, aliasOf(node)], new Date());
+		await kubectl.apply(
+			...xmppServerServices(server),
+			...xmppServerObjects({
+				...server,
+				image: images().xmppServer,
+				program: "prosody",
+				domain: own,
+				roomsDomain: aliasOf(node),
+				users: [],
+				certificate: [certificate, key].map((part) => Buffer.from(part, "base64").toString("utf8")).join(""),
+				encryption: "Optional",
+				dnsServer,
+			}),
+		);
+		await rolledOut(kubectl, namespace, server.name);
+	}
+});
+afterAll(async () => await publishServers(stage.kubectl, `${namespace}-rooms`, undefined));
+
+beforeEach(async () => {
+	couple = await logIn(stage.scene, stage.addresses);
+});
+afterEach(async () => couple && (await logOut(couple)));
+
+const found = async (node: Node) =>
+	await stage.kubectl.find<ChatNodeAlias & KubernetesObject>("chatnodealias", `rooms-${node}`, namespace);
+
+/** Waits until a condition of an alias is as wanted for its newest generation, and gives the alias. */
+async function condition(node: Node, type: string, status: string, reason?: string): Promise<ChatNodeAlias> {
 	return await until(
-		`${metadata.name} to be programmed`,
+		`${type}=${status} ${reason ?? ""} of the alias of ${node}`,
 		async () => {
-			const found = await stage.kubectl.find<ChatNodeAlias>("chatnodealias", metadata.name, stage.namespace);
-			const programmed = found?.status?.conditions?.find(({ type }) => type === "Programmed");
-			const isNew = programmed?.status === "True" && programmed.observedGeneration === generation;
-			return isNew ? found?.status?.endpoints?.[0] : undefined;
+			const resource = await found(node);
+			const one = resource?.status?.conditions?.find((each) => each.type === type);
+			const isNew = one?.observedGeneration === resource?.metadata.generation;
+			return isNew && one?.status === status && (reason ?? one.reason) === one.reason ? resource : undefined;
 		},
-		{ timeout: 180_000 },
+		{ timeout: 300_000, explain: async () => JSON.stringify((await found(node))?.status, undefined, "\t") },
 	);
 }
 
-/** This process is outside the pod network, a neighbour of the Kubernetes nodes, as a peer's firewall would be. */
-async function isServed(host: string, port: number, domain: string): Promise<boolean> {
-	using stream = await RawStream.connect(host, port);
-	stream.send(
-		"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback' " +
-			`xmlns:stream='http://etherx.jabber.org/streams' from='remote.example' to='${domain}' version='1.0'>`,
-	);
-	await stream.receive(`from='${domain}'`);
-	await stream.receive("<stream:features");
-	return true;
+/** Users of both sides join a room of an alias and talk. */
+async function meet(node: Node, topic: string): Promise<void> {
+	const room = `${topic}@${aliasOf(node)}`;
+	const { internal, remote } = couple;
+	await internal.joinRoom(room, "alice");
+	await remote.joinRoom(room, "bob");
+	for (const [from, to, body] of [
+		[remote, internal, `${topic} from outside`],
+		[internal, remote, `${topic} from inside`],
+	] as const) {
+		await from.sendGroupchat(room, body);
+		await to.receiveGroupchat(room, body);
+	}
 }
 
-test("Direct aliases of two nodes have one address of the load balancer and a port each, also when one is moved", async () => {
-	const { kubectl, namespace } = stage;
-	await apply(kubectl, standAlone(namespace, name));
+/** Nodes at which the peer's streams for an alias came in. */
+async function cameIn(node: Node): Promise<readonly string[]> {
+	const statuses = await gatewayStatuses(stage.kubectl, namespace, name, "federation");
+	return statuses
+		.filter(({ streams }) =>
+			streams.some(({ direction, local }) => direction === "incoming" && local === aliasOf(node)),
+		)
+		.map((status) => status.node);
+}
+
+test("three Direct aliases have one address of the load balancer and a port each; the peer finds each by its SRV record", async () => {
+	const { kubectl } = stage;
+	for (const node of nodes) {
+		await apply(kubectl, alias(node));
+		const { status } = await condition(node, "Programmed", "True");
+		const [endpoint] = status?.endpoints ?? [];
+		shared ??= endpoint?.host ?? "";
+		expect(endpoint).toMatchObject({ host: shared, port: ports[node] });
+	}
 	await federationReady(kubectl, namespace, name);
-	const first = alias("gw-1", 25_269);
-	await apply(kubectl, first);
-	const at1 = await endpointOf(first, 1);
-	const second = alias("gw-2", 35_269, at1.host);
-	await apply(kubectl, second);
-	const at2 = await endpointOf(second, 1);
-	expect([at1.port, at2.port, at2.host]).toEqual([25_269, 35_269, at1.host]);
-	expect(await isServed(at1.host, at1.port, first.spec.alias)).toBe(true);
-	expect(await isServed(at2.host, at2.port, second.spec.alias)).toBe(true);
+	await publishServers(
+		kubectl,
+		`${namespace}-rooms`,
+		nodes.map((node) => ({
+			domain: aliasOf(node),
+			hostname: `edge.${aliasOf(node)}`,
+			address: shared,
+			port: ports[node],
+		})),
+	);
+	for (const node of nodes) {
+		await meet(node, "first");
+		expect(await cameIn(node)).toEqual([node]);
+	}
+});
 
-	await apply(kubectl, { ...second, spec: { ...second.spec, node: "gw-1" } });
-	expect(await endpointOf(second, 2)).toEqual(at2);
-	expect(await isServed(at2.host, at2.port, second.spec.alias)).toBe(true);
+test("an alias that is moved to another node keeps its address and port, and its rooms", async () => {
+	const { kubectl } = stage;
+	const before = (await found("gw-2"))?.status?.endpoints;
+	await apply(kubectl, alias("gw-2", "gw-1"));
+	const { status } = await condition("gw-2", "Programmed", "True");
+	expect(status?.endpoints).toEqual(before);
+	await federationReady(kubectl, namespace, name);
+	await meet("gw-2", "moved");
+	expect(await cameIn("gw-2")).toContain("gw-1");
+});
+
+test("while its node is down an alias says so, and the others go on; it comes back by itself", async () => {
+	const { kubectl } = stage;
+	const selector = `--selector=xmppfed.dev/federation=${name},xmppfed.dev/node=gw-3`;
+	const machines = kubectl.cluster.nodes;
+	// No pod that is made now finds a machine.
+	await kubectl.run(["cordon", ...machines]);
+	try {
+		await kubectl.run(["delete", "pods", "-n", namespace, selector]);
+		const { status } = await condition("gw-3", "Programmed", "False", "NodeNotReady");
+		expect(status?.conditions?.find(({ type }) => type === "Programmed")?.message).toContain("gw-3");
+		await meet("gw-1", "meanwhile");
+	} finally {
+		await kubectl.run(["uncordon", ...machines]);
+	}
+	await condition("gw-3", "Programmed", "True");
+	await federationReady(kubectl, namespace, name);
+	await meet("gw-3", "again");
+});
+
+test("an alias whose node is removed says so and has no Service any more; the others go on", async () => {
+	const { kubectl } = stage;
+	const left = nodes.filter((node) => node !== "gw-3").map((node) => ({ name: node, federation: "Enabled" }));
+	await kubectl.patch("xmppfederation", name, namespace, { spec: { nodes: left } });
+	await until("the alias to be refused", async () => {
+		const accepted = (await found("gw-3"))?.status?.conditions?.find(({ type }) => type === "Accepted");
+		return accepted?.status === "False" && accepted.reason === "NodeNotFound" && accepted.message.includes("gw-3");
+	});
+	await federationReady(kubectl, namespace, name);
+	await until("its Service to be gone", async () => {
+		const services = await kubectl.list<
+			KubernetesObject & { readonly spec: { readonly ports?: readonly { readonly port: number }[] } }
+		>("services", namespace, `xmppfed.dev/federation=${name}`);
+		return services.every(({ spec }) => spec.ports?.every(({ port }) => port !== ports["gw-3"]));
+	});
+	await meet("gw-1", "last");
+	await meet("gw-2", "last");
 });
