@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cached, keyOf, newLog } from "../lib/cache.ts";
@@ -14,6 +14,8 @@ interface Tool {
 	readonly package: string;
 	/** The module that gives the tool its version. */
 	readonly versionOf: string;
+	/** What is mended in a file of that module, which is then built by itself, with its own versions of everything. */
+	readonly patch?: { readonly file: string; readonly from: string; readonly to: string };
 }
 
 const containerd = "github.com/containerd/containerd/v2";
@@ -44,6 +46,18 @@ const tools = {
 	},
 	coredns: { module: "coredns", package: "github.com/coredns/coredns", versionOf: "github.com/coredns/coredns" },
 	ctr: { module: "containerd", package: `${containerd}/cmd/ctr`, versionOf: containerd },
+	"external-dns": {
+		module: "external-dns",
+		package: "sigs.k8s.io/external-dns",
+		versionOf: "sigs.k8s.io/external-dns",
+		// 0.21 refuses every SRV record of a DNSEndpoint: with the dot at its end here, without it later. 0.22 has this line
+		// (https://github.com/kubernetes-sigs/external-dns/pull/6383), but needs modules that not every proxy has.
+		patch: {
+			file: "source/crd.go",
+			from: "case endpoint.RecordTypeCNAME:",
+			to: "case endpoint.RecordTypeCNAME, endpoint.RecordTypeSRV:",
+		},
+	},
 	etcd: { module: "etcd", package: "go.etcd.io/etcd/server/v3", versionOf: "go.etcd.io/etcd/server/v3" },
 	glua: {
 		module: "gopher-lua",
@@ -116,10 +130,11 @@ export async function toolSource(name: ToolName, signal?: AbortSignal): Promise<
 
 /** What changes when a tool is built from other sources, by other means or for another processor. */
 export async function toolKey(name: ToolName): Promise<string> {
-	const { module, package: path } = tools[name];
+	const { module, package: path, patch }: Tool = tools[name];
 	const goMod = await readFile(join(here, module, "go.mod"), "utf8");
 	const goSum = await readFile(join(here, module, "go.sum"), "utf8");
-	return `${await toolVersion(name)}-${process.arch}-${keyOf(goMod, goSum, path, ...buildArguments(name, ""))}`;
+	const parts = [goMod, goSum, path, ...buildArguments(name, ""), ...Object.values(patch ?? {})];
+	return `${await toolVersion(name)}-${process.arch}-${keyOf(...parts)}`;
 }
 
 const goEnvironment = { CGO_ENABLED: "0", GOWORK: "off" };
@@ -140,17 +155,32 @@ async function ensureTool(name: ToolName, signal: AbortSignal | undefined): Prom
 					join(partial, name),
 					tools[name].package,
 				];
+				const source = join(partial, "source");
 				await run(command, {
-					cwd: join(here, tools[name].module),
+					cwd: (await patchedSource(name, source, signal)) ?? join(here, tools[name].module),
 					env: goEnvironment,
 					log: await newLog(`build-${name}`),
 					signal,
 				});
+				await rm(source, { recursive: true, force: true });
 			});
 		},
 		{ signal },
 	);
 	return join(directory, name);
+}
+
+/** Copies and mends the source of a tool that needs it. @returns undefined where it is built as it is */
+async function patchedSource(name: ToolName, to: string, signal?: AbortSignal): Promise<string | undefined> {
+	const { patch }: Tool = tools[name];
+	if (!patch) return undefined;
+	// Files of Go's module cache are read-only.
+	await run(["cp", "--recursive", "--no-preserve=mode", await toolSource(name, signal), to], { signal });
+	const file = join(to, patch.file);
+	const text = await readFile(file, "utf8");
+	if (!text.includes(patch.from)) throw new Error(`${patch.file} of ${name} has no ${patch.from}: look at its patch`);
+	await writeFile(file, text.replace(patch.from, patch.to));
+	return to;
 }
 
 /** Kubernetes' programs learn their version at link time only; kubeadm and kubelet refuse to work with `v0.0.0`. */

@@ -25,6 +25,7 @@ export const defaults = {
 	dnsTtl: 300,
 	dnsPriority: 0,
 	dnsWeight: 0,
+	externalDNSEnabled: false,
 	/** Long enough for streams with answers on their way, short enough for a node to be drained in a minute. */
 	drainSeconds: 30,
 	/** What holds where no FederationPolicy is in force. */

@@ -3,7 +3,7 @@ import { isGlobalUnicast, parseIp } from "./addresses.ts";
 import { defaults } from "./defaults.ts";
 import { hostName, port } from "./names.ts";
 import { ruled } from "./rules.ts";
-import { serviceAnnotations } from "./service.ts";
+import { objectLabels, serviceAnnotations } from "./service.ts";
 import { text } from "./text.ts";
 
 const unsigned16 = z.int().min(0).max(65_535);
@@ -62,5 +62,21 @@ export const dns = z.object({
 			description: "Share of peers among records of the same priority.",
 			defaultsTo: defaults.dnsWeight,
 		})
+		.exactOptional(),
+	externalDNS: z
+		.object({
+			enabled: z
+				.boolean()
+				.meta({
+					description: "Whether the records are in a DNSEndpoint, which external-dns publishes.",
+					defaultsTo: defaults.externalDNSEnabled,
+				})
+				.exactOptional(),
+			annotations: serviceAnnotations
+				.meta({ description: "Annotations of the DNSEndpoint, such as one that external-dns filters by." })
+				.exactOptional(),
+			labels: objectLabels.meta({ description: "More labels of the DNSEndpoint." }).exactOptional(),
+		})
+		.meta({ description: "Publishing by external-dns, where the cluster has it." })
 		.exactOptional(),
 });

@@ -9,13 +9,14 @@ export const serviceTypes = ["LoadBalancer", "NodePort", "ClusterIP"] as const;
 /** No NodePort: the internal server asks for DNS on port 53, and a port of an SRV record would need the machines' names. */
 const internalServiceTypes = ["ClusterIP", "LoadBalancer"] as const;
 
-const labels = ruled(keyed(labelValue), {
+/** Labels of an object that the operator makes, beside its own. */
+export const objectLabels = ruled(keyed(labelValue), {
 	cel: "self.all(key, !key.startsWith('app.kubernetes.io/') && !key.startsWith('xmppfed.dev/'))",
 	holds: (map) => keysAvoid(map, "app.kubernetes.io/", "xmppfed.dev/"),
 	message: "keys that start with app.kubernetes.io/ or xmppfed.dev/ are set by the operator: choose another prefix",
 });
 
-/** Annotations of a Service that the operator makes. */
+/** Annotations of an object that the operator makes. */
 export const serviceAnnotations = ruled(keyed(text(16_384)), {
 	cel: "self.all(key, !key.startsWith('xmppfed.dev/'))",
 	holds: (map) => keysAvoid(map, "xmppfed.dev/"),
@@ -35,7 +36,7 @@ const serviceFields = {
 	annotations: serviceAnnotations
 		.meta({ description: "Annotations of the Service, such as those that a cloud's load balancer reads." })
 		.exactOptional(),
-	labels: labels.meta({ description: "More labels of the Service." }).exactOptional(),
+	labels: objectLabels.meta({ description: "More labels of the Service." }).exactOptional(),
 	loadBalancerClass: qualifiedName
 		.meta({
 			description:

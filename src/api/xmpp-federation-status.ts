@@ -169,6 +169,10 @@ const effective = z.object({
 		.object({ type: z.enum(serviceTypes).meta({ description: "Type of the Services." }) })
 		.meta({ description: "The Services that the internal server uses." })
 		.exactOptional(),
+	externalDNS: z
+		.object({ enabled: z.boolean().meta({ description: "Whether there is one." }) })
+		.meta({ description: "The DNSEndpoint that external-dns publishes. Absent: there is none." })
+		.exactOptional(),
 	networkPolicy: z
 		.object({ enabled: z.boolean().meta({ description: "Whether NetworkPolicies are made." }) })
 		.meta({ description: "Who may connect to the pods of the federation." })

@@ -10,6 +10,7 @@ import { type KubernetesObject, type Observed, objectKey } from "../kubernetes/o
 import {
 	type Certificate,
 	type ConfigMap,
+	type DnsEndpoint,
 	deployments as deploymentResource,
 	type Secret,
 } from "../kubernetes/resources.ts";
@@ -51,6 +52,7 @@ import { ensureDialback } from "./dialback.ts";
 import type { DnsLookups } from "./dns-lookups.ts";
 import type { DomainSettings } from "./domain-settings.ts";
 import { type EmailAddresses, writeEmailAddresses } from "./email-addresses.ts";
+import { ensureDnsEndpoint } from "./external-dns.ts";
 import { FederationWriter, NamespaceTerminatingError } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
@@ -73,6 +75,7 @@ export interface ReconcilerParts {
 	readonly secretWatches: NamedWatches<Secret>;
 	readonly configMapWatches: NamedWatches<ConfigMap>;
 	readonly certificates: OptionalKind<Certificate>;
+	readonly dnsEndpoints: OptionalKind<DnsEndpoint>;
 	readonly routerReports: RouterReports;
 	readonly dnsLookups: DnsLookups;
 	readonly domainSettings: DomainSettings;
@@ -120,7 +123,7 @@ type Facts = Partial<
 
 /** Milliseconds until a federation is looked at again. */
 const again = {
-	/** Nothing tells of the end of most obstacles: a foreign object, a quota, a right, a webhook. */
+	/** Nothing tells of the end of most obstacles: a foreign object, a quota, a right, a webhook, a kind that is not there. */
 	afterObstacle: 20_000,
 	/** Until a kubelet is asked again to look for new files. */
 	whileApplying: 3_000,
@@ -132,8 +135,9 @@ const again = {
 	atLeast: 1_000,
 } as const;
 
-function usualDelay({ obstacles, nodes }: FederationObservation): number {
-	if (obstacles.length > 0) return again.afterObstacle;
+function usualDelay({ obstacles, remarks, nodes }: FederationObservation): number {
+	const isHindered = ({ reason }: Problem) => reason === "ExternalDNSMissing" || reason === "Forbidden";
+	if (obstacles.length > 0 || remarks.some(isHindered)) return again.afterObstacle;
 	if (nodes.some(({ takeOver: told }) => told?.state === "Applying")) return again.whileApplying;
 	return nodes.some((node) => node.moving || isTakingOver(node)) ? again.whileMoving : again.always;
 }
@@ -334,11 +338,14 @@ class FederationRun {
 		if (addresses?.secrets) await writeEmailAddresses(addresses.secrets, writer);
 		const { security } = this.#federation.spec;
 		const drifted = new Set(intent.nodes.filter((node) => this.#hasDrifted(intent, node)).map(({ name }) => name));
+		const shared = sharedObjects(intent);
+		await this.#stage("shared objects", () => this.#writeShared(shared));
+		const unpublished = await this.#stage("external-dns", () => this.#tellExternalDns(intent));
 		const facts = () => ({
 			intent,
 			drifted,
 			warnings: model.warnings,
-			remarks: [...model.remarks, ...policyRemarks(policy), ...(addresses?.problems ?? [])],
+			remarks: [...model.remarks, ...policyRemarks(policy), ...(addresses?.problems ?? []), ...unpublished],
 			emailAddresses: addresses && {
 				given: this.#givenAddresses(),
 				isAwaited: addresses.secrets === undefined && addresses.problems.length === 0,
@@ -355,8 +362,6 @@ class FederationRun {
 			changesAt: dialback?.again,
 			obstacles: writer.obstacles,
 		});
-		const shared = sharedObjects(intent);
-		await this.#stage("shared objects", () => this.#writeShared(shared));
 		const seen = observation(this.#parts, this.#key, this.#object, facts());
 		const { steps } = seen.plan;
 		// Before the act: nobody has to guess why a node went away.
@@ -441,6 +446,20 @@ class FederationRun {
 	async #writeShared({ configMaps, mutable }: SharedObjects): Promise<void> {
 		for (const object of configMaps) await this.#writer.createConfigMap(object);
 		for (const object of mutable) await this.#writer.apply(object);
+	}
+
+	/** @returns what is to be said of it */
+	async #tellExternalDns(intent: FederationIntent): Promise<readonly Problem[]> {
+		const services = observeServices(this.#key, this.#parts.caches, withServices(intent));
+		const records = dnsRecords({ intent, services });
+		return await ensureDnsEndpoint(
+			this.#key,
+			this.#federation,
+			intent,
+			records,
+			this.#parts.dnsEndpoints,
+			this.#writer,
+		);
 	}
 
 	async #take(step: Step, intent: FederationIntent, secrets: NodeSecrets): Promise<void> {
@@ -537,11 +556,7 @@ function observation(
 	facts: Facts,
 ): FederationObservation {
 	const { intent } = facts;
-	const withServices = {
-		nodes: intent?.nodeAddresses.map(({ node }) => node) ?? [],
-		aliases: (intent?.aliases ?? []).filter(({ direct }) => direct).map(({ name }) => name),
-	};
-	const { nodes: found, services } = observe(key, caches, routerReports, now(), withServices);
+	const { nodes: found, services } = observe(key, caches, routerReports, now(), intent ? withServices(intent) : {});
 	const desired = intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node), live: liveRevision(node) }));
 	const wanted = new Map(desired?.map((node) => [node.name, node]));
 	const nodes = found.map(({ written, ...node }) => ({
@@ -579,6 +594,14 @@ function observation(
 		acting: facts.acting ?? false,
 		problems: facts.problems ?? [],
 		obstacles: facts.obstacles ?? [],
+	};
+}
+
+/** What has a Service of its own. */
+function withServices({ nodeAddresses, aliases = [] }: FederationIntent) {
+	return {
+		nodes: nodeAddresses.map(({ node }) => node),
+		aliases: aliases.filter(({ direct }) => direct).map(({ name }) => name),
 	};
 }
 

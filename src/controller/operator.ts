@@ -7,7 +7,7 @@ import type { EventRecorder } from "../kubernetes/events.ts";
 import { keyOf } from "../kubernetes/object.ts";
 import { WorkQueue } from "../kubernetes/queue.ts";
 import type { ReflectorTiming } from "../kubernetes/reflector.ts";
-import { certificates, configMaps, secrets } from "../kubernetes/resources.ts";
+import { certificates, configMaps, dnsEndpoints, secrets } from "../kubernetes/resources.ts";
 import type { OperatorDefaults } from "../model/federation-inputs.ts";
 import { noTracing, type Tracing } from "../tracing/tracing.ts";
 import { AliasStatusWriter } from "./alias-status-writer.ts";
@@ -88,6 +88,7 @@ export async function operate(options: OperatorOptions, signal: AbortSignal, los
 		secretWatches: new NamedWatches({ resource: secrets, ...watches }),
 		configMapWatches: new NamedWatches({ resource: configMaps, ...watches }),
 		certificates: new OptionalKind(ownedOptions(cacheOptions, certificates), signal),
+		dnsEndpoints: new OptionalKind(ownedOptions(cacheOptions, dnsEndpoints), signal),
 		routerReports,
 		dnsLookups,
 		domainSettings: new DomainSettings(caches.federations.store, onChange),

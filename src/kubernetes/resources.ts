@@ -58,6 +58,21 @@ export interface Certificate extends KubernetesObject {
 	};
 }
 
+/** Of external-dns: the records that it publishes. */
+export interface DnsEndpoint extends KubernetesObject {
+	readonly spec: {
+		readonly endpoints: readonly {
+			/** Without a dot at its end. */
+			readonly dnsName: string;
+			readonly recordType: string;
+			/** Seconds. */
+			readonly recordTTL: number;
+			/** Data in zone file form. */
+			readonly targets: readonly string[];
+		}[];
+	};
+}
+
 export const certificates: Resource<Certificate> = {
 	apiVersion: "cert-manager.io/v1",
 	kind: "Certificate",
@@ -68,6 +83,12 @@ export const configMaps: Resource<ConfigMap> = {
 	apiVersion: "v1",
 	kind: "ConfigMap",
 	plural: "configmaps",
+	namespaced: true,
+};
+export const dnsEndpoints: Resource<DnsEndpoint> = {
+	apiVersion: "externaldns.k8s.io/v1alpha1",
+	kind: "DNSEndpoint",
+	plural: "dnsendpoints",
 	namespaced: true,
 };
 export const deployments: Resource<Deployment> = {

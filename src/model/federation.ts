@@ -312,11 +312,13 @@ function nodeAddress(node: XmppFederationNode): NodeAddressIntent[] {
 	];
 }
 
-function dns({ ttl, priority, weight }: NonNullable<XmppFederation["spec"]["dns"]>): DnsIntent {
+function dns({ ttl, priority, weight, externalDNS }: NonNullable<XmppFederation["spec"]["dns"]>): DnsIntent {
+	const { enabled = fieldDefaults.externalDNSEnabled, annotations = {}, labels = {} } = externalDNS ?? {};
 	return {
 		ttl: ttl ?? fieldDefaults.dnsTtl,
 		priority: priority ?? fieldDefaults.dnsPriority,
 		weight: weight ?? fieldDefaults.dnsWeight,
+		...(enabled && { externalDNS: { annotations, labels } }),
 	};
 }
 

@@ -190,12 +190,17 @@ export interface FederationAlias {
 	readonly direct?: Omit<NodeAddressIntent, "node" | "annotations"> & { readonly service: ServiceIntent };
 }
 
-/** What SRV records say (RFC 2782). */
+/** What SRV records say (RFC 2782), and who publishes them. */
 export interface DnsIntent {
 	/** Seconds. */
 	readonly ttl: number;
 	readonly priority: number;
 	readonly weight: number;
+	/** Of the DNSEndpoint that external-dns publishes. Absent: there is none. */
+	readonly externalDNS?: {
+		readonly annotations: Readonly<Record<string, string>>;
+		readonly labels: Readonly<Record<string, string>>;
+	};
 }
 
 /** Of the Services that the internal server uses. */

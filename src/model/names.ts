@@ -35,6 +35,8 @@ export const emailAddressesName = (federation: string, file: string) =>
 	objectName(federation, `email-addresses-${file.replace(/\..*/, "")}`);
 /** The Certificate of cert-manager, and the Secret that it puts the certificate into. */
 export const issuedCertificateName = (federation: string) => objectName(federation, "certificate");
+/** The DNSEndpoint of external-dns. */
+export const dnsEndpointName = (federation: string) => objectName(federation, "dns");
 /** The dialback secrets that are accepted; every gateway pod mounts it. */
 export const acceptedDialbackName = (federation: string) => objectName(federation, "dialback");
 /** One for each time at which another one was asked for. */

@@ -9,6 +9,7 @@ export interface Problem {
 		| "SecretInvalid"
 		| "CertManagerMissing"
 		| "CertificateNotIssued"
+		| "ExternalDNSMissing"
 		| "ConfigMapInvalid"
 		| "AuthorityExpired"
 		| "ConfigMapNotFound"

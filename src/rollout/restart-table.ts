@@ -97,7 +97,11 @@ export const restartTable: Readonly<Record<string, readonly RestartRow[]>> = {
 			reasons: [],
 			note: "The node's Service is changed, made or removed at once; status.dnsRecords shows the new records to publish.",
 		},
-		{ field: "dns.*", reasons: [], note: "status.dnsRecords shows the new records to publish." },
+		{
+			field: "dns.*",
+			reasons: [],
+			note: "status.dnsRecords shows the new records to publish, and so does the DNSEndpoint, where there is one.",
+		},
 		{ field: "service.type", reasons: [], note: serviceAtOnce },
 		{ field: "service.hostname", reasons: [], note: "status.dnsRecords shows the new records to publish." },
 		{ field: "service.annotations", reasons: [], note: serviceAtOnce },

@@ -110,6 +110,7 @@ function effective(
 			...(intent.service.externalTrafficPolicy && { externalTrafficPolicy: intent.service.externalTrafficPolicy }),
 		},
 		internalService: { type: intent.internalService.type },
+		...(intent.dns.externalDNS && { externalDNS: { enabled: true } }),
 		resolver: { enabled: intent.resolver !== undefined },
 		networkPolicy: { enabled: intent.networkPolicy !== undefined },
 		nodes: intent.nodes.map(({ name, federation, published, upstream, image }) => ({

@@ -49,6 +49,25 @@ export const invalidDns: readonly InvalidCase[] = [
 	invalid("dns: text", federation({ dns: "external" }), "spec.dns", notOf("object")),
 	invalid("dns: ttl of 29 seconds", federation({ dns: { ttl: 29 } }), "spec.dns.ttl", outOf(30, 604_800).below),
 	invalid("dns: ttl over a week", federation({ dns: { ttl: 604_801 } }), "spec.dns.ttl", outOf(30, 604_800).above),
+	invalid("external-dns: on", federation({ dns: { externalDNS: true } }), "spec.dns.externalDNS", notOf("object")),
+	invalid(
+		"external-dns: enabled: text",
+		federation({ dns: { externalDNS: { enabled: "yes" } } }),
+		"spec.dns.externalDNS.enabled",
+		notOf("boolean"),
+	),
+	invalid(
+		"external-dns: a label of the operator's",
+		federation({ dns: { externalDNS: { labels: { "app.kubernetes.io/name": "mine" } } } }),
+		"spec.dns.externalDNS.labels",
+		"are set by the operator",
+	),
+	invalid(
+		"external-dns: annotation key",
+		federation({ dns: { externalDNS: { annotations: { "a b": "c" } } } }),
+		"spec.dns.externalDNS.annotations",
+		notAKey,
+	),
 	...["priority", "weight"].flatMap((field) => [
 		invalid(`dns: ${field} -1`, federation({ dns: { [field]: -1 } }), `spec.dns.${field}`, outOf(0, 65_535).below),
 		invalid(

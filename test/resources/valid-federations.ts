@@ -97,6 +97,8 @@ export const validFederations: readonly ValidCase[] = [
 		name: "service: annotation of 16,384 emoji",
 		resource: withService({ annotations: { a: longestAnnotation } }),
 	},
+	{ name: "empty external-dns", resource: federation({ dns: { externalDNS: {} } }) },
+	{ name: "external-dns: off", resource: federation({ dns: { externalDNS: { enabled: false } } }) },
 	{ name: "empty internal service", resource: withInternalService({}) },
 	{
 		name: "internal service: ClusterIP",
