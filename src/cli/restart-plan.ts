@@ -175,6 +175,7 @@ function modelled(
 		keptImages: new Map(kept),
 		policy: policies?.[which],
 		aliases: aliases?.[which],
+		runningRevisions: new Map(running.map(({ name, revision }) => [name, revision])),
 		carriedOutRestarts: new Map(restarts),
 	};
 	return intentOf(federation, inputs, digests, now);

@@ -74,7 +74,8 @@ export async function gatherInputs(
 		trustedCAs: textsOf(authoritiesName === undefined ? undefined : configMaps.get(authoritiesName)),
 		dialback: contentOf(dialbackName === undefined ? undefined : given.get(dialbackName)),
 		keptImages: keptImages(key, federation, sources, writer),
-		carriedOutRestarts: carriedOutRestarts(key, caches, writer),
+		runningRevisions: said(revisionAnnotation, key, caches, writer),
+		carriedOutRestarts: said(restartAnnotation, key, caches, writer),
 	};
 }
 
@@ -155,12 +156,12 @@ function certificateInUse(
 	return undefined;
 }
 
-/** What nodes' Deployments say: it was written with the restart itself. */
-function carriedOutRestarts(key: string, caches: Caches, writer: FederationWriter): ReadonlyMap<string, string> {
+/** What an annotation of nodes' Deployments says, by node: it was written with the restart itself. */
+function said(annotation: string, key: string, caches: Caches, writer: FederationWriter): ReadonlyMap<string, string> {
 	const found = caches.deployments.store.byIndex(key).flatMap((deployment): [string, string][] => {
 		const node = deployment.metadata.labels?.[nodeLabel];
-		const at = deployment.metadata.annotations?.[restartAnnotation];
-		return node !== undefined && at !== undefined && writer.owns(deployment) ? [[node, at]] : [];
+		const value = deployment.metadata.annotations?.[annotation];
+		return node !== undefined && value !== undefined && writer.owns(deployment) ? [[node, value]] : [];
 	});
 	return new Map(found);
 }

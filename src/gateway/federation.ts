@@ -60,6 +60,7 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 			"tls",
 			"saslauth",
 			"dialback",
+			...(node.liveAliases ? ["xmppfed_alias_hosts"] : []),
 			"xmppfed_drain",
 			"xmppfed_lean",
 			"xmppfed_link_port",
@@ -68,12 +69,13 @@ export function federationConfiguration(node: NodeIntent, layout: GatewayLayout 
 			"xmppfed_settings",
 			"xmppfed_status",
 		]),
+		...(node.liveAliases ? [assignment("xmppfed_domain_modules", domainModules)] : []),
 		"",
 		...placeholderHost(),
 		"",
 		"-- The local domains",
 		...node.domains.flatMap((domain) => component(domain)),
-		...Object.keys(node.aliases ?? {}).flatMap((alias) => [
+		...Object.keys(node.liveAliases ? {} : (node.aliases ?? {})).flatMap((alias) => [
 			...component(alias),
 			`\t${assignment("xmppfed_alias", true)}`,
 		]),

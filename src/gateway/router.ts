@@ -4,6 +4,7 @@ import { xmppDomain } from "./domain.ts";
 import { withImageCheck } from "./image-check.ts";
 import { credentialNames, type GatewayLayout, podLayout } from "./layout.ts";
 import { luaString } from "./lua.ts";
+import { aliasSetting } from "./settings.ts";
 
 /** The Component whose modules serve every remote domain. Never on the wire. */
 const TEMPLATE_HOST = "remote-domain.invalid";
@@ -11,13 +12,10 @@ const TEMPLATE_HOST = "remote-domain.invalid";
 /** The Prosody configuration of a node's router (R9). */
 export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = podLayout): string {
 	const { host, port } = node.upstream;
-	const upstreams = Object.fromEntries([
-		...node.domains.map((domain) => [xmppDomain(domain), { host, port }] as const),
-		...Object.entries(node.aliases ?? {}).map(
-			([alias, { upstream, here }]) =>
-				[xmppDomain(alias), { host: upstream.host, port: upstream.port, alias, outgoing_only: !here }] as const,
-		),
-	]);
+	const upstreams = {
+		...Object.fromEntries(node.domains.map((domain) => [xmppDomain(domain), { host, port }])),
+		...(node.liveAliases ? {} : aliasSetting(node.aliases ?? {})),
+	};
 	const lines = [
 		...commonConfiguration(node, "router", layout),
 		"",
@@ -45,6 +43,7 @@ export function routerConfiguration(node: NodeIntent, layout: GatewayLayout = po
 			"http",
 			"tls",
 			"dialback",
+			...(node.liveAliases ? ["xmppfed_alias_links"] : []),
 			"xmppfed_drain",
 			...(node.emailAddresses ? ["xmppfed_email_addresses"] : []),
 			"xmppfed_lean",

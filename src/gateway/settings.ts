@@ -35,13 +35,18 @@ export function revisionedSettings(node: NodeIntent): SettingsFiles {
 
 /** Those that a node takes over while it runs. Their revision is of them alone: the others are of the pod's. */
 export function liveSettings(node: NodeIntent): SettingsFiles {
-	const files = filesOf(liveOf(node));
+	const live = liveOf(node);
+	const files = { ...filesOf(live), ...(live.aliases && jsonFiles({ aliases: aliasSetting(live.aliases) })) };
 	return { ...files, [revisionFile]: `${settingsRevision(files, policyListFiles(node))}\n` };
 }
 
 function filesOf(intent: Partial<NodeIntent>): SettingsFiles {
+	return jsonFiles(settings(intent));
+}
+
+function jsonFiles(values: Readonly<Record<string, unknown>>): SettingsFiles {
 	return Object.fromEntries(
-		Object.entries(settings(intent)).map(([name, value]) => [`${name}.json`, `${canonicalJson(value)}\n`]),
+		Object.entries(values).map(([name, value]) => [`${name}.json`, `${canonicalJson(value)}\n`]),
 	);
 }
 
@@ -62,6 +67,19 @@ function settings({
 		...(policy && { policy: policySetting(policy) }),
 		...((security ?? peers) !== undefined && { security: securitySetting(security, peers) }),
 	};
+}
+
+/**
+ * Of live aliases; others are in the configuration. Read by mod_xmppfed_alias_hosts and
+ * mod_xmppfed_alias_links: upstreams by domain, as the router's configuration has them.
+ */
+export function aliasSetting(aliases: NonNullable<NodeIntent["aliases"]>) {
+	return Object.fromEntries(
+		Object.entries(aliases).map(([alias, { upstream, here }]) => [
+			xmppDomain(alias),
+			{ host: upstream.host, port: upstream.port, alias, outgoing_only: !here },
+		]),
+	);
 }
 
 /** Read by mod_xmppfed_peer_settings. Domains as they stand in XMPP addresses. */

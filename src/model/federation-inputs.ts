@@ -27,6 +27,8 @@ export interface FederationInputs {
 	readonly internalAddresses?: readonly string[] | undefined;
 	/** Images that operators chose, by node. */
 	readonly keptImages?: ReadonlyMap<string, KeptImage> | undefined;
+	/** Revisions that nodes' Deployments ask for, by node. */
+	readonly runningRevisions?: ReadonlyMap<string, string> | undefined;
 	/** When a restart was last asked for that was carried out, by node. */
 	readonly carriedOutRestarts?: ReadonlyMap<string, string> | undefined;
 }

@@ -123,6 +123,20 @@ function withImage(
 	return { ...node, image: gatewayImage };
 }
 
+/**
+ * A node with what it takes over while it runs. With the strategy Live its aliases are among that, but for a node that was
+ * started before they could be: it takes to it when it restarts for another reason.
+ */
+function withLiveAliases(
+	node: Omit<NodeIntent, "image">,
+	spec: Pick<XmppFederation, "spec">,
+	inputs: Pick<IntentInputs, "defaults" | "keptImages" | "runningRevisions">,
+): NodeIntent {
+	const asStarted = withImage(node, spec, inputs);
+	if (node.strategy !== "Live" || inputs.runningRevisions?.get(node.name) === nodeRevision(asStarted)) return asStarted;
+	return withImage({ ...node, liveAliases: true }, spec, inputs);
+}
+
 export function isPublished(node: XmppFederationNode): boolean {
 	return node.federation === "Enabled" && (node.published ?? true);
 }
@@ -176,7 +190,7 @@ function federationIntent(
 		return at === undefined ? {} : { requestedAt: at };
 	};
 	const nodes = spec.nodes.map((node) =>
-		withImage(
+		withLiveAliases(
 			{
 				...common,
 				...restart(node.name),

@@ -150,6 +150,8 @@ export interface NodeIntent {
 	readonly limits?: LimitsIntent;
 	/** Live: what `live.ts` lists changes while the node runs. Absent: Documented. */
 	readonly strategy?: "Live";
+	/** Aliases are among that. Absent: a change of them restarts the node, as it was at the node's last start. */
+	readonly liveAliases?: true;
 	/** When a restart of the node was last asked for (`RestartOrder.at`). Absent: never. */
 	readonly requestedAt?: string;
 }

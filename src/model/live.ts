@@ -9,6 +9,7 @@ type Part = Exclude<keyof NodeIntent, "secrets"> | `secrets.${keyof SecretDigest
  * the settings files (`gateway/settings.ts`), or by the Secret with the certificate and the trusted authorities.
  */
 export const liveParts: readonly Part[] = [
+	"aliases",
 	"limits",
 	"peers",
 	"policy",
@@ -18,6 +19,12 @@ export const liveParts: readonly Part[] = [
 	"systemRoots",
 	"unmappedUsers",
 ];
+
+/**
+ * Parts that became live later: only where the node has this sign. Without it they are of its revision, so that what an
+ * earlier operator recorded of a node is equal to what is wanted of it, and an upgrade restarts nothing.
+ */
+const signs: { readonly [part: string]: keyof NodeIntent } = { aliases: "liveAliases" };
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -39,7 +46,8 @@ function divided<Intent extends object>(
 	for (const part of liveParts) {
 		const [name = "", inner] = part.split(".");
 		const value = fixed[name];
-		if (value === undefined) continue;
+		const sign = signs[part];
+		if (value === undefined || (sign && fixed[sign] !== true)) continue;
 		if (inner === undefined) {
 			live[name] = value;
 			delete fixed[name];

@@ -10,6 +10,7 @@ import {
 	trustedAuthoritiesKey,
 } from "../gateway/layout.ts";
 import { revisionedSettings } from "../gateway/settings.ts";
+import { mostAliases } from "../model/aliases.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { acceptedDialbackName, linkCertificateSecretName, nodeObjectName } from "../model/names.ts";
 import { nodeRevision } from "../model/revision.ts";
@@ -26,8 +27,10 @@ import { containerSecurityContext, gatewayUser, podSecurityContext } from "./pod
 import { policyListSources } from "./policy-lists.ts";
 
 /** What each container gets where `spec.nodes[].resources` says nothing. */
-function defaultResources({ streams, aliases = {}, emailAddresses }: NodeIntent) {
-	const limit = gatewayMemoryMiB(streams, Object.keys(aliases).length, emailAddresses);
+function defaultResources({ streams, aliases = {}, liveAliases, emailAddresses }: NodeIntent) {
+	// A pod that runs cannot be given more when aliases come.
+	const mostOfThem = liveAliases ? mostAliases : Object.keys(aliases).length;
+	const limit = gatewayMemoryMiB(streams, mostOfThem, emailAddresses);
 	return { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: `${limit}Mi` } };
 }
 

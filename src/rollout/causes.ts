@@ -128,9 +128,12 @@ class Change {
 	}
 
 	/** What the node takes over while it runs. */
-	#takenOver({ appliedLive }: AppliedNode, node: NodeIntent): readonly Entry[] {
+	#takenOver({ applied, appliedLive }: AppliedNode, node: NodeIntent): readonly Entry[] {
 		if (node.strategy !== "Live" || !isRecord(appliedLive)) return [];
-		const entries = this.#entries(appliedLive, liveOf(node), node);
+		const { aliases, ...others } = liveOf(node);
+		// A node that restarts to take to live aliases has told of them by that.
+		const isTold = isRecord(applied) && applied["liveAliases"] !== node.liveAliases;
+		const entries = this.#entries(appliedLive, isTold || !aliases ? others : { ...others, aliases }, node);
 		return entries.map((entry) => ({ ...entry, scope: "None" }));
 	}
 
@@ -154,6 +157,7 @@ class Change {
 		const entries = changed.flatMap((name): readonly Entry[] => {
 			if (name === "enabledNodes") return this.#enabledNodes(before[name], node.enabledNodes);
 			if (name === "aliases") return this.#aliases(before[name], node);
+			if (name === "liveAliases") return [];
 			if (name === "secrets") return secrets(before[name], now[name]);
 			if (name === "published" && toggled) return [];
 			// What holds for users without an address comes and goes with the addresses.

@@ -22,11 +22,12 @@ const withDefaults = (limits: unknown) => ({ ...defaults.limits, ...(typeof limi
 const operators = (name: string) => ({ reason: "OperatorChanged" as const, field: () => name });
 
 /**
- * Every field of a node's intent but its secrets, aliases and the Enabled nodes, which `causes.ts` takes apart. A field that has no
+ * Every field of a node's intent but its secrets, aliases and the Enabled nodes, which `causes.ts` takes apart, and
+ * `liveAliases`, which changes only along with others. A field that has no
  * entry here does not compile, so that no restart goes unexplained.
  */
 export const intentFields: Readonly<
-	Record<Exclude<keyof NodeIntent, "secrets" | "aliases" | "enabledNodes">, IntentField>
+	Record<Exclude<keyof NodeIntent, "secrets" | "aliases" | "liveAliases" | "enabledNodes">, IntentField>
 > = {
 	// These name the node: they never differ between what it runs and what it should run.
 	namespace: operators("metadata.namespace"),

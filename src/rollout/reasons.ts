@@ -77,7 +77,7 @@ export const restartReasons = {
 	AliasChanged: {
 		rule: "R17",
 		scope: "Node",
-		live: false,
+		live: true,
 		meaning: "The public domains of chat nodes changed, or where one of them is served.",
 	},
 	SecurityChanged: {

@@ -15,6 +15,7 @@ export async function compact(etcd: string): Promise<void> {
 /** Where the API server keeps the objects of a kind in etcd, by plural, where that is not its plural. */
 const places: Readonly<Record<string, string>> = {
 	services: "services/specs",
+	chatnodealiases: "xmppfed.dev/chatnodealiases",
 	xmppfederations: "xmppfed.dev/xmppfederations",
 };
 

@@ -103,36 +103,60 @@ describe("policy", () => {
 
 	describe("every cell", () => {
 		interface Cell {
+			readonly strategy: "Live" | "Documented";
 			readonly default: "Allow" | "Deny";
 			readonly enforcement: "Enforce" | "Audit";
 			readonly pattern: string;
 			readonly direction: "Both" | "Incoming" | "Outgoing";
 		}
-		const all = (["Enforce", "Audit"] as const).flatMap((enforcement) =>
-			(["Allow", "Deny"] as const).flatMap((verdict) =>
-				["other.example", "DOMAIN", "*.DOMAIN", "*.lab"].flatMap((pattern) =>
-					(["Both", "Incoming", "Outgoing"] as const).map(
-						(direction): Cell => ({ default: verdict, enforcement, pattern, direction }),
+		const all = (["Live", "Documented"] as const).flatMap((strategy) =>
+			(["Enforce", "Audit"] as const).flatMap((enforcement) =>
+				(["Allow", "Deny"] as const).flatMap((verdict) =>
+					["other.example", "DOMAIN", "*.DOMAIN", "*.lab"].flatMap((pattern) =>
+						(["Both", "Incoming", "Outgoing"] as const).map(
+							(direction): Cell => ({ strategy, default: verdict, enforcement, pattern, direction }),
+						),
 					),
 				),
 			),
 		);
 		const part = all.filter(
-			({ enforcement, pattern, direction }) =>
-				(enforcement === "Enforce" && pattern === "DOMAIN") || (pattern === "*.lab" && direction === "Both"),
+			({ strategy, enforcement, pattern, direction }) =>
+				strategy === "Live" &&
+				((enforcement === "Enforce" && pattern === "DOMAIN") || (pattern === "*.lab" && direction === "Both")),
 		);
+		/** Messages, by what came of them. */
+		const totals = { arrived: 0, refused: 0 };
+		afterAll(() => console.log(`${JSON.stringify(totals)} of messages both ways with ${kinds.join(" and ")}`));
+
+		/** A node that starts with a policy, as one with the strategy Documented does when it changes. */
+		async function restartWith(spec: Policy): Promise<void> {
+			const node = world.node("gw-1");
+			const given = policy(spec);
+			const federation = node.program("federation");
+			federation.kill("SIGKILL");
+			await federation.exit;
+			const { strategy: _live, policy: _before, ...intent } = node.intent;
+			node.intent = { ...intent, policy: given.intent };
+			const texts = new Map(given.lists.map(({ digest, text: list }) => [digest, list]));
+			const lists = Object.entries(policyListFiles(node.intent)).map(([file, digest]) => [file, texts.get(digest)]);
+			await node.mountSettings({ ...settingsFiles(node.intent), ...Object.fromEntries(lists) });
+			await node.startRole("federation", world.secrets);
+			await node.waitUntilReady();
+			await enforces(node, given);
+		}
 
 		test.each(scaled(part, all))(
-			"$enforcement, default $default, $direction for $pattern",
+			"$strategy: $enforcement, default $default, $direction for $pattern",
 			{ timeout: 120_000 },
-			async ({ pattern, direction, ...more }) => {
+			async ({ strategy, pattern, direction, ...more }) => {
 				const domains = pattern.includes("DOMAIN")
 					? kinds.map((kind) => pattern.replace("DOMAIN", peers[kind].domain))
 					: [pattern];
 				const spec: Policy = { ...more, exceptions: domains.map((domain) => ({ domain, direction })) };
 				// So that no stream of the cell before is left
 				await apply(denyAll);
-				await apply(spec);
+				await (strategy === "Live" ? apply : restartWith)(spec);
 				const { rules } = policy(spec);
 				const before = await decisions();
 				const found = await Promise.all(
@@ -154,6 +178,9 @@ describe("policy", () => {
 				expect(found.map(({ kind, ...each }) => [kind, each.found])).toEqual(
 					found.map(({ kind, expected }) => [kind, expected]),
 				);
+				const arrived = found.flatMap((each) => [each.found.out, each.found.into]).filter(Boolean).length;
+				totals.arrived += arrived;
+				totals.refused += 2 * found.length - arrived;
 				const after = await decisions();
 				const [{ expected } = { expected: { out: true, into: true } }] = found;
 				const audited = more.enforcement === "Audit" && decide(rules, "prosody.lab", "Outgoing").verdict === "Deny";

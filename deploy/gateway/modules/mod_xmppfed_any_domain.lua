@@ -55,6 +55,7 @@ end
 -- The host table for a remote domain; nil and a stream or stanza error condition when it cannot be one.
 function activate(domain)
 	if not domain then return nil, "improper-addressing"; end
+	if upstreams[domain] then return nil, "host-unknown"; end -- also an alias that was a remote domain until now
 	if last_used[domain] then
 		last_used[domain] = now();
 		return hosts[domain];

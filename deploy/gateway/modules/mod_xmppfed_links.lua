@@ -91,8 +91,10 @@ local function hang_up(link, why)
 	if link.conn then link.conn:close(); end
 end
 
+-- An alias may have gone
 local function is_withdrawn(domain)
-	return upstreams[domain].outgoing_only or probe.is_down(domain);
+	local upstream = upstreams[domain];
+	return not upstream or upstream.outgoing_only or probe.is_down(domain);
 end
 
 -- Tells the other side when this changes: whether it may send stanzas for the internal server
@@ -256,6 +258,21 @@ function open(link)
 	connect(basic_resolver(link.address, target.port, "tcp", {}), listener, { sslctx = tls.context }, link);
 end
 
+-- Makes the links that are missing. Those that nobody wants any more end by themselves, or are taken back.
+local function want_links()
+	local wanted = {};
+	for _, address in ipairs(addresses) do
+		for domain in pairs(upstreams) do wanted[domain.."@"..address] = { domain = domain, address = address }; end
+	end
+	for key, link in pairs(links) do link.wanted = wanted[key] ~= nil; end
+	for key, w in pairs(wanted) do
+		if not links[key] then
+			links[key] = { key = key, domain = w.domain, address = w.address, wanted = true, type = "link" };
+			open(links[key]);
+		end
+	end
+end
+
 local function on_addresses(found, failure)
 	if failure and failure ~= lookup_failure then
 		module:log("warn", "The addresses of %s cannot be looked up: %s", target.host, failure);
@@ -267,18 +284,24 @@ local function on_addresses(found, failure)
 		last_change = monotonic();
 	end
 	addresses = found;
-	local wanted = {};
-	for _, address in ipairs(found) do
-		for domain in pairs(upstreams) do wanted[domain.."@"..address] = { domain = domain, address = address }; end
-	end
-	for key, link in pairs(links) do link.wanted = wanted[key] ~= nil; end
-	for key, w in pairs(wanted) do
-		if not links[key] then
-			links[key] = { key = key, domain = w.domain, address = w.address, wanted = true, type = "link" };
-			open(links[key]);
+	want_links();
+end
+
+-- Aliases that came, went or moved. The other side ends a link that is taken back, after what it has sent.
+module:hook("xmppfed-aliases-changed", function ()
+	for domain in pairs(upstreams) do choosers[domain] = choosers[domain] or rendezvous.new(); end
+	if addresses and not stopping then want_links(); end
+	last_change = monotonic();
+	for _, link in pairs(links) do
+		if upstreams[link.domain] then
+			tell_withdrawn(link);
+		elseif link.state == "up" then
+			link.draining = true;
+			choose_again(link.domain);
+			write(link, "bye");
 		end
 	end
-end
+end);
 
 -- Seconds until the addresses are looked up again: sooner while links come and go
 local function lookup_interval()

@@ -181,6 +181,21 @@ module:hook_global("xmppfed-bye", function (wait)
 	end
 end);
 
+-- The domain is an alias that goes: its routers must send it nothing more
+local function leave()
+	draining = true;
+	for session in pairs(linked) do
+		session.said_bye = true;
+		remove_from_pool(session);
+		send(session, "bye");
+		session:close();
+	end
+end
+
+module:hook_global("xmppfed-alias-leaves", function (event)
+	if event.domain == module.host then leave(); end
+end);
+
 local function refuse(event, condition, text)
 	local stanza = event.stanza;
 	if stanza.attr.type == "error" or stanza.attr.type == "result" then return; end

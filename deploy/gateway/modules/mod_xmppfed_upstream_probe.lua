@@ -39,11 +39,25 @@ local target_of = {};  -- local domain -> its target
 local listener = {};
 local probe;
 
-for domain, upstream in pairs(upstreams) do
-	local key = ("%s:%d"):format(upstream.host, upstream.port);
-	targets[key] = targets[key] or { host = upstream.host, port = upstream.port, domain = domain, addresses = {}, turn = 0 };
-	target_of[domain] = targets[key];
+-- The targets of the upstreams as they are now. Gives those that are new.
+local function find_targets()
+	local known, new = targets, {};
+	targets, target_of = {}, {};
+	for domain, upstream in pairs(upstreams) do
+		local key = ("%s:%d"):format(upstream.host, upstream.port);
+		if not targets[key] then
+			targets[key] = known[key] or { host = upstream.host, port = upstream.port, domain = domain, addresses = {}, turn = 0 };
+			if not known[key] then table.insert(new, targets[key]); end
+		end
+		target_of[domain] = targets[key];
+	end
+	for key, target in pairs(known) do
+		if not targets[key] then target.turn = target.turn + 1; end -- no further probe
+	end
+	return new;
 end
+
+find_targets();
 
 -- The next probe; it replaces one that was planned before
 local function probe_in(seconds, target)
@@ -55,6 +69,7 @@ local function probe_in(seconds, target)
 end
 
 local function known(target, reachable, failure)
+	if targets[("%s:%d"):format(target.host, target.port)] ~= target then return; end -- of an alias that has gone meanwhile
 	local changed = (target.reachable == false) ~= (reachable == false);
 	if target.reachable ~= reachable or target.failure ~= failure then
 		module:log(reachable and "info" or "warn", "Upstream %s:%d %s", target.host, target.port,
@@ -129,13 +144,23 @@ function probe(target)
 	end);
 end
 
+local started = false;
 module:hook("server-started", function ()
+	started = true;
 	for _, target in pairs(targets) do probe(target); end
 end);
+
+-- Aliases that came, went or moved
+module:hook("xmppfed-aliases-changed", function ()
+	for _, target in ipairs(find_targets()) do
+		if started then probe(target); end
+	end
+end, 10); -- before mod_xmppfed_links asks
 
 -- A real stream to a local domain did not come to be, or came to be
 function report_stream(domain, opened, failure)
 	local target = target_of[domain];
+	if not target then return; end -- of an alias that has gone
 	if opened and target.reachable or not opened and target.reachable == false then return; end
 	known(target, opened, failure);
 end
@@ -144,6 +169,7 @@ end
 -- DNS says now
 function resolver(domain)
 	local target = target_of[domain];
+	if not target then return manual_resolver({}, "tcp", {}); end -- of an alias that has gone: nothing leaves for elsewhere
 	local by_name = basic_resolver(target.host, target.port, "tcp", { use_ipv4 = true, use_ipv6 = true });
 	return target.reachable and chain_resolver({ last_addresses(target), by_name }) or by_name;
 end

@@ -52,6 +52,17 @@ describe("configuration of a node", () => {
 		expect(text).toMatch(/\nRunScript\("\/etc\/xmppfed\/image-check\.lua"\)\(.*"mod_xmppfed_email_addresses\.lua"/);
 	});
 
+	test("live aliases are in no configuration: modules take them from the settings", () => {
+		const live = { ...node, strategy: "Live", liveAliases: true } as const;
+		const aliases = { "rooms.example.lab": { upstream: { host: "rooms.lab", port: 5270 }, here: true } };
+		expect(routerConfiguration({ ...live, aliases })).toBe(routerConfiguration(live));
+		expect(federationConfiguration({ ...live, aliases })).toBe(federationConfiguration(live));
+		expect(routerConfiguration(live)).toContain('"xmppfed_alias_links"');
+		expect(federationConfiguration(live)).toContain('"xmppfed_alias_hosts"');
+		const [modules] = /\tmodules_enabled = (\{.*\})/.exec(federationConfiguration(live))?.slice(1) ?? [];
+		expect(federationConfiguration(live)).toContain(`xmppfed_domain_modules = ${modules}\n`);
+	});
+
 	test("internationalized domains are written as they stand in XMPP addresses", () => {
 		const international = { ...node, domains: ["xn--mnchen-3ya.lab"] };
 		const umlaut = '"m\\195\\188nchen.lab"';

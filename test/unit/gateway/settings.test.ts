@@ -62,6 +62,18 @@ describe("settings of a node", () => {
 		}
 	});
 
+	test("have aliases where these are live, with domains as they stand in XMPP addresses", () => {
+		const aliases = { "xn--rume-loa.lab": { upstream: { host: "other.lab", port: 5269 }, here: false } };
+		const live: NodeIntent = { ...node, strategy: "Live", liveAliases: true, aliases };
+		expect(JSON.parse(liveSettings(live)["aliases.json"] ?? "null")).toEqual({
+			"räume.lab": { host: "other.lab", port: 5269, alias: "xn--rume-loa.lab", outgoing_only: true },
+		});
+		const { liveAliases: _sign, ...before } = live;
+		for (const files of [liveSettings(before), revisionedSettings(before), revisionedSettings(live)]) {
+			expect(Object.keys(files)).not.toContain("aliases.json");
+		}
+	});
+
 	test("are divided with the strategy Live: what changes while the node runs has a revision of its own", () => {
 		const policy = { default: "Deny", enforcement: "Enforce", exceptions: 1, lists: ["a".repeat(64)] } as const;
 		const security = { ...defaultSecurity({}), dialback: { mode: "Disabled" } } as const;

@@ -12,7 +12,7 @@ import { modelled, sample } from "../fixtures/federation.ts";
 const { intent, secrets } = modelled(sample("smallest"));
 const [documented] = intent.nodes;
 if (!documented) throw new Error("the sample has no node");
-const live: NodeIntent = { ...documented, strategy: "Live" };
+const live: NodeIntent = { ...documented, strategy: "Live", liveAliases: true };
 
 /** The node with another value of a part. */
 function changed(node: NodeIntent, part: string): NodeIntent {
@@ -23,6 +23,7 @@ function changed(node: NodeIntent, part: string): NodeIntent {
 
 /** Reasons by which changes are told, by the part that changes. */
 const reasons = new Map([
+	["aliases", "AliasChanged"] as const,
 	...Object.entries(intentFields).map(([name, { reason }]) => [name, reason] as const),
 	...Object.entries(secretFields).map(([name, { reason }]) => [`secrets.${name}`, reason] as const),
 ]);
@@ -53,6 +54,45 @@ describe.each(liveParts)("%s", (part) => {
 test("what is told by a reason that is live is live in all its parts", () => {
 	const told = [...reasons].filter(([, reason]) => restartReasons[reason].live).map(([part]) => part);
 	expect(told.toSorted()).toEqual([...liveParts].toSorted());
+});
+
+describe("aliases with the strategy Live", () => {
+	const rooms = (domain: string) => {
+		const spec = { federationRef: { name: "example" }, alias: domain, node: "gw-1" };
+		return { name: domain, domain, spec };
+	};
+	/** What the node should run, where its Deployment asks for a revision. */
+	const wanted = (aliases: readonly string[], running?: string) => {
+		const federation = sample("smallest", (spec) => (spec.rollout = { strategy: "Live" }));
+		const runningRevisions = new Map(running === undefined ? [] : [["gw-1", running]]);
+		const [node] = modelled(federation, { aliases: aliases.map(rooms), runningRevisions }).intent.nodes;
+		if (!node) throw new Error("the sample has no node");
+		return node;
+	};
+	/** As an operator made it that did not know of live aliases. */
+	const madeBefore = (aliases: readonly string[]) => {
+		const { liveAliases: _sign, ...node } = wanted(aliases);
+		return node;
+	};
+
+	test("are live at a new node, also where it has none yet", () => {
+		const [none, one] = [wanted([]), wanted(["rooms.example.com"])];
+		expect([none.liveAliases, one.liveAliases]).toEqual([true, true]);
+		expect(nodeRevision(one)).toBe(nodeRevision(none));
+		expect(wanted(["rooms.example.com"], nodeRevision(none))).toEqual(one);
+	});
+
+	test.each([[[]], [["rooms.example.com"]]])(
+		"leave a node of an earlier operator as it is, with %j, until it restarts for another reason",
+		(aliases) => {
+			const before = madeBefore(aliases);
+			expect(wanted(aliases, nodeRevision(before))).toEqual(before);
+			expect(liveOf(before)).not.toHaveProperty("aliases");
+			const after = wanted(["other.example.com"], nodeRevision(before));
+			expect(after.liveAliases).toBe(true);
+			expect(nodeRevision(after)).not.toBe(nodeRevision(before));
+		},
+	);
 });
 
 test("an intent is its live parts and the others", () => {

@@ -41,6 +41,15 @@ const running = (intent: FederationIntent): AppliedNode[] =>
 		revision: nodeRevision(node),
 		applied: JSON.parse(JSON.stringify(node)) as unknown,
 	}));
+/** The same with the strategy Live, as the operator's objects record it. */
+const runningLive = (intent: FederationIntent): AppliedNode[] =>
+	intent.nodes.map((entry) => ({
+		name: entry.name,
+		federation: entry.federation,
+		revision: nodeRevision(entry),
+		applied: JSON.parse(JSON.stringify(revisionedIntent(entry))) as unknown,
+		appliedLive: JSON.parse(JSON.stringify(liveOf(entry))) as unknown,
+	}));
 const words = ({ rule, reason, field, from, to, scope, nodes }: Cause) =>
 	`${rule} ${reason} ${field}${from === undefined ? "" : ` from ${from}`}${to === undefined ? "" : ` to ${to}`} ${scope}: ${nodes.join(" ")}`;
 const found = (change?: Change, more?: Partial<FederationInputs>) =>
@@ -378,15 +387,6 @@ describe("a change of", () => {
 
 describe("with the strategy Live", () => {
 	const live: Change = (spec) => void (spec.rollout = { ...spec.rollout, strategy: "Live" });
-	/** As the operator's objects record it. */
-	const runningLive = (intent: FederationIntent): AppliedNode[] =>
-		intent.nodes.map((entry) => ({
-			name: entry.name,
-			federation: entry.federation,
-			revision: nodeRevision(entry),
-			applied: JSON.parse(JSON.stringify(revisionedIntent(entry))) as unknown,
-			appliedLive: JSON.parse(JSON.stringify(liveOf(entry))) as unknown,
-		}));
 	const other = { certificate: certificateOfOthers() };
 
 	test("a new certificate restarts nothing", () => {
@@ -478,6 +478,22 @@ describe("of aliases", () => {
 	])("%s", (_what, told, expected) => {
 		expect(told).toHaveLength(expected.length);
 		expect(told).toEqual(expect.arrayContaining(expected.map((line) => `R17 AliasChanged ${line}`)));
+	});
+
+	test("that a node of an earlier operator does not have live yet restart it, and are told by that alone", () => {
+		const live: Change = (spec) => void (spec.rollout = { strategy: "Live" });
+		const before = intentOf(live, { aliases: [rooms] });
+		const nodes = before.nodes.map(({ liveAliases: _sign, ...node }) => node);
+		expect(causes(intentOf(live, { aliases: [] }), running({ ...before, nodes })).map(words)).toEqual([
+			"R17 AliasChanged ChatNodeAlias from rooms.example.com Node: gw-1 gw-2 inside",
+		]);
+	});
+
+	test("are taken over by nodes that have them live", () => {
+		const live: Change = (spec) => void (spec.rollout = { strategy: "Live" });
+		expect(
+			causes(intentOf(live, { aliases: [] }), runningLive(intentOf(live, { aliases: [rooms] }))).map(words),
+		).toEqual(["R17 AliasChanged ChatNodeAlias from rooms.example.com None: gw-1 gw-2 inside"]);
 	});
 
 	test("follow the upstream of their node", () => {
