@@ -36,12 +36,29 @@ async function startExternalDns(namespace: string, { port, key }: Awaited<Return
 	const child = spawn(
 		"setpriv",
 		[
-			...["--pdeathsig", "KILL", "--", program, `--kubeconfig=${inject("kubeconfig")}`, `--namespace=${namespace}`],
-			...["--source=crd", "--managed-record-types=A", "--managed-record-types=AAAA", "--managed-record-types=SRV"],
-			...["--provider=rfc2136", "--rfc2136-host=127.0.0.1", `--rfc2136-port=${port}`, "--rfc2136-zone=example.com"],
-			...[`--rfc2136-tsig-keyname=${key.name}`, `--rfc2136-tsig-secret=${key.secret}`, "--rfc2136-tsig-axfr"],
-			...[`--rfc2136-tsig-secret-alg=${key.algorithm}`, "--registry=txt", "--txt-owner-id=test", "--policy=sync"],
-			...[`--interval=${interval}s`, `--metrics-address=127.0.0.1:${await freePort()}`],
+			"--pdeathsig",
+			"KILL",
+			"--",
+			program,
+			`--kubeconfig=${inject("kubeconfig")}`,
+			`--namespace=${namespace}`,
+			"--source=crd",
+			"--managed-record-types=A",
+			"--managed-record-types=AAAA",
+			"--managed-record-types=SRV",
+			"--provider=rfc2136",
+			"--rfc2136-host=127.0.0.1",
+			`--rfc2136-port=${port}`,
+			"--rfc2136-zone=example.com",
+			`--rfc2136-tsig-keyname=${key.name}`,
+			`--rfc2136-tsig-secret=${key.secret}`,
+			`--rfc2136-tsig-secret-alg=${key.algorithm}`,
+			"--rfc2136-tsig-axfr",
+			"--registry=txt",
+			"--txt-owner-id=test",
+			"--policy=sync",
+			`--interval=${interval}s`,
+			`--metrics-address=127.0.0.1:${await freePort()}`,
 		],
 		{ stdio: ["ignore", "ignore", "pipe"] },
 	);
@@ -50,9 +67,9 @@ async function startExternalDns(namespace: string, { port, key }: Awaited<Return
 		log += chunk.toString("utf8");
 	});
 	onTestFinished(async () => {
+		if (child.exitCode !== null) return;
 		const gone = new Promise((resolve) => child.once("exit", resolve));
-		if (child.exitCode === null) child.kill("SIGTERM");
-		else return;
+		child.kill("SIGTERM");
 		await gone;
 	});
 	return { log: () => log };

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { type ChatNodeAlias, chatNodeAliasResource } from "../../src/api/chat-node-alias.ts";
 import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
+import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
 import { configMaps, pods, secrets } from "../../src/kubernetes/resources.ts";
 import { refreshAnnotation } from "../../src/objects/annotations.ts";
 import { nodeLiveName } from "../../src/objects/node-live.ts";
@@ -12,6 +14,7 @@ import { PlayedGateways } from "./played-gateways.ts";
 import { Rollouts } from "./rollout-support.ts";
 import { eventually, freshNamespace, testClient } from "./support.ts";
 
+const aliases: Resource<ChatNodeAlias & KubernetesObject> = chatNodeAliasResource;
 const name = "example";
 const names = ["gw-1", "inside"] as const;
 const nodes = [{ name: "gw-1", federation: "Enabled" }, { name: "inside" }] as const;
@@ -106,6 +109,45 @@ describe("with the strategy Live", () => {
 		const metrics = await operator.metrics.registry.metrics();
 		expect(metrics).toContain('xmppfed_node_live_changes_total{reason="CertificateChanged"} 2');
 		expect(metrics).not.toContain('xmppfed_node_restarts_total{reason="CertificateChanged"}');
+	});
+	test("aliases come, move and go: told before, taken over by every process, and nothing restarts", async () => {
+		const { client, namespace, cluster, rollouts } = await setup("Live");
+		const [revisions, podsBefore] = [await rollouts.revisions(), await running(client, namespace)];
+		const spec = { federationRef: { name }, alias: "rooms.example.com", node: "gw-1" };
+		const metadata = { name: "rooms", namespace };
+		const isProgrammed = async () => {
+			const { status } = (await client.get(aliases, namespace, metadata.name)) ?? {};
+			return status?.conditions?.some((found) => found.type === "Programmed" && found.status === "True");
+		};
+		const changes: readonly [string, () => Promise<unknown>][] = [
+			[
+				"ChatNodeAlias rooms",
+				async () => {
+					const alias = { apiVersion: "xmppfed.dev/v1alpha1", kind: "ChatNodeAlias", metadata, spec } as const;
+					await client.create(aliases, alias);
+				},
+			],
+			[
+				"ChatNodeAlias rooms: spec.node",
+				async () => await client.mergePatch(aliases, namespace, "rooms", { spec: { node: "inside" } }),
+			],
+			["ChatNodeAlias", async () => await client.delete(aliases, namespace, "rooms")],
+		];
+		for (const [field, change] of changes) {
+			const before = await inForce(rollouts);
+			await change();
+			await eventually(async () => {
+				const now = await inForce(rollouts);
+				return names.every((node) => now[node] !== undefined && now[node] !== before[node]);
+			}, `${field} to be in force at every node`);
+			await settled(rollouts);
+			const [finished] = (await rollouts.live()).status?.finishedRollouts ?? [];
+			expect(finished?.causes).toMatchObject([{ reason: "AliasChanged", field, scope: "None", nodes: names }]);
+			if (field !== "ChatNodeAlias") await eventually(isProgrammed, "Programmed");
+		}
+		expect(await rollouts.revisions()).toEqual(revisions);
+		expect(podsByNode(cluster)).toEqual({ "gw-1": 1, inside: 1 });
+		expect((await running(client, namespace)).map(({ uid }) => uid)).toEqual(podsBefore.map(({ uid }) => uid));
 	});
 
 	test("other trusted authorities restart nothing, nor does it whether the public ones are trusted", async () => {

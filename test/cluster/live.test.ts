@@ -64,11 +64,11 @@ describe("while nodes run", () => {
 		return new X509Certificate(Buffer.from(certificate, "base64")).fingerprint256;
 	}
 
-	/** What a peer is shown that comes now. */
-	async function shown(): Promise<string | undefined> {
+	/** What a peer is shown that comes now. @param to domain that it asks for */
+	async function shown(to = domain): Promise<string | undefined> {
 		const endpoint = (await federation()).status?.endpoints?.find((each) => each.for === "Public");
 		if (!endpoint) throw new Error("the federation has no address for peers");
-		using stream = await PlayedPeers.open(endpoint.host, endpoint.port, "somebody.lab", domain);
+		using stream = await PlayedPeers.open(endpoint.host, endpoint.port, "somebody.lab", to);
 		return stream.peerFingerprint;
 	}
 
@@ -135,6 +135,36 @@ describe("while nodes run", () => {
 		expect(await running()).toEqual(pods);
 		expect((await federation()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
 			{ reason: "CertificateChanged", scope: "None", nodes: names },
+		]);
+	});
+
+	test("an alias comes and goes with the strategy Live: it is served at every node, nothing restarts, no message is lost", async () => {
+		const [before, pods] = [await inForce(), await running()];
+		const alias = `live-rooms.${domain}`;
+		const changed = async (than: readonly (string | undefined)[]) =>
+			await until(
+				"every node to have it in force",
+				async () => (await inForce()).every((revision, index) => revision !== undefined && revision !== than[index]),
+				patience,
+			);
+		const delivery = await underTraffic(async () => {
+			await apply(stage.kubectl, {
+				apiVersion: "xmppfed.dev/v1alpha1",
+				kind: "ChatNodeAlias",
+				metadata: { name: "live-rooms", namespace },
+				spec: { federationRef: { name: stage.scene.federation }, alias, node: "inside" },
+			});
+			await changed(before);
+			for (let look = 0; look < 4; look++) expect(await shown(alias)).toBeDefined();
+			const served = await inForce();
+			await stage.kubectl.delete("chatnodealias", "live-rooms", namespace);
+			await changed(served);
+			await rolloutOver();
+		});
+		expect(delivery).toEqual({ lost: 0, returned: 0 });
+		expect(await running()).toEqual(pods);
+		expect((await federation()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
+			{ reason: "AliasChanged", scope: "None", nodes: names },
 		]);
 	});
 

@@ -483,7 +483,7 @@ describe("of aliases", () => {
 	test("that a node of an earlier operator does not have live yet restart it, and are told by that alone", () => {
 		const live: Change = (spec) => void (spec.rollout = { strategy: "Live" });
 		const before = intentOf(live, { aliases: [rooms] });
-		const nodes = before.nodes.map(({ liveAliases: _sign, ...node }) => node);
+		const nodes = before.nodes.map(({ liveAliases: _sign, ...others }) => others);
 		expect(causes(intentOf(live, { aliases: [] }), running({ ...before, nodes })).map(words)).toEqual([
 			"R17 AliasChanged ChatNodeAlias from rooms.example.com Node: gw-1 gw-2 inside",
 		]);
