@@ -41,7 +41,9 @@ local function end_streams(domain)
 	for session in pairs(prosody.incoming_s2s) do
 		if session.to_host == domain then table.insert(sessions, session); end
 	end
-	for _, session in pairs(hosts[domain].s2sout) do table.insert(sessions, session); end
+	for _, session in pairs(hosts[domain].s2sout) do
+		if session.direction == "outgoing" then table.insert(sessions, session); end
+	end
 	for _, session in ipairs(sessions) do
 		if not session.xmppfed_leaving then
 			session.xmppfed_leaving = true;
