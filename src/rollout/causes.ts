@@ -143,9 +143,11 @@ class Change {
 
 	/** @param isLive what is taken over while the node runs is told by itself */
 	#differences(before: Fields, node: NodeIntent, isLive: boolean): readonly Entry[] {
-		return isLive
-			? this.#entries(withoutLive(before), withoutLive(node), node)
-			: this.#entries(before, { ...node }, node);
+		if (!isLive) return this.#entries(before, { ...node }, node);
+		const { aliases, ...others } = withoutLive(node);
+		// What it has had live is in no record of what restarts it: the strategy alone is told.
+		const wereLive = before["liveAliases"] === true || !aliases;
+		return this.#entries(withoutLive(before), wereLive ? others : { ...others, aliases }, node);
 	}
 
 	#entries(before: Fields, now: Fields, node: NodeIntent): readonly Entry[] {

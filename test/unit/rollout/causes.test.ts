@@ -489,6 +489,19 @@ describe("of aliases", () => {
 		]);
 	});
 
+	test("are not told where the strategy alone changes", () => {
+		const live: Change = (spec) => void (spec.rollout = { strategy: "Live" });
+		const documented: Change = (spec) => void (spec.rollout = {});
+		const aliases = { aliases: [rooms] };
+		for (const [before, after] of [
+			[live, documented],
+			[documented, live],
+		] as const) {
+			const told = causes(intentOf(after, aliases), runningLive(intentOf(before, aliases)));
+			expect(told.map(({ reason, field }) => `${reason} ${field}`)).toEqual(["RolloutChanged spec.rollout.strategy"]);
+		}
+	});
+
 	test("are taken over by nodes that have them live", () => {
 		const live: Change = (spec) => void (spec.rollout = { strategy: "Live" });
 		expect(
