@@ -10,10 +10,11 @@ import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
 import { configMaps, deployments, namespaces, pods, secrets, services } from "../../src/kubernetes/resources.ts";
 import { nodeLabel } from "../../src/objects/labels.ts";
-import { base64, certificate, key } from "../unit/fixtures/federation.ts";
+import { authority, base64, certificate, key } from "../unit/fixtures/federation.ts";
 import { restore } from "./etcd.ts";
 import { type FederationObject, federations, ownedKinds, startOperator } from "./operator-support.ts";
 import { playCluster } from "./played-cluster.ts";
+import { PlayedGateways } from "./played-gateways.ts";
 import { eventually, rawObject, testClient } from "./support.ts";
 
 /**
@@ -152,6 +153,8 @@ async function record(sample: (typeof samples)[number], namespace: string): Prom
 	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a sample of this repository
 	const resource = parse(yaml) as FederationObject;
 	if (sample === "live") resource.spec["rollout"] = { strategy: "Live" };
+	// A directory is needed for it.
+	delete resource.spec["emailAddresses"];
 	const given = { apiVersion: "v1", kind: "Secret" };
 	const tls = { name: "example-com-tls", namespace };
 	await client.create(secrets, {
@@ -160,10 +163,19 @@ async function record(sample: (typeof samples)[number], namespace: string): Prom
 		type: "kubernetes.io/tls",
 		data: { "tls.crt": certificate, "tls.key": key },
 	});
+	const authorities = { name: "partner-authorities", namespace };
+	await client.create(configMaps, {
+		apiVersion: "v1",
+		kind: "ConfigMap",
+		metadata: authorities,
+		data: { "ca.crt": authority },
+	});
 	const dialback = { name: "example-com-dialback", namespace };
 	await client.create(secrets, { ...given, metadata: dialback, data: { secret: base64("x".repeat(32)) } });
 	const operator = startOperator(namespace);
 	playCluster(client, namespace);
+	// Which say that they have taken over what they were given.
+	if (sample === "live") await PlayedGateways.start(client, namespace, ["gw-1"]);
 	const { name } = resource.metadata;
 	await client.create(federations, { ...resource, metadata: { name, namespace } });
 	if (sample === "live") {
