@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { afterAll, expect, inject, onTestFinished, test } from "vitest";
 import { ensureTools } from "../../deploy/toolchain/tools.ts";
 import { chatNodeAliasResource } from "../../src/api/chat-node-alias.ts";
 import { dnsAsker } from "../../src/dns/asker.ts";
@@ -16,11 +16,6 @@ import { eventually, freshNamespace, testClient } from "./support.ts";
 /** The real external-dns, with its rfc2136 provider, and a real BIND. */
 const administrator = () => new KubernetesClient(loadKubeConfig({ kubeconfig: inject("kubeconfig") }));
 
-beforeAll(async () => {
-	const client = administrator();
-	await installDnsEndpointCrd(client);
-	await client.close();
-});
 // Other files run on the same control plane.
 afterAll(async () => {
 	const client = administrator();
@@ -91,6 +86,9 @@ test("external-dns publishes what the operator tells it, and repairs it; DNSPubl
 		await client.mergePatch(services, namespace, service, { status }, { subresource: "status" });
 	};
 	await give(publicServiceName("example"), "192.0.2.5");
+	const missing = async () => (await condition(client, namespace, "example", "Degraded"))?.text;
+	await eventually(async () => (await missing()) === "True ExternalDNSMissing", "Degraded");
+	await installDnsEndpointCrd(client);
 	const dns = await startExternalDns(namespace, bind);
 	const verdict = async (text: string) => {
 		const found = await eventually(
