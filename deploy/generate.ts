@@ -2,12 +2,10 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
-import { chatNodeAliasKind } from "../src/api/chat-node-alias.ts";
 import { customResourceDefinition, type Kind } from "../src/api/crd.ts";
-import { federationPolicyKind } from "../src/api/federation-policy.ts";
+import { kinds } from "../src/api/kinds.ts";
 import { peersDocument } from "../src/api/peers-document.ts";
 import { referenceSection } from "../src/api/reference.ts";
-import { xmppFederationKind } from "../src/api/xmpp-federation.ts";
 import { troubleshootingDocument } from "../src/gateway/troubleshooting-document.ts";
 import { restartsDocument } from "../src/rollout/restarts-document.ts";
 import { customizationsPatch } from "./argocd/customizations.ts";
@@ -19,8 +17,6 @@ import { dashboardFile } from "./observability/dashboard.ts";
  */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-
-export const kinds: readonly Kind[] = [xmppFederationKind, federationPolicyKind, chatNodeAliasKind];
 
 /** Path below the repository's root -> content. */
 export function generatedFiles(): ReadonlyMap<string, string> {

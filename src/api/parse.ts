@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { type ChatNodeAlias, chatNodeAlias, chatNodeAliasStatus } from "./chat-node-alias.ts";
 import { type FederationPolicy, federationPolicy, federationPolicyStatus } from "./federation-policy.ts";
+import { unknownFields } from "./known-fields.ts";
 import { type XmppFederation, type XmppFederationStatus, xmppFederation } from "./xmpp-federation.ts";
 import { xmppFederationStatus } from "./xmpp-federation-status.ts";
 
@@ -13,6 +14,22 @@ export interface FieldError {
 export type Parsed<Value> =
 	| { readonly ok: true; readonly value: Value }
 	| { readonly ok: false; readonly errors: readonly FieldError[] };
+
+/**
+ * Reads a resource that is stored. There a field that this version does not know is an error: a newer definition let it in,
+ * and to carry the resource out without it would undo in silence what it asks for.
+ */
+export function parseStored<Resource extends { readonly spec: unknown }>(
+	parse: (object: unknown) => Parsed<Resource>,
+	object: object,
+): Parsed<Resource> {
+	const parsed = parse(object);
+	if (!parsed.ok || !("spec" in object)) return parsed;
+	const unknown = unknownFields(withoutNulls(object.spec), parsed.value.spec, "spec");
+	if (unknown.length === 0) return parsed;
+	const message = "is not known to this operator, which is older than what stored it: upgrade it, or remove the field";
+	return { ok: false, errors: unknown.map((field) => ({ field, message })) };
+}
 
 /** Reads an XmppFederation: see {@link parseResource}. */
 export function parseXmppFederation(object: unknown): Parsed<XmppFederation> {

@@ -1,4 +1,4 @@
-import { parseChatNodeAlias } from "../api/parse.ts";
+import { parseChatNodeAlias, parseStored } from "../api/parse.ts";
 import { keyOf, type Observed } from "../kubernetes/object.ts";
 import { domainHolders, type JudgedAlias, judgeAliases, type ReadAlias } from "../model/aliases.ts";
 import { inOrder } from "../model/policy/in-force.ts";
@@ -28,7 +28,7 @@ export class Aliases {
 	judge(federationKey: string, federation: StoredFederation): readonly AliasVerdict[] {
 		const own = this.of(federationKey);
 		if (own.length === 0) return [];
-		const parsed = own.map((object) => ({ object, read: parseChatNodeAlias(object) }));
+		const parsed = own.map((object) => ({ object, read: parseStored(parseChatNodeAlias, object) }));
 		const readable = parsed.flatMap(({ object, read }): ReadAlias[] =>
 			read.ok ? [{ name: object.metadata.name, key: keyOf(object), spec: read.value.spec }] : [],
 		);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { parseXmppFederation, statusOf } from "../api/parse.ts";
+import { parseStored, parseXmppFederation, statusOf } from "../api/parse.ts";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
 import { emailAddressFiles } from "../gateway/layout.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
@@ -192,7 +192,7 @@ export class FederationReconciler {
 			return undefined;
 		}
 		const refused = refusedCaches(caches);
-		const parsed = parseXmppFederation(object);
+		const parsed = parseStored(parseXmppFederation, object);
 		const problems = (parsed.ok ? [] : parsed.errors).map(({ field, message }) => ({
 			reason: "InvalidSpec" as const,
 			field,

@@ -1,4 +1,4 @@
-import { parseFederationPolicy } from "../api/parse.ts";
+import { parseFederationPolicy, parseStored } from "../api/parse.ts";
 import type { Observed } from "../kubernetes/object.ts";
 import type { ConfigMap } from "../kubernetes/resources.ts";
 import { compilePolicy } from "../model/policy/compile.ts";
@@ -75,7 +75,7 @@ export class Policies {
 	}
 
 	async #read(federationKey: string, object: Observed): Promise<Read> {
-		const parsed = parseFederationPolicy(object);
+		const parsed = parseStored(parseFederationPolicy, object);
 		if (!parsed.ok) {
 			return { ok: false, problems: parsed.errors.map((error) => ({ reason: "InvalidSpec", ...error })) };
 		}

@@ -7,6 +7,7 @@ import { Connection } from "../kubernetes/connection.ts";
 import { EventRecorder } from "../kubernetes/events.ts";
 import { LeaderElection } from "../kubernetes/leader.ts";
 import { startTracing } from "../tracing/tracing.ts";
+import { awaitDefinitions } from "./definitions.ts";
 import { serveHttp } from "./http.ts";
 import { OperatorMetrics } from "./metrics.ts";
 import { operate } from "./operator.ts";
@@ -57,6 +58,7 @@ export async function runOperator(
 				const defaults = { gatewayImage, resolverImage, clusterDomain, operatorPods };
 				const onSynced = () => void (synced = true);
 				const stop = AbortSignal.any([signal, lost]);
+				await awaitDefinitions(reader, log, stop);
 				const askDns = dnsAsker(settings.dnsServers);
 				const options = { client, events, log, metrics, tracing, defaults, namespace, askDns, concurrency, onSynced };
 				await operate(options, stop, lost);

@@ -161,6 +161,12 @@ export class KubernetesClient {
 		}
 	}
 
+	/** What the API server publishes of a group's version, GROUP/VERSION, as an OpenAPI 3 document. */
+	async openApi(groupVersion: string, options: CallOptions = {}): Promise<unknown> {
+		const send = { method: "GET", path: `/openapi/v3/apis/${groupVersion}` } as const;
+		return await this.#call({ verb: "get", resource: "openapi" }, send, options);
+	}
+
 	/** One page where `limit` is given, else everything. */
 	async list<T extends KubernetesObject>(resource: Resource<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
 		const { namespace, labelSelector, fieldSelector, limit, resourceVersion } = options;

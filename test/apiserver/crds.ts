@@ -6,6 +6,7 @@ import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
 
 interface CustomResourceDefinition extends KubernetesObject {
+	readonly spec?: object;
 	readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 

@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { generatedFiles, kinds, root } from "../../../deploy/generate.ts";
+import { generatedFiles, root } from "../../../deploy/generate.ts";
 import { chatNodeAliasKind } from "../../../src/api/chat-node-alias.ts";
 import { customResourceDefinition, type StructuralSchema, structuralSchema } from "../../../src/api/crd.ts";
 import { federationPolicyKind } from "../../../src/api/federation-policy.ts";
+import { kinds } from "../../../src/api/kinds.ts";
 import { xmppFederationKind } from "../../../src/api/xmpp-federation.ts";
 
 test.each([...generatedFiles()])("%s is what npm run generate writes", async (path, content) => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { parseXmppFederation } from "../../../src/api/parse.ts";
+import { parseStored, parseXmppFederation } from "../../../src/api/parse.ts";
+import { kindTables } from "../../resources/kinds.ts";
 
 const smallest = {
 	apiVersion: "xmppfed.dev/v1alpha1",
@@ -64,5 +65,25 @@ describe("parseXmppFederation", () => {
 
 	test("takes a status of another version as none", () => {
 		expect(parseXmppFederation({ ...smallest, status: { readyNodes: 1 } })).toEqual({ ok: true, value: smallest });
+	});
+});
+
+describe("parseStored", () => {
+	test("refuses fields that a newer version has stored, naming each", () => {
+		const spec = { ...smallest.spec, later: 1, nodes: [{ name: "gw-1", later: { x: 1 } }] };
+		const message = expect.stringContaining("upgrade it, or remove the field");
+		expect(parseStored(parseXmppFederation, { ...smallest, spec })).toEqual({
+			ok: false,
+			errors: [
+				{ field: "spec.nodes[0].later", message },
+				{ field: "spec.later", message },
+			],
+		});
+	});
+
+	test.each(kindTables)("takes every valid $kind, as they are where nothing is unknown", ({ parse, validCases }) => {
+		expect(validCases.length).toBeGreaterThan(0);
+		for (const { name, resource } of validCases)
+			expect({ name, ...parseStored(parse, resource) }).toEqual({ name, ...parse(resource) });
 	});
 });

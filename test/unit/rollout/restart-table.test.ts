@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { kinds } from "../../../deploy/generate.ts";
 import { describedSchema } from "../../../src/api/crd.ts";
+import { kinds } from "../../../src/api/kinds.ts";
 import { fieldRows } from "../../../src/api/reference.ts";
 import { restartReasons } from "../../../src/rollout/reasons.ts";
 import { covers, restartTable } from "../../../src/rollout/restart-table.ts";
