@@ -50,7 +50,7 @@ async function up(name: string | undefined, signal: AbortSignal): Promise<void> 
 	const images = await step("images of the operator, the gateway and the XMPP servers", () =>
 		provideImages(cluster, signal),
 	);
-	await step("operator", () => installOperator(kubectl, images));
+	await step("operator, by its Helm chart", () => installOperator(kubectl, images));
 	const addresses = await setScene(kubectl, demoScene, images, step, signal);
 
 	const { internal, remote } = demoScene;

@@ -23,11 +23,11 @@ const FIELD_MANAGER = "xmppfed-demo";
 /** kubectl for one cluster, with an abort signal. */
 export class Kubectl {
 	readonly cluster: Cluster;
-	readonly #signal: AbortSignal | undefined;
+	readonly signal: AbortSignal | undefined;
 
 	constructor(cluster: Cluster, signal?: AbortSignal) {
 		this.cluster = cluster;
-		this.#signal = signal;
+		this.signal = signal;
 	}
 
 	/**
@@ -37,7 +37,7 @@ export class Kubectl {
 	 */
 	async run(args: readonly string[], options: Omit<CommandOptions, "signal"> = {}): Promise<string> {
 		try {
-			return (await this.cluster.runKubectl(args, { ...options, signal: this.#signal })).stdout;
+			return (await this.cluster.runKubectl(args, { ...options, signal: this.signal })).stdout;
 		} catch (error) {
 			if (!(error instanceof CommandError)) throw error;
 			const { code, output } = error;

@@ -19,7 +19,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 		const cluster = await clusterUp({ name });
 		const images = await step("images of the operator, the gateway and the XMPP servers", () => provideImages(cluster));
 		const kubectl = new Kubectl(cluster);
-		await step("operator", () => installOperator(kubectl, images));
+		await step("operator, by its Helm chart", () => installOperator(kubectl, images));
 		await step("upstream of federations that stand alone", () => installUpstream(kubectl, images.xmppServer));
 		project.provide("cluster", { clusterName: name, images });
 	} catch (error) {

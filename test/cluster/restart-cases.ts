@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { editCorefile } from "../../deploy/demo/cluster-dns.ts";
 import type { Kubectl, KubernetesObject } from "../../deploy/demo/kubectl.ts";
-import { OPERATOR_DEPLOYMENT, OPERATOR_NAMESPACE } from "../../deploy/demo/operator.ts";
+import { installOperator, OPERATOR_DEPLOYMENT, OPERATOR_NAMESPACE } from "../../deploy/demo/operator.ts";
 import { CERTIFICATE_SECRET, type Scene } from "../../deploy/demo/scene.ts";
 import { xmppServerServices } from "../../deploy/demo/xmpp-server.ts";
 import { buildImage, clusterLoad } from "../../deploy/kind/cluster.ts";
@@ -9,6 +9,7 @@ import { makeSelfSignedCertificate } from "../../src/controller/self-signed-cert
 import { generatedSecretName, nodeObjectName } from "../../src/model/names.ts";
 import type { RestartReason } from "../../src/rollout/reasons.ts";
 import { Authority } from "../gateway/lib/certificates.ts";
+import { images } from "../lib/cluster/environment.ts";
 
 /** What a case changes. */
 export interface Subject {
@@ -345,12 +346,7 @@ async function changeByHand({ kubectl, scene }: Subject, node: string): Promise<
 	await kubectl.run(["rollout", "status", `deployment/${name}`, "-n", namespace, "--timeout=120s"]);
 }
 
-/** undefined: the operator's default. */
+/** undefined: the chart's default. */
 async function setClusterDomain(kubectl: Kubectl, zone: string | undefined): Promise<void> {
-	// Behind the two arguments of deploy/operator/base.
-	const path = "/spec/template/spec/containers/0/args/2";
-	const step = zone === undefined ? { op: "remove", path } : { op: "add", path, value: `--cluster-domain=${zone}` };
-	const deployment = `deployment/${OPERATOR_DEPLOYMENT}`;
-	await kubectl.run(["patch", deployment, "-n", OPERATOR_NAMESPACE, "--type=json", "-p", JSON.stringify([step])]);
-	await kubectl.run(["rollout", "status", deployment, "-n", OPERATOR_NAMESPACE, "--timeout=120s"]);
+	await installOperator(kubectl, images(), { values: zone === undefined ? [] : [`clusterDomain=${zone}`] });
 }

@@ -6,8 +6,11 @@ local json = require "prosody.util.json";
 local uuid = require "prosody.util.uuid";
 local basic_resolver = require "prosody.net.resolvers.basic";
 local now = require "prosody.util.time".monotonic;
+-- They look for globals that need not be there, which Prosody's guard would complain of.
+prosody.unlock_globals();
 local https = require "ssl.https";
 local ltn12 = require "ltn12";
+prosody.lock_globals();
 
 local peer, router = os.getenv("TEST_PEER"), os.getenv("TEST_ROUTER");
 local namespace, federation = os.getenv("TEST_NAMESPACE"), os.getenv("TEST_FEDERATION");
@@ -110,7 +113,7 @@ local function fail()
 		io.stdout:write(("\nLast lines of the %s server's log:\n%s\n"):format(server, log_of(server)));
 	end
 	io.stdout:flush();
-	prosody.shutdown("the test has failed", 1);
+	os.exit(1);
 end
 
 module:hook("message/bare", function (event)
@@ -122,7 +125,7 @@ module:hook("message/bare", function (event)
 		say("%s", last_error);
 	elseif message:get_child_text("body") == id then
 		say("the answer of echo@%s has come: messages cross both ways", peer);
-		prosody.shutdown("the test has passed", 0);
+		os.exit(0);
 	end
 	return true;
 end, 10);
