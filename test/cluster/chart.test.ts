@@ -12,7 +12,9 @@ import {
 	OPERATOR_NAMESPACE,
 	uninstallOperator,
 } from "../../deploy/demo/operator.ts";
+import { CERTIFICATE_SECRET } from "../../deploy/demo/scene.ts";
 import { federationReady, type LiveFederation } from "../../deploy/demo/stage.ts";
+import { until } from "../../deploy/demo/until.ts";
 import { buildImage, clusterLoad, findCluster } from "../../deploy/kind/cluster.ts";
 import { run } from "../../deploy/lib/commands.ts";
 import { connect, images, useScene } from "../lib/cluster/environment.ts";
@@ -91,6 +93,21 @@ test("uninstalled, it leaves CRDs, federations and their gateways, and messages 
 	expect(await kubectl.find("xmppfederation", scene.federation, scene.internal.namespace)).toBeDefined();
 	expect(await pods()).toEqual(before);
 	await messagesCross();
+});
+
+test("the CRD removed with a federation there: its gateways go by garbage collection, and nothing else", async () => {
+	const { kubectl, scene } = stage;
+	const { namespace } = scene.internal;
+	const certificate = await kubectl.find("secret", CERTIFICATE_SECRET, namespace);
+	const server = await kubectl.find("deployment", scene.internal.server, namespace);
+	// No operator runs.
+	await kubectl.run(["delete", "crd", "xmppfederations.xmppfed.dev"]);
+	await until("the federation's objects to be gone", async () => {
+		const kinds = "deployments,pods,services,configmaps,secrets,networkpolicies,poddisruptionbudgets";
+		return (await kubectl.list(kinds, namespace, `xmppfed.dev/federation=${scene.federation}`)).length === 0;
+	});
+	expect(await kubectl.find("secret", CERTIFICATE_SECRET, namespace)).toEqual(certificate);
+	expect((await kubectl.find("deployment", scene.internal.server, namespace))?.metadata.uid).toBe(server?.metadata.uid);
 });
 
 const ofRelease = `app.kubernetes.io/instance=${OPERATOR_DEPLOYMENT}`;
