@@ -173,10 +173,9 @@ test("a mapping from several objects reaches nodes without a restart; a broken o
 	await expect.poll(async () => await scene.given(), waiting).toEqual({});
 	expect(podsByNode(scene.cluster)).toEqual({ "gw-1": 2, inside: 2 });
 	expect(await condition(scene.client, scene.namespace, name, "EmailAddressesInForce")).toBeUndefined();
-	const causes = (await scene.rollouts.live()).status?.finishedRollouts?.[0]?.causes;
-	expect(causes).toMatchObject([
-		{ reason: "EmailAddressesChanged", field: "spec.emailAddresses", from: "on", to: "off" },
-	]);
+	const causes = async () => (await scene.rollouts.live()).status?.finishedRollouts?.[0]?.causes;
+	const told = { reason: "EmailAddressesChanged", field: "spec.emailAddresses", from: "on", to: "off" };
+	await expect.poll(causes, waiting).toMatchObject([told]);
 });
 
 const field = "spec\\.emailAddresses\\.ldap";
