@@ -18,6 +18,8 @@ export interface Link {
 export interface Page {
 	readonly blocks: readonly Block[];
 	readonly links: readonly Link[];
+	/** Those on a line of their own (`<!-- -->`), without their marks. */
+	readonly comments: readonly string[];
 	/** Names by which a link may point to a heading, as GitHub makes them. */
 	readonly anchors: ReadonlySet<string>;
 }
@@ -26,6 +28,7 @@ export interface Page {
 export function readPage(text: string): Page {
 	const blocks: Block[] = [];
 	const links: Link[] = [];
+	const comments: string[] = [];
 	const anchors = new Set<string>();
 	let comment: string | undefined;
 	let open: { line: number; language: string; lines: string[] } | undefined;
@@ -40,7 +43,9 @@ export function readPage(text: string): Page {
 		} else if (fence) {
 			open = { line: index + 1, language: fence[1] ?? "", lines: [] };
 		} else {
-			if (line.trim() !== "") comment = /^<!-- (.*) -->$/.exec(line)?.[1];
+			const said = /^<!-- (.*) -->$/.exec(line)?.[1];
+			if (said !== undefined) comments.push(said);
+			if (line.trim() !== "") comment = said;
 			const heading = /^#+ +(.*)$/.exec(line)?.[1];
 			if (heading !== undefined) anchors.add(freeAnchor(anchorOf(heading), anchors));
 			for (const [, target = ""] of withoutCode(line).matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -49,7 +54,7 @@ export function readPage(text: string): Page {
 		}
 	}
 	if (open) throw new Error(`the block of line ${open.line} is not closed`);
-	return { blocks, links, anchors };
+	return { blocks, links, comments, anchors };
 }
 
 function withoutCode(line: string): string {

@@ -24,6 +24,7 @@ test("a page has blocks, links and anchors", () => {
 			{ line: 10, language: "", text: "plain\n" },
 		],
 		links: [{ line: 2, target: "other.md#part" }],
+		comments: ["not run: why"],
 		anchors: new Set(["title-with-code", "again", "again-1"]),
 	});
 });
