@@ -104,6 +104,24 @@ test("of two processes one acts; killed, stopped or cut off, it never acts besid
 	await settled(client, namespace, "example");
 }, 180_000);
 
+test("two operators, each for a namespace of its own, work side by side and touch nothing of each other's", async () => {
+	const client = testClient();
+	const places = await Promise.all(
+		["one", "other"].map(async (name) => {
+			const namespace = await freshNamespace(client);
+			playCluster(client, namespace);
+			await client.create(federations, federation(namespace, "example", { domain: `${name}.example` }));
+			return { namespace, replica: await auditedReplica(namespace, name) };
+		}),
+	);
+	for (const { namespace } of places) await settled(client, namespace, "example");
+	for (const { namespace, replica } of places) {
+		expect(await holder(client, namespace)).toBe(replica.name);
+		expect(replica.acts().length).toBeGreaterThan(10);
+		expect(new Set(replica.proxy.writes().map((write) => write.namespace))).toEqual(new Set([namespace]));
+	}
+}, 60_000);
+
 type Line = Readonly<Record<string, unknown>>;
 
 const lost = ({ msg }: Line) => String(msg).startsWith("no longer leading");
