@@ -99,9 +99,12 @@ describe("a roll-out", () => {
 		for (const [reason, expected, change] of steps) {
 			await carriesOut(rollouts, () => operator.requests, { reason, expected, change });
 		}
-		const metrics = (await operator.metrics.registry.metrics()).split("\n");
+		// Status can be read a moment before the operator knows that it has written it.
+		const metrics = await eventually(async () => {
+			const lines = (await operator.metrics.registry.metrics()).split("\n");
+			return lines.includes(`xmppfed_rollout_duration_seconds_count ${steps.length}`) && lines;
+		}, "every roll-out to be counted");
 		expect(metrics).toContain('xmppfed_node_restarts_total{reason="ImageChanged"} 3');
-		expect(metrics).toContain(`xmppfed_rollout_duration_seconds_count ${steps.length}`);
 		// Related is the pod that goes.
 		const [told] = await rollouts.events("PublishedChanged");
 		expect(told).toMatchObject({ regarding: { name, kind: "XmppFederation" }, related: { kind: "Pod" } });
