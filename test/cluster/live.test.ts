@@ -12,6 +12,7 @@ import { useScene } from "../lib/cluster/environment.ts";
 import { apply } from "../lib/cluster/federation.ts";
 import { runningPods } from "../lib/cluster/pods.ts";
 import { Traffic } from "../lib/cluster/traffic.ts";
+import { isLong } from "../lib/scale.ts";
 
 type LivePolicy = FederationPolicy & { readonly apiVersion: string };
 
@@ -209,32 +210,37 @@ describe("while nodes run", () => {
 		]);
 	});
 
-	test("a new certificate restarts every node, one after the other, with the strategy Documented", async () => {
-		await stage.kubectl.patch("xmppfederation", stage.scene.federation, namespace, {
-			spec: { rollout: { strategy: "Documented" } },
-		});
-		await until("every node to be on its own", async () => !(await inForce()).some(Boolean), patience);
-		await rolloutOver();
-		const pods = await running();
-		const finished = JSON.stringify((await federation()).status?.finishedRollouts?.[0]);
-		let fingerprint = "";
-		const delivery = await underTraffic(async () => {
-			fingerprint = await replaceCertificate();
-			await until(
-				"the roll-out to be over",
-				async () => {
-					const { status } = await federation();
-					return !status?.rollout && JSON.stringify(status?.finishedRollouts?.[0]) !== finished;
-				},
-				patience,
-			);
-		});
-		expect(delivery).toMatchObject({ lost: 0 });
-		expect(await shown()).toBe(fingerprint);
-		const after = await running();
-		expect([...after].filter(([node, pod]) => pods.get(node) === pod)).toEqual([]);
-		expect((await federation()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
-			{ reason: "CertificateChanged", scope: "Node", nodes: names },
-		]);
-	});
+	// Roll-outs under traffic are in restart.test.ts as well.
+	const rolling = isLong ? (["Documented"] as const) : [];
+	test.each(rolling)(
+		"a new certificate restarts every node, one after the other, with the strategy %s",
+		async (strategy) => {
+			await stage.kubectl.patch("xmppfederation", stage.scene.federation, namespace, {
+				spec: { rollout: { strategy } },
+			});
+			await until("every node to be on its own", async () => !(await inForce()).some(Boolean), patience);
+			await rolloutOver();
+			const pods = await running();
+			const finished = JSON.stringify((await federation()).status?.finishedRollouts?.[0]);
+			let fingerprint = "";
+			const delivery = await underTraffic(async () => {
+				fingerprint = await replaceCertificate();
+				await until(
+					"the roll-out to be over",
+					async () => {
+						const { status } = await federation();
+						return !status?.rollout && JSON.stringify(status?.finishedRollouts?.[0]) !== finished;
+					},
+					patience,
+				);
+			});
+			expect(delivery).toMatchObject({ lost: 0 });
+			expect(await shown()).toBe(fingerprint);
+			const after = await running();
+			expect([...after].filter(([node, pod]) => pods.get(node) === pod)).toEqual([]);
+			expect((await federation()).status?.finishedRollouts?.[0]?.causes).toMatchObject([
+				{ reason: "CertificateChanged", scope: "Node", nodes: names },
+			]);
+		},
+	);
 });
