@@ -69,8 +69,12 @@ test.each(cases)(`${connections} idle connections with $limits`, async ({ intent
 		streams.push(...(await Promise.all(batch)));
 		held = Math.max(held, await negotiating());
 	}
+	// The kernel has accepted the last ones a moment before the process does.
+	await waitFor(`${least} connections to be held at once`, async () => {
+		held = Math.max(held, await negotiating());
+		return held >= least;
+	});
 	const full = await currentMemory(program);
-	expect(held).toBeGreaterThanOrEqual(least);
 	expect(held).toBeLessThanOrEqual(most);
 
 	await waitFor("all to be closed", () => streams.every(({ closed }) => closed), { timeout: 120_000 });
