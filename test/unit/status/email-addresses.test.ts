@@ -5,6 +5,7 @@ import { lateForEmailAddresses } from "../../../src/status/email-address-nodes.t
 import { emailAddressesInForce, emailAddressesStatus } from "../../../src/status/email-addresses-in-force.ts";
 import type { FederationObservation, NodeObservation } from "../../../src/status/federation-observation.ts";
 import { givenSecrets, modelled, now, sample } from "../fixtures/federation.ts";
+import { observationOf } from "../fixtures/observation.ts";
 
 const { intent } = modelled(sample("full"), givenSecrets);
 const given = { digest: "0123456789", mappings: 12, writtenAt: now.toISOString() };
@@ -22,25 +23,9 @@ function observed(
 		const seen = { name, federation, revision: nodeRevision(node), ready: true, moving: false, trouble: "" };
 		return { ...seen, ...(mapping && { mapping }), ...nodeChanges };
 	});
-	return {
-		generation: 1,
-		intent,
-		certificate: undefined,
-		dialback: "Given",
-		dialbackWaitsFor: [],
-		acting: false,
-		problems: [],
-		obstacles: [],
-		nodes,
-		plan: { steps: [], waiting: [] },
-		causes: [],
-		warnings: [],
-		sameDomain: [],
-		remarks: [],
-		services: {},
-		emailAddresses: { given, isAwaited: false, problems: [] },
-		...changes,
-	};
+	const emailAddresses = { given, isAwaited: false, problems: [] };
+	const quiet = { generation: 1, plan: { steps: [], waiting: [] }, causes: [] };
+	return observationOf(intent, { ...quiet, nodes, emailAddresses, ...changes });
 }
 
 test.each<[string, FederationObservation, string]>([

@@ -3,6 +3,7 @@ import { liveRevision, nodeRevision } from "../../../src/model/revision.ts";
 import type { FederationObservation, NodeObservation } from "../../../src/status/federation-observation.ts";
 import { type FederationOfDomain, settingsConsistent } from "../../../src/status/settings-consistent.ts";
 import { givenSecrets, modelled, sample } from "../fixtures/federation.ts";
+import { observationOf } from "../fixtures/observation.ts";
 
 const { intent } = modelled(sample("full"), givenSecrets);
 const nodes = intent.nodes.map(
@@ -22,24 +23,7 @@ const verdict = (
 	previous?: Parameters<typeof settingsConsistent>[1],
 ) =>
 	settingsConsistent(
-		{
-			generation: 1,
-			intent,
-			certificate: undefined,
-			dialback: "Given",
-			dialbackWaitsFor: [],
-			acting: false,
-			problems: [],
-			obstacles: [],
-			nodes,
-			plan: { steps: [], waiting: [] },
-			causes: [],
-			warnings: [],
-			remarks: [],
-			services: {},
-			sameDomain,
-			...changes,
-		},
+		observationOf(intent, { nodes, plan: { steps: [], waiting: [] }, causes: [], sameDomain, ...changes }),
 		previous,
 	);
 
