@@ -2,12 +2,12 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
 import { clusterDown } from "../deploy/kind/cluster.ts";
 import { CommandError } from "../deploy/lib/commands.ts";
 import { passThrough } from "../deploy/lib/pass-through.ts";
 import { runProgram } from "../deploy/lib/program.ts";
 import { reportError, step } from "../deploy/lib/steps.ts";
+import { type Failure, type Outcome, readReport, summary, total } from "./lib/test-report.ts";
 
 /**
  * `npm test`: all set-up and every test. `npm test -- unit gateway` runs these parts only; what follows `--` goes to
@@ -16,20 +16,6 @@ import { reportError, step } from "../deploy/lib/steps.ts";
  */
 const parts = ["static", "unit", "apiserver", "gateway", "cluster"] as const;
 type Part = (typeof parts)[number];
-
-interface Count {
-	passed: number;
-	failed: number;
-	skipped: number;
-}
-
-const vitestReport = z.object({
-	numPassedTests: z.int(),
-	numFailedTests: z.int(),
-	numFailedTestSuites: z.int(),
-	numPendingTests: z.int(),
-	numTodoTests: z.int(),
-});
 
 const testCluster = process.env["XMPPFED_TEST_CLUSTER"] ?? "xmppfed-test";
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -43,16 +29,14 @@ const staticChecks: Readonly<Record<string, readonly string[]>> = {
 async function main(signal: AbortSignal): Promise<number> {
 	const { chosen, vitestArguments, long } = parse(process.argv.slice(2));
 	if (long) process.env["XMPPFED_TEST_SCALE"] = "long";
-	const total: Count = { passed: 0, failed: 0, skipped: 0 };
-	for (const part of chosen) {
-		const count = await run(part, vitestArguments, signal);
-		for (const key of ["passed", "failed", "skipped"] as const) total[key] += count[key];
-	}
-	console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
-	return total.failed === 0 && total.passed > 0 ? 0 : 1;
+	const outcomes: Outcome[] = [];
+	for (const part of chosen) outcomes.push(await run(part, vitestArguments, signal));
+	const whole = total(outcomes);
+	console.log(summary(whole));
+	return whole.failed === 0 && whole.passed > 0 ? 0 : 1;
 }
 
-async function run(part: Part, vitestArguments: readonly string[], signal: AbortSignal): Promise<Count> {
+async function run(part: Part, vitestArguments: readonly string[], signal: AbortSignal): Promise<Outcome> {
 	if (part === "static") return await check(signal);
 	if (part !== "cluster" || process.env["XMPPFED_KEEP_CLUSTER"]) return await vitest(part, vitestArguments, signal);
 	// What a run that was killed has left is removed first, and whatever ends this one, its cluster goes with it.
@@ -86,13 +70,14 @@ function isPart(name: string): name is Part {
 	return parts.some((part) => part === name);
 }
 
-async function check(signal: AbortSignal): Promise<Count> {
-	const count: Count = { passed: 0, failed: 0, skipped: 0 };
+async function check(signal: AbortSignal): Promise<Outcome> {
+	const failures: Failure[] = [];
 	for (const [title, command] of Object.entries(staticChecks)) {
-		if (await succeeds(title, command, signal)) count.passed++;
-		else count.failed++;
+		const good = await succeeds(title, command, signal);
+		if (!good) failures.push({ where: title, reason: `${command.join(" ")} says what is wrong, above.` });
 	}
-	return count;
+	const failed = failures.length;
+	return { passed: Object.keys(staticChecks).length - failed, failed, skipped: 0, failures };
 }
 
 /** Runs a command as a step, whose end shows how it went. */
@@ -111,32 +96,28 @@ async function succeeds(title: string, command: readonly string[], signal: Abort
 }
 
 /** Runs one vitest project. One that ends without a report counts as a failure: nothing is known of its tests. */
-async function vitest(project: Part, more: readonly string[], signal: AbortSignal): Promise<Count> {
+async function vitest(project: Part, more: readonly string[], signal: AbortSignal): Promise<Outcome> {
 	const directory = await mkdtemp(join(tmpdir(), "xmppfed-test-"));
 	const report = join(directory, "report.json");
 	try {
 		const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
 		const command = ["vitest", "run", "--project", project, ...reporters, ...more];
 		const good = await succeeds(`${project} tests`, command, signal);
-		const count = await readReport(report);
+		const text = await readFile(report, "utf8").catch(() => undefined);
+		const known = text === undefined ? nothing : readReport(text, root);
 		// vitest itself failed, as in its global set-up: no test says so.
-		if (!good && count.failed === 0) count.failed++;
-		return count;
+		if ((!good && known.failed === 0) || text === undefined) return total([known, withoutTest(project)]);
+		return known;
 	} finally {
 		await rm(directory, { recursive: true, force: true });
 	}
 }
 
-async function readReport(path: string): Promise<Count> {
-	const text = await readFile(path, "utf8").catch(() => undefined);
-	if (text === undefined) return { passed: 0, failed: 1, skipped: 0 };
-	const report = vitestReport.parse(JSON.parse(text));
-	return {
-		passed: report.numPassedTests,
-		// A file that cannot be loaded fails as a suite, with no test of it counted.
-		failed: Math.max(report.numFailedTests, report.numFailedTestSuites > 0 ? 1 : 0),
-		skipped: report.numPendingTests + report.numTodoTests,
-	};
+const nothing: Outcome = { passed: 0, failed: 0, skipped: 0, failures: [] };
+
+function withoutTest(project: Part): Outcome {
+	const reason = "vitest ended with an error that is no test's, above.";
+	return { ...nothing, failed: 1, failures: [{ where: `${project} tests`, reason }] };
 }
 
 await runProgram(main);
