@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Condition } from "../api/conditions.ts";
-import type { RequestRecord } from "../kubernetes/client.ts";
 import type { QueueHooks } from "../kubernetes/queue.ts";
+import type { RequestRecord } from "../kubernetes/requests.ts";
 import type { ContainerEnd } from "./container-ends.ts";
 
 /** `NAMESPACE/NAME` as labels. */

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { RequestRecord } from "../kubernetes/client.ts";
+import type { RequestRecord } from "../kubernetes/requests.ts";
 
 /** Names and numbers only: what federations keep secret is no attribute, and neither is the text of an error. */
 export type SpanAttributes = Readonly<Record<string, string | number>>;

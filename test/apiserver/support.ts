@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { inject, onTestFinished } from "vitest";
-import { type ClientOptions, KubernetesClient, type RequestRecord } from "../../src/kubernetes/client.ts";
+import { type ClientOptions, KubernetesClient } from "../../src/kubernetes/client.ts";
 import { Connection, loadKubeConfig } from "../../src/kubernetes/connection.ts";
 import { readText } from "../../src/kubernetes/http-request.ts";
 import { type KubernetesObject, type Resource, resourcePath } from "../../src/kubernetes/object.ts";
+import type { RequestRecord } from "../../src/kubernetes/requests.ts";
 import { namespaces } from "../../src/kubernetes/resources.ts";
 
 /** An administrator's client of the shared control plane; its connections end with the test. */
