@@ -16,6 +16,8 @@ export default defineConfig({
 					name: "apiserver",
 					include: include("apiserver"),
 					globalSetup: ["test/apiserver/global-setup.ts"],
+					// They wait more than they compute, and each has namespaces of its own.
+					maxWorkers: 2,
 					testTimeout: timeout(60_000),
 					hookTimeout: timeout(120_000),
 				},
