@@ -98,7 +98,7 @@ export class Requests {
 		call: Call,
 		send: Send,
 		{ timeout, idleTimeout, onOpen, signal }: StreamOptions,
-		read: (line: string) => T,
+		parse: (line: string) => T,
 	): AsyncGenerator<T, void, undefined> {
 		const deadline = this.#deadline(signal, timeout);
 		let response: IncomingMessage | undefined;
@@ -106,7 +106,7 @@ export class Requests {
 			response = await this.#request(call, { ...send, signal: deadline.signal, idleTimeout });
 			if (response.statusCode !== 200) throw await refusal(call, response);
 			onOpen?.();
-			for await (const line of lines(response)) yield read(line);
+			for await (const line of lines(response)) yield parse(line);
 		} catch (error) {
 			signal?.throwIfAborted();
 			throw error instanceof ApiError ? error : unreachable(call, error);
