@@ -5,7 +5,7 @@ import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError } from "../kubernetes/errors.ts";
 import { pods, type Service, services } from "../kubernetes/resources.ts";
 import { aliasServiceName, nodeServiceName, publicServiceName } from "../model/names.ts";
-import { roleSelector, selectorText } from "../objects/labels.ts";
+import { enabledSelector, selectorText } from "../objects/labels.ts";
 import { aliasesIn } from "./aliases.ts";
 import { connectionHelp, connectionOptions, oneOf, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
@@ -51,8 +51,8 @@ Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [-o table|asa|nftables|jso
                                 spec.ip of the ChatNodeAlias.
 ${connectionHelp}
 
-Addresses are those that a firewall sees: of load balancers and machines, never of pods. Machines are those that gateway
-pods run on now; pods may move. Nothing is changed: read the output before you load it.`,
+Addresses are those that a firewall sees: of load balancers and machines, never of pods. Machines are those that pods of
+Enabled nodes run on now; pods may move. Nothing is changed: read the output before you load it.`,
 	examples: ["firewall", "firewall example -o asa --public-address 192.0.2.10"],
 	options,
 	outputs,
@@ -138,8 +138,9 @@ async function directAliases(
 	return (await Promise.all(found)).flat();
 }
 
+/** Only Enabled nodes exchange traffic with peers. */
 async function machinesOf(client: KubernetesClient, namespace: string, federation: string): Promise<readonly string[]> {
-	const labelSelector = selectorText(roleSelector(federation, "gateway"));
+	const labelSelector = selectorText(enabledSelector(federation));
 	const { items } = await client.list(pods, { namespace, labelSelector });
 	return [...new Set(items.flatMap(({ status }) => status?.hostIP ?? []))].toSorted();
 }
