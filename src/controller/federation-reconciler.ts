@@ -8,6 +8,7 @@ import { dnsPublished } from "../status/dns-published.ts";
 import { emailAddressNodes, lateForEmailAddresses } from "../status/email-address-nodes.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
 import { policyNodes } from "../status/policy-nodes.ts";
+import { attachedConditions } from "./attached-conditions.ts";
 import { refusedCaches } from "./caches.ts";
 import { containerEnds } from "./container-ends.ts";
 import { FederationRun } from "./federation-run.ts";
@@ -71,6 +72,7 @@ export class FederationReconciler {
 			dnsLookups.release(key);
 			domainSettings.release(key);
 			this.#parts.metrics.release(key);
+			this.#tellOfAttached(key);
 			return undefined;
 		}
 		const refused = refusedCaches(caches);
@@ -120,6 +122,12 @@ export class FederationReconciler {
 		return writer.obstacles;
 	}
 
+	/** Of policies and aliases, as their statuses are now. */
+	#tellOfAttached(key: string): void {
+		const { policies, aliases, metrics } = this.#parts;
+		metrics.attached(key, attachedConditions([...policies.of(key), ...aliases.of(key)]));
+	}
+
 	async #save(key: string, object: Observed, facts: Facts, log: Logger, signal: AbortSignal): Promise<number> {
 		return await this.#parts.tracing.span("status", {}, () => this.#saveStatus(key, object, facts, log, signal));
 	}
@@ -137,6 +145,7 @@ export class FederationReconciler {
 		}
 		const [held] = seen.plan.steps.length > 0 ? [] : seen.plan.waiting;
 		this.#parts.metrics.rolloutBlocked(key, held?.reason);
+		this.#tellOfAttached(key);
 		this.#parts.metrics.containersEnded(key, containerEnds(this.#parts.caches.pods.store.byIndex(key)));
 		this.#parts.dnsLookups.settled(key, dnsPublished(seen).status === "True");
 		const waitsForDialback = seen.dialbackWaitsFor.length > 0;

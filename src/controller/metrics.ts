@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { Condition } from "../api/conditions.ts";
 import type { QueueHooks } from "../kubernetes/queue.ts";
 import type { RequestRecord } from "../kubernetes/requests.ts";
+import type { AttachedCondition } from "./attached-conditions.ts";
 import type { ContainerEnd } from "./container-ends.ts";
 
 /** `NAMESPACE/NAME` as labels. */
@@ -95,6 +96,21 @@ export class OperatorMetrics {
 			}
 		},
 	});
+	readonly #attachedTo = new Map<string, readonly AttachedCondition[]>();
+	readonly #attached = new Gauge({
+		name: "xmppfed_attached_resources",
+		help: "FederationPolicies and ChatNodeAliases of a federation: how many have a condition with this status and reason.",
+		labelNames: ["namespace", "federation", "kind", "condition", "status", "reason"],
+		registers: [this.registry],
+		collect: () => {
+			this.#attached.reset();
+			for (const [key, conditions] of this.#attachedTo) {
+				for (const { kind, type, status, reason } of conditions) {
+					this.#attached.inc({ ...labelsOf(key), kind, condition: type, status, reason });
+				}
+			}
+		},
+	});
 	readonly #containerEndsOf = new Map<string, readonly ContainerEnd[]>();
 	readonly #containerEnds = new Gauge({
 		name: "xmppfed_gateway_container_ended_timestamp_seconds",
@@ -170,6 +186,12 @@ export class OperatorMetrics {
 		this.#conditionsOf.set(federationKey, kept);
 	}
 
+	/** Conditions of all policies and aliases of the federation, as they are from now on. */
+	attached(federationKey: string, conditions: readonly AttachedCondition[]): void {
+		if (conditions.length > 0) this.#attachedTo.set(federationKey, conditions);
+		else this.#attachedTo.delete(federationKey);
+	}
+
 	/** Last ends of the containers of the federation's nodes. */
 	containersEnded(federationKey: string, ends: readonly ContainerEnd[]): void {
 		if (ends.length > 0) this.#containerEndsOf.set(federationKey, ends);
@@ -185,6 +207,7 @@ export class OperatorMetrics {
 	release(federationKey: string): void {
 		this.rolloutBlocked(federationKey, undefined);
 		this.#conditionsOf.delete(federationKey);
+		this.#attachedTo.delete(federationKey);
 		this.#containerEndsOf.delete(federationKey);
 		this.#certificateEnds.delete(federationKey);
 	}
@@ -193,8 +216,14 @@ export class OperatorMetrics {
 	leader(leads: boolean): void {
 		this.#leader.set(leads ? 1 : 0);
 		if (leads) return;
-		const keys = [this.#blockedSince, this.#conditionsOf, this.#containerEndsOf, this.#certificateEnds];
-		for (const key of keys.flatMap((map) => [...map.keys()])) this.release(key);
+		const maps = [
+			this.#blockedSince,
+			this.#conditionsOf,
+			this.#attachedTo,
+			this.#containerEndsOf,
+			this.#certificateEnds,
+		];
+		for (const key of maps.flatMap((map) => [...map.keys()])) this.release(key);
 		this.#waiting.set(0);
 	}
 

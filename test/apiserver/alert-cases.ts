@@ -30,6 +30,8 @@ const reconciles = (result: string) => `xmppfed_reconciles_total{namespace="xmpp
 const condition = (type: string, status: string, reason: string) =>
 	`xmppfed_federation_condition{${federation},condition="${type}",status="${status}",reason="${reason}"}`;
 const blocked = (reason: string) => `xmppfed_rollout_blocked{${federation},reason="${reason}"}`;
+const attached = (kind: string, status: string, reason: string) =>
+	`xmppfed_attached_resources{${federation},kind="${kind}",condition="Programmed",status="${status}",reason="${reason}"}`;
 const daysLeft = `xmppfed_certificate_days_left{${federation}}`;
 const streams = (state: string) => `xmppfed_streams{${process},direction="incoming",state="${state}"}`;
 const streamsLimit = `xmppfed_streams_limit{${process},direction="incoming"}`;
@@ -140,6 +142,58 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
 		quiet: {
 			"the records are there": { [condition("DNSPublished", "True", "AsExpected")]: "1x90" },
 			"there is nothing to publish": { [condition("DNSPublished", "Unknown", "NothingToPublish")]: "1x90" },
+		},
+	},
+	XmppfedEmailAddressesNotInForce: {
+		at: 20,
+		fires: {
+			[condition("EmailAddressesInForce", "False", "EmailAddressesInvalid")]: "1x10 stale",
+			[condition("EmailAddressesInForce", "False", "NodesPending")]: "_x10 1x10",
+		},
+		labels: labels.federation,
+		quiet: {
+			"every node has them": { [condition("EmailAddressesInForce", "True", "InForce")]: "1x20" },
+			"a router cannot be asked": { [condition("EmailAddressesInForce", "Unknown", "NotReported")]: "1x20" },
+			"a roll-out": {
+				[condition("EmailAddressesInForce", "False", "NodesPending")]: "1x20",
+				[condition("Progressing", "True", "RollingOut")]: "1x20",
+			},
+		},
+	},
+	XmppfedPolicyNotInForce: {
+		at: 20,
+		fires: {
+			[attached("FederationPolicy", "False", "NotAccepted")]: "1x20",
+			[attached("FederationPolicy", "True", "Programmed")]: "1x20",
+			[condition("Progressing", "False", "Complete")]: "1x20",
+		},
+		labels: labels.federation,
+		quiet: {
+			"it is in force": { [attached("FederationPolicy", "True", "Programmed")]: "1x20" },
+			"it is paused": { [attached("FederationPolicy", "False", "Paused")]: "1x20" },
+			"nodes cannot be asked": { [attached("FederationPolicy", "Unknown", "NotReported")]: "1x20" },
+			"a roll-out": {
+				[attached("FederationPolicy", "False", "NodesPending")]: "1x20",
+				[condition("Progressing", "True", "RollingOut")]: "1x20",
+			},
+			"an alias is not": { [attached("ChatNodeAlias", "False", "NotAccepted")]: "1x20" },
+		},
+	},
+	XmppfedAliasNotInForce: {
+		at: 20,
+		fires: {
+			[attached("ChatNodeAlias", "False", "UpstreamUnreachable")]: "1x10 stale",
+			[attached("ChatNodeAlias", "False", "NodeNotReady")]: "_x10 1x10",
+		},
+		labels: labels.federation,
+		quiet: {
+			"all are": { [attached("ChatNodeAlias", "True", "Programmed")]: "3x20" },
+			"it is paused": { [attached("ChatNodeAlias", "False", "Paused")]: "2x20" },
+			"a node restarts": {
+				[attached("ChatNodeAlias", "False", "NodeNotReady")]: "1x20",
+				[condition("Progressing", "True", "RollingOut")]: "1x20",
+			},
+			"a policy is not": { [attached("FederationPolicy", "False", "NotAccepted")]: "1x20" },
 		},
 	},
 	XmppfedGatewayOutOfMemory: {

@@ -135,7 +135,10 @@ describe("an alias", () => {
 	});
 
 	test("that cannot be served says why, and is taken up when that is mended", async () => {
-		const { client, namespace } = await setup();
+		const { client, namespace, operator } = await setup();
+		const counted = async () => await operator.metrics.registry.metrics();
+		const series = (of: string, type: string, verdict: string) =>
+			`xmppfed_attached_resources{namespace="${namespace}",federation="${of}",kind="ChatNodeAlias",condition="${type}",${verdict}}`;
 		await client.create(
 			aliases,
 			alias(namespace, "rooms", {
@@ -146,9 +149,11 @@ describe("an alias", () => {
 			}),
 		);
 		expect(await told(client, namespace, "rooms", "Accepted", "False NodeDisabled")).toContain("enable it there");
+		await expect.poll(counted).toContain(`${series("example", "Accepted", 'status="False",reason="NodeDisabled"')} 1`);
 		const enabled = nodes.map((node) => ({ ...node, federation: "Enabled" }));
 		await client.mergePatch(federations, namespace, "example", { spec: { nodes: enabled } });
 		await told(client, namespace, "rooms", "Programmed", "True Programmed");
+		await expect.poll(counted).toContain(`${series("example", "Programmed", 'status="True",reason="Programmed"')} 1`);
 		await client.mergePatch(federations, namespace, "example", { spec: { nodes: enabled.slice(0, 2) } });
 		expect(await told(client, namespace, "rooms", "Accepted", "False NodeNotFound")).toContain("It has gw-1, gw-2");
 		expect(await told(client, namespace, "rooms", "Programmed", "False NotAccepted")).toContain("see the condition");
@@ -156,6 +161,12 @@ describe("an alias", () => {
 		const { items } = await client.list(events, { namespace });
 		const ofAlias = items.filter(({ regarding }) => regarding?.kind === "ChatNodeAlias").map(({ reason }) => reason);
 		expect(ofAlias).toEqual(expect.arrayContaining(["NodeDisabled", "NodeDisabledResolved", "NodeNotFound"]));
+
+		await client.create(aliases, alias(namespace, "lost", { federationRef: { name: "nobody" } }));
+		const notFound = series("nobody", "Accepted", 'status="False",reason="FederationNotFound"');
+		await expect.poll(counted, { timeout: 20_000 }).toContain(`${notFound} 1`);
+		for (const name of ["lost", "rooms"]) await client.delete(aliases, namespace, name);
+		await expect.poll(counted, { timeout: 20_000 }).not.toContain("xmppfed_attached_resources{");
 	});
 
 	test("that another has goes to the oldest, of whatever federation, and to the next when that goes", async () => {

@@ -36,6 +36,7 @@ async function operatorMetrics(): Promise<readonly [name: string, labels: readon
 	metrics.conditions(key, [
 		{ type: "Ready", status: "True", reason: "AllNodesReady", message: "", lastTransitionTime: "" },
 	]);
+	metrics.attached(key, [{ kind: "ChatNodeAlias", type: "Programmed", status: "True", reason: "Programmed" }]);
 	metrics.containersEnded(key, [{ node: "gw-1", container: "router", reason: "OOMKilled", at: new Date() }]);
 	metrics.certificateExpires(key, new Date());
 	metrics.queueHooks.succeeded?.(key, 0.1);
@@ -64,11 +65,29 @@ test.each(expressions)("$of: $expr", ({ expr }) => {
 	expect([...known, ...targetLabels]).toEqual(expect.arrayContaining([...groupedBy(expr)]));
 });
 
+test("resources of one kind and state are one series, whatever their number, which ends with them", async () => {
+	const metrics = new OperatorMetrics();
+	const refused = { kind: "ChatNodeAlias", type: "Accepted", status: "False", reason: "Conflicted" } as const;
+	const series = async () =>
+		(await metrics.registry.metrics()).split("\n").filter((line) => line.startsWith("xmppfed_attached_resources{"));
+	metrics.attached("chat/example", [refused, refused, { ...refused, status: "True", reason: "Accepted" }]);
+	const labels = 'namespace="chat",federation="example",kind="ChatNodeAlias",condition="Accepted"';
+	expect(await series()).toEqual([
+		`xmppfed_attached_resources{${labels},status="False",reason="Conflicted"} 2`,
+		`xmppfed_attached_resources{${labels},status="True",reason="Accepted"} 1`,
+	]);
+	metrics.attached("chat/example", []);
+	expect(await series()).toEqual([]);
+});
+
 test("who stops leading says nothing of federations any more", async () => {
 	const metrics = new OperatorMetrics();
 	metrics.leader(true);
 	metrics.rolloutBlocked("chat/example", "NodeNotReady");
 	metrics.certificateExpires("chat/example", new Date());
+	metrics.attached("chat/example", [
+		{ kind: "FederationPolicy", type: "Accepted", status: "True", reason: "Accepted" },
+	]);
 	expect(await metrics.registry.metrics()).toContain('federation="example"');
 	metrics.leader(false);
 	expect(await metrics.registry.metrics()).not.toContain('federation="example"');
