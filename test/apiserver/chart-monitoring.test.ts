@@ -69,6 +69,11 @@ test("the PrometheusRule has every alert, with its page and the labels that are 
 	expect((await run(["promtool", "check", "rules", file])).stdout).toContain(`SUCCESS: ${alerts.length} rules found`);
 });
 
+test("without an address of the pages alerts have none", async () => {
+	const { spec } = await rendered("prometheusrule", ["prometheusRule.enabled=true"]);
+	expect(spec.groups?.flatMap(({ rules }) => rules)).toEqual(alerts);
+});
+
 test("the ConfigMap has the dashboard, found by the label of Grafana's sidecar", async () => {
 	const object = await rendered("dashboard", ["dashboard.enabled=true", "dashboard.annotations.grafana_folder=XMPP"]);
 	expect(object).toMatchObject({
