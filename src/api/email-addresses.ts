@@ -81,7 +81,9 @@ const ldap = ruled(
 		bindSecretRef: z
 			.object({
 				name: objectName.meta({
-					description: "Name of a Secret in the same namespace, with the keys username (a DN) and password.",
+					description:
+						"Name of a Secret in the same namespace, with the keys username (a DN), password, and url: the directory that " +
+						"they are for, as it stands in the url here.",
 				}),
 			})
 			.meta({ description: "Whom the directory knows the operator as.", defaultsTo: "anonymous" })

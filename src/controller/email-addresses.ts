@@ -188,6 +188,11 @@ function directoryQuestion(
 		const what = bind ? "has no username or no password" : "does not exist in this namespace";
 		return unavailable("bindSecretRef", `Secret "${bindName}" ${what}. Put both there: username is a DN.`);
 	}
+	// Who may name a Secret in a federation, and not read it, must not have it sent to a server of their choice.
+	if (bind && decoded(bind["url"]) !== ldap.url) {
+		const message = `Secret "${bindName}" does not say that it is for ${ldap.url}. If it is, put that there with the key url.`;
+		return unavailable("bindSecretRef", message);
+	}
 	const { configMapRef } = ldap.trustedCAs ?? {};
 	const field = "trustedCAs.configMapRef";
 	const configMap = configMapRef && configMaps.get(configMapRef.name);

@@ -66,7 +66,11 @@ test("100,000 people: what it takes of time and memory until routers can have th
 			"the federation to be accepted",
 		);
 		await tell(operator, "without addresses");
-		const bind = { username: base64(reader.dn), password: base64(reader.password) };
+		const bind = {
+			url: base64(directory.tlsUrl),
+			username: base64(reader.dn),
+			password: base64(reader.password),
+		};
 		const authority = { "ca.crt": directory.authority };
 		await client.create(secrets, {
 			apiVersion: "v1",

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { type AddressInfo, createServer } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { emailAddressFiles } from "../../src/gateway/layout.ts";
 import { configMaps, events, networkPolicies, secrets } from "../../src/kubernetes/resources.ts";
 import { emailAddressesName } from "../../src/model/names.ts";
@@ -97,6 +98,20 @@ class Scene {
 	}
 }
 
+/** A server that is no directory: it counts who connects. */
+async function listen(): Promise<{ readonly url: string; readonly connections: () => number }> {
+	let connections = 0;
+	const server = createServer((socket) => {
+		connections += 1;
+		socket.destroy();
+	});
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	onTestFinished(() => void server.close());
+	// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
+	const { port } = server.address() as AddressInfo;
+	return { url: `ldap://127.0.0.1:${port}`, connections: () => connections };
+}
+
 function base64(text: string): string {
 	return Buffer.from(text, "utf8").toString("base64");
 }
@@ -187,6 +202,7 @@ test("a directory is followed; what it said last stands while it cannot be read"
 		mail: [`p${index}@elsewhere.example`, `person.${index}@example.com`],
 	}));
 	const directory = await Directory.start(people);
+	const credentials = { url: directory.url, username: reader.dn, password: reader.password };
 	const scene = await Scene.start(
 		{
 			rollout: { strategy: "Live" },
@@ -205,7 +221,7 @@ test("a directory is followed; what it said last stands while it cannot be read"
 		async (made) => {
 			await made.configMap("more", { list: "alice = alice.smith@example.com\n" });
 			await made.configMap("authority", { "ca.crt": directory.authority });
-			await made.secret("bind", { username: reader.dn, password: reader.password });
+			await made.secret("bind", credentials);
 		},
 	);
 	await scene.users(1_201);
@@ -235,18 +251,34 @@ test("a directory is followed; what it said last stands while it cannot be read"
 	await scene.users(1_202);
 	expect(await scene.degraded()).toBe("False AsExpected");
 
-	await scene.secret("bind", { username: reader.dn, password: "not the right one" });
+	await scene.secret("bind", { ...credentials, password: "not the right one" });
 	await scene.inForce(
 		`${unread} Invalid Credentials \\(Code: 0x31\\)\\. It is tried again and again\\. The mapping before`,
 	);
-	await scene.secret("bind", { username: reader.dn });
+	await scene.secret("bind", { url: directory.url, username: reader.dn });
 	await scene.inForce(
 		`False EmailAddressesUnavailable: ${field}\\.bindSecretRef: Secret "bind" has no username or no `,
 	);
-	await scene.secret("bind", { username: reader.dn, password: reader.password });
+
+	// No password goes to a server that its Secret does not name.
+	const elsewhere = await listen();
+	await scene.secret("bind", credentials);
+	await scene.users(1_202);
+	await scene.rollouts.patch({
+		spec: { emailAddresses: { ldap: { url: elsewhere.url, startTLS: null, trustedCAs: null } } },
+	});
+	expect(await scene.inForce("False EmailAddressesUnavailable")).toBe(
+		`spec.emailAddresses.ldap.bindSecretRef: Secret "bind" does not say that it is for ${elsewhere.url}. If it is, put that ` +
+			"there with the key url. The mapping before stays in force until that is mended.",
+	);
+	expect(elsewhere.connections()).toBe(0);
+	await scene.secret("bind", { ...credentials, url: elsewhere.url });
+	await expect.poll(elsewhere.connections, waiting).toBeGreaterThan(0);
 
 	// ldaps, and a directory that somebody else certified.
-	await scene.rollouts.patch({ spec: { emailAddresses: { ldap: { url: directory.tlsUrl, startTLS: null } } } });
+	const trustedCAs = { configMapRef: { name: "authority" } };
+	await scene.rollouts.patch({ spec: { emailAddresses: { ldap: { url: directory.tlsUrl, trustedCAs } } } });
+	await scene.secret("bind", { ...credentials, url: directory.tlsUrl });
 	await scene.users(1_202);
 	await scene.configMap("authority", { "ca.crt": (await loopbackCertificates()).ca });
 	await scene.inForce(`${unread} certificate signature failure`);
