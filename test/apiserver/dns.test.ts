@@ -7,6 +7,7 @@ import { aliasServiceName, publicServiceName } from "../../src/model/names.ts";
 import { kubectlXmppfed, xmppfed } from "./cli-support.ts";
 import { startNameServer } from "./name-server.ts";
 import { condition, federation, federations, startOperator } from "./operator-support.ts";
+import { giveAddress } from "./played-load-balancer.ts";
 import { eventually, freshNamespace, testClient } from "./support.ts";
 
 beforeAll(async () => void (await buildKubectlPlugin()));
@@ -20,11 +21,7 @@ async function published(spec: Record<string, unknown>, askDns?: ReturnType<type
 		federations,
 		federation(namespace, "example", { service: { hostname: "xmpp.example.com" }, ...spec }),
 	);
-	const give = async (service: string, ip: string) => {
-		await eventually(async () => await client.get(services, namespace, service), `Service ${service} is made`);
-		const status = { loadBalancer: { ingress: [{ ip }] } };
-		await client.mergePatch(services, namespace, service, { status }, { subresource: "status" });
-	};
+	const give = async (service: string, ip: string) => await giveAddress(client, namespace, service, ip);
 	await give(publicServiceName("example"), "192.0.2.5");
 	const shown = async (text: string) =>
 		await eventually(

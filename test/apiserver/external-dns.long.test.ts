@@ -5,12 +5,12 @@ import { chatNodeAliasResource } from "../../src/api/chat-node-alias.ts";
 import { dnsAsker } from "../../src/dns/asker.ts";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { loadKubeConfig } from "../../src/kubernetes/connection.ts";
-import { services } from "../../src/kubernetes/resources.ts";
 import { aliasServiceName, publicServiceName } from "../../src/model/names.ts";
 import { freePort } from "../lib/free-port.ts";
 import { startBind } from "./bind.ts";
 import { installDnsEndpointCrd, removeDnsEndpointCrd } from "./dns-endpoints.ts";
 import { condition, federation, federations, startOperator } from "./operator-support.ts";
+import { giveAddress } from "./played-load-balancer.ts";
 import { eventually, freshNamespace, testClient } from "./support.ts";
 
 /** The real external-dns, with its rfc2136 provider, and a real BIND. */
@@ -80,11 +80,7 @@ test("external-dns publishes what the operator tells it, and repairs it; DNSPubl
 		dns: { ttl: 60, externalDNS: { enabled: true } },
 	};
 	await client.create(federations, federation(namespace, "example", spec));
-	const give = async (service: string, ip: string) => {
-		await eventually(async () => await client.get(services, namespace, service), `Service ${service} is made`);
-		const status = { loadBalancer: { ingress: [{ ip }] } };
-		await client.mergePatch(services, namespace, service, { status }, { subresource: "status" });
-	};
+	const give = async (service: string, ip: string) => await giveAddress(client, namespace, service, ip);
 	await give(publicServiceName("example"), "192.0.2.5");
 	const missing = async () => (await condition(client, namespace, "example", "Degraded"))?.text;
 	await eventually(async () => (await missing()) === "True ExternalDNSMissing", "Degraded");

@@ -1,0 +1,83 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { buildKubectlPlugin, kubectlPlugin } from "../../deploy/build.ts";
+import { run } from "../../deploy/lib/commands.ts";
+import { allPages } from "../lib/pages.ts";
+import { type ShownCommand, shownCommands } from "../lib/shown-commands.ts";
+import { type Scene, scenes } from "./guide-scenes.ts";
+import { temporaryKubeconfig } from "./support.ts";
+
+// Pages of the guide whose commands need no more than an API server: each command prints what the page says.
+
+const pages = await allPages();
+
+beforeAll(async () => void (await buildKubectlPlugin()));
+
+test("pages that say that they are played here are all that are", () => {
+	const saying = [...pages].filter(([, { comments }]) =>
+		comments.some((comment) => comment.startsWith("Commands here are run by test/apiserver/guide.test.ts")),
+	);
+	expect(saying.map(([path]) => path).toSorted()).toEqual(scenes.flatMap(({ paths }) => paths).toSorted());
+});
+
+test.each(scenes.map((scene) => [scene.paths.join(" and "), scene] as const))(
+	"every command of %s prints what it says",
+	async (_paths, { paths, setUp }) => {
+		const scene = await setUp(pages);
+		const shell = await shellIn(scene);
+		for (const path of paths) {
+			const commands = (pages.get(path)?.blocks ?? []).flatMap(shownCommands);
+			expect(commands.length).toBeGreaterThan(2);
+			for (const shown of commands) await expectShown(path, shown, scene, shell);
+		}
+	},
+	120_000,
+);
+
+async function expectShown(
+	path: string,
+	{ line, command, printed }: ShownCommand,
+	{ before, toRun = same, toShow = same, namespace }: Scene,
+	shell: (command: string) => Promise<string>,
+): Promise<void> {
+	await before?.(printed);
+	const print = async () => comparable(toShow(await shell(toRun(command))).replaceAll(namespace, "chat"));
+	const message = `${path}:${line}: ${command}`;
+	// What the operator still has to do for it is done a moment later.
+	await expect.poll(print, { timeout: 20_000, interval: 100, message }).toBe(comparable(printed));
+}
+
+function same(text: string): string {
+	return text;
+}
+
+/** With the ages of objects as one; what ends without a line's end as a terminal shows it. */
+function comparable(text: string): string {
+	return text.replaceAll(/\b\d+[smh]$/gm, "AGE").trimEnd();
+}
+
+/** Runs commands as somebody would whose kubectl is set to the namespace. */
+async function shellIn({
+	namespace,
+	files = {},
+	env: more = {},
+}: Scene): Promise<(command: string) => Promise<string>> {
+	const directory = await mkdtemp(join(tmpdir(), "xmppfed-guide-"));
+	onTestFinished(async () => await rm(directory, { recursive: true }));
+	for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+	const config: { contexts: { context: object }[] } = JSON.parse(await readFile(inject("kubeconfig"), "utf8"));
+	const contexts = config.contexts.map(({ context, ...rest }) => ({ ...rest, context: { ...context, namespace } }));
+	const programs = [kubectlPlugin, inject("binaries").kubectl, process.execPath].map((path) => dirname(path));
+	const env = {
+		...more,
+		KUBECONFIG: await temporaryKubeconfig(JSON.stringify({ ...config, contexts })),
+		HOME: directory,
+		PATH: [...programs, process.env["PATH"]].join(delimiter),
+	};
+	return async (command) => {
+		const { stdout } = await run(["sh", "-c", `exec 2>&1\n${command}`], { cwd: directory, env, accept: [0, 1, 2] });
+		return stdout;
+	};
+}
