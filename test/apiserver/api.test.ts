@@ -224,9 +224,15 @@ describe("zod and the API server agree", () => {
 		expect(seen.refused).toBeGreaterThan(20);
 	});
 
-	// Many values in one resource: each that is refused is named by its place.
+	// Many values in one resource: each that is refused is named by its place. The API server tries no rule where one of
+	// them is too long.
 	test.each([
-		["networks", nearlyNetwork, 64, (list: unknown[]) => ({ service: { sourceRanges: list } })],
+		[
+			"networks",
+			nearlyNetwork.filter(({ length }) => length <= 43),
+			64,
+			(list: unknown[]) => ({ service: { sourceRanges: list } }),
+		],
 		[
 			"hosts",
 			nearlyHost,

@@ -89,7 +89,7 @@ function beginning(message: string): string {
 	// Of the stack, frames of the tests say where; the many of vitest say nothing.
 	const lines = message
 		.split("\n")
-		.filter((line) => line.trim() !== "" && !/^\s+at .*(node_modules|<anonymous>)/.test(line));
+		.filter((line) => line.trim() !== "" && !/^\s+at .*(node_modules|node:internal|<anonymous>)/.test(line));
 	const more = lines.length - reasonLines;
 	return [...lines.slice(0, reasonLines), ...(more > 0 ? [`… and ${more} more lines`] : [])].join("\n");
 }
