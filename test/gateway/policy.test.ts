@@ -5,6 +5,7 @@ import { podLayout } from "../../src/gateway/layout.ts";
 import { policyListFiles } from "../../src/gateway/policy.ts";
 import { revisionFile, settingsFiles, settingsRevision } from "../../src/gateway/settings.ts";
 import { decide } from "../../src/model/policy/rules.ts";
+import { allPages } from "../lib/pages.ts";
 import { scaled } from "../lib/scale.ts";
 import { StanzaErrorReceived, type XmppClient } from "../lib/xmpp/client.ts";
 import { Hopeless, waitFor } from "../lib/xmpp/wait.ts";
@@ -20,6 +21,19 @@ const kinds = Object.keys(serverKinds) as ServerKind[];
 const violation = "policy-violation";
 const text = "The policy of this server does not allow messages with this domain";
 const denyAll: Policy = { default: "Deny" };
+
+/** What docs/policy.md says that a gateway in Audit answers. */
+async function shownReport(): Promise<unknown> {
+	const blocks = (await allPages()).get("docs/policy.md")?.blocks ?? [];
+	const [, answer = ""] = blocks.flatMap(({ text: shown }) => /^\$ curl .* jq .*\.policy\n([^]*)/.exec(shown) ?? []);
+	return JSON.parse(answer);
+}
+
+/** With what is another each time as one. */
+function written(report: unknown): unknown {
+	const json = JSON.stringify(report, (key, value: unknown) => (key === "digest" ? "DIGEST" : value));
+	return JSON.parse(json.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME"));
+}
 
 /**
  * The policy (R11) with real peers, and with one that the test plays, which shows every byte that goes to it. The peers'
@@ -311,9 +325,7 @@ describe("policy", () => {
 		await alice.receiveMessage("a2");
 		await reachesPlayed();
 		const { policy: report } = await world.node("gw-1").status("federation");
-		expect(report).toMatchObject({ default: "Deny", enforcement: "Audit", exceptions: 1 });
-		const entry = report?.wouldDeny.find(({ peer }) => peer === "peer.lab");
-		expect(entry).toMatchObject({ incoming: 2, outgoing: 0 });
+		expect(written(report)).toEqual(written(await shownReport()));
 	});
 
 	test("a list of 100,000 domains is taken while others are served", { timeout: 120_000 }, async () => {
