@@ -9,7 +9,7 @@ import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import type { KubernetesObject, Resource } from "../../src/kubernetes/object.ts";
 import { configMaps, pods, secrets } from "../../src/kubernetes/resources.ts";
 import { aliasServiceName, nodeServiceName, publicServiceName } from "../../src/model/names.ts";
-import { enabledSelector, selectorText } from "../../src/objects/labels.ts";
+import { nodeSelectorLabels, selectorText } from "../../src/objects/labels.ts";
 import type { Page } from "../lib/markdown.ts";
 import { shownCommands } from "../lib/shown-commands.ts";
 import { Directory, reader } from "./directory.ts";
@@ -109,7 +109,9 @@ async function aliases(pages: Pages): Promise<Scene> {
 async function edge(pages: Pages): Promise<Scene> {
 	const client = testClient();
 	const namespace = await freshNamespace(client);
-	const { nodes: second }: { nodes: readonly object[] } = parse(block(pages, "docs/dns.md", "publicAddress:"));
+	const { nodes: second }: { nodes: readonly { readonly name: string }[] } = parse(
+		block(pages, "docs/dns.md", "publicAddress:"),
+	);
 	const nodes = [{ name: "gw-1", federation: "Enabled" }, ...second];
 	const server = await startNameServer("example.com");
 	const spec = { nodes, additionalDomains: ["conference.example.com"] };
@@ -136,11 +138,11 @@ async function edge(pages: Pages): Promise<Scene> {
 	};
 }
 
-/** A federation with two Enabled nodes that an operator has brought up, whose public Service has an address inside. */
+/** A federation that an operator has brought up, whose public Service has an address inside. */
 async function published(
 	client: KubernetesClient,
 	namespace: string,
-	spec: Record<string, unknown>,
+	spec: Record<string, unknown> & { readonly nodes: readonly { readonly name: string }[] },
 	settings: OperatorSettings = {},
 ): Promise<void> {
 	playCluster(client, namespace);
@@ -148,16 +150,13 @@ async function published(
 	const service = { hostname: "xmpp.example.com" };
 	await client.create(federations, federation(namespace, "example", { service, ...spec }));
 	await giveAddress(client, namespace, publicServiceName("example"), "10.0.0.10");
-	// Plays the scheduler: they run on machines.
-	const labelSelector = selectorText(enabledSelector("example"));
-	const found = await eventually(async () => {
-		const { items } = await client.list(pods, { namespace, labelSelector });
-		return items.length === 2 && items;
-	}, "two pods");
-	for (const [index, { metadata }] of found.entries()) {
+	// Plays the scheduler: each node runs on a machine of its own.
+	for (const [index, { name }] of spec.nodes.entries()) {
+		const labelSelector = selectorText(nodeSelectorLabels("example", name));
+		const pod = await eventually(async () => (await client.list(pods, { namespace, labelSelector })).items[0], name);
 		const hostIP = `10.0.1.${index + 1}`;
 		const status = { hostIP, hostIPs: [{ ip: hostIP }] };
-		await client.mergePatch(pods, namespace, metadata.name, { status }, { subresource: "status" });
+		await client.mergePatch(pods, namespace, pod.metadata.name, { status }, { subresource: "status" });
 	}
 }
 
