@@ -54,7 +54,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * @param earlier causes of the roll-out that is under way: they tell a node that was enabled from one that was added as
- *   Enabled, where its own restart is over
+ *   Enabled, where its own restart is over, and from where an alias moves
  */
 export function causes(
 	intent: FederationIntent,
@@ -191,13 +191,20 @@ class Change {
 			const name = `ChatNodeAlias ${served.name}`;
 			if (!isRecord(was)) return [{ ...entryOf("AliasChanged", name), to: domain }];
 			return [
-				...(was["here"] === is.here ? [] : [changeOf("AliasChanged", `${name}: spec.node`, undefined, served.node)]),
+				...(was["here"] === is.here ? [] : [this.#move(domain, `${name}: spec.node`, served.node)]),
 				...(isEqual(was["upstream"], is.upstream)
 					? []
 					: // Its own, or that of its node.
 						[narrowed("AliasChanged", `${name}: upstream`, was["upstream"], is.upstream)]),
 			];
 		});
+	}
+
+	/** From the node that has served the alias; where that has let it go already, the causes before know which it was. */
+	#move(domain: string, field: string, to: string): Entry {
+		const told = this.#earlier.find((cause) => cause.field === field && cause.to === to)?.from;
+		const before = [...this.#applied.values()].find((node) => node.name !== to && hasAliasHere(node, domain));
+		return changeOf("AliasChanged", field, told ?? before?.name, to);
 	}
 
 	/** R16, one entry for each node that came into the set of Enabled nodes or left it. */
@@ -223,6 +230,15 @@ class Change {
 		const { field } = toggle(name, "Enabled");
 		return this.#earlier.some((cause) => cause.reason === "FederationToggled" && cause.field === field);
 	}
+}
+
+/** Whether the rooms of an alias are at the node, by what it runs. */
+function hasAliasHere({ applied, appliedLive }: AppliedNode, domain: string): boolean {
+	return [appliedLive, applied].some((record) => {
+		const aliases = isRecord(record) ? record["aliases"] : undefined;
+		const alias = isRecord(aliases) ? aliases[domain] : undefined;
+		return isRecord(alias) && alias["here"] === true;
+	});
 }
 
 function toggle(name: string, to: "Enabled" | "Disabled"): Entry {

@@ -459,13 +459,17 @@ describe("of aliases", () => {
 
 	test.each<[string, readonly string[], readonly string[]]>([
 		["gone", changed([rooms], []), ["ChatNodeAlias from rooms.example.com Node: gw-1 gw-2 inside"]],
-		["moved", changed([rooms], [alias({ node: "gw-1" })]), ["ChatNodeAlias rooms: spec.node to gw-1 Node: gw-1 gw-2"]],
+		[
+			"moved",
+			changed([rooms], [alias({ node: "gw-1" })]),
+			["ChatNodeAlias rooms: spec.node from gw-2 to gw-1 Node: gw-1 gw-2"],
+		],
 		[
 			"moved to a node with another upstream",
 			changed([rooms], [alias({ node: "inside" })]),
 			[
 				"ChatNodeAlias rooms: upstream.host from xmpp.chat.svc.cluster.local to 10.0.3.7 Node: gw-1 gw-2 inside",
-				"ChatNodeAlias rooms: spec.node to inside Node: gw-2 inside",
+				"ChatNodeAlias rooms: spec.node from gw-2 to inside Node: gw-2 inside",
 			],
 		],
 		[
@@ -478,6 +482,19 @@ describe("of aliases", () => {
 	])("%s", (_what, told, expected) => {
 		expect(told).toHaveLength(expected.length);
 		expect(told).toEqual(expect.arrayContaining(expected.map((line) => `R17 AliasChanged ${line}`)));
+	});
+
+	test("that move are told the same while nodes restart for it, one after the other", () => {
+		const now = intentOf(() => {}, { aliases: [alias({ node: "gw-1" })] });
+		const before = running(intentOf(() => {}, { aliases: [rooms] }));
+		const told = causes(now, before);
+		// gw-2, where it was, has let it go.
+		const halfway = [
+			...before.filter(({ name }) => name !== "gw-2"),
+			...running(now).filter(({ name }) => name === "gw-2"),
+		];
+		expect(causes(now, halfway, told)).toEqual(told.map((cause) => ({ ...cause, nodes: ["gw-1"] })));
+		expect(told).toMatchObject([{ from: "gw-2", to: "gw-1" }]);
 	});
 
 	test("that a node of an earlier operator does not have live yet restart it, and are told by that alone", () => {
