@@ -1,22 +1,27 @@
 // `npm run demo`: two organizations, an ejabberd and a Prosody, talk through a federation on a cluster that this makes.
-// `npm run demo -- down` removes it all but the cluster.
+// `npm run demo -- operator` stops when the operator runs; `npm run demo -- down` removes it all but the cluster.
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { table } from "../../src/cli/table.ts";
+import { buildKubectlPlugin, kubectlPlugin } from "../build.ts";
 import { type Cluster, clusterUp, DEFAULT_NAME, findCluster } from "../kind/cluster.ts";
-import { succeeds } from "../lib/commands.ts";
 import { runProgram } from "../lib/program.ts";
 import { RemedyError, step } from "../lib/steps.ts";
+import { ensureTools } from "../toolchain/tools.ts";
 import { type Couple, converse, logIn, logOut } from "./conversation.ts";
 import { gatewayStatuses } from "./gateway-status.ts";
-import { provideImages } from "./images.ts";
+import { provideImages, provideOperatorImages } from "./images.ts";
 import { Kubectl } from "./kubectl.ts";
 import { installOperator, OPERATOR_NAMESPACE, removeOperator } from "./operator.ts";
 import { demoScene, REMOTE_SERVER, type Scene } from "./scene.ts";
 import { federationReady, setScene, strikeScene } from "./stage.ts";
 
-const usage = `usage: npm run demo [-- down] [-- --name NAME]
-  down    remove what the demo made, but not the cluster
-  --name  name of the cluster (${DEFAULT_NAME})`;
+const usage = `usage: npm run demo [-- [operator | down] [--name NAME]]
+  operator  the cluster with the operator alone, for a federation of your own: docs/first-federation.md
+  down      remove the operator, its CRDs with all federations, and what the demo made, but not the cluster
+  --name    name of the cluster (${DEFAULT_NAME})`;
+
+type Command = "up" | "operator" | "down" | "help";
 
 async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
 	const wanted = parse(args);
@@ -27,20 +32,36 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
 	const { command, name } = wanted;
 	if (command === "help") console.log(usage);
 	else if (command === "down") await down(name, signal);
+	else if (command === "operator") await operatorAlone(name, signal);
 	else await up(name, signal);
 	return 0;
 }
 
-function parse(args: readonly string[]): { command: "up" | "down" | "help"; name: string | undefined } | undefined {
+function parse(args: readonly string[]): { command: Command; name: string | undefined } | undefined {
 	const options = { name: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
 	try {
 		const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options });
 		const [command = "up", ...rest] = values.help ? ["help"] : positionals;
-		if (rest.length > 0 || (command !== "up" && command !== "down" && command !== "help")) return undefined;
-		return { command, name: values.name };
+		return rest.length === 0 && isCommand(command) ? { command, name: values.name } : undefined;
 	} catch {
 		return undefined;
 	}
+}
+
+function isCommand(word: string): word is Command {
+	return ["up", "operator", "down", "help"].includes(word);
+}
+
+async function operatorAlone(name: string | undefined, signal: AbortSignal): Promise<void> {
+	const cluster = await clusterUp({ name, signal });
+	const images = await step("images of the operator and the gateway", () => provideOperatorImages(cluster, signal));
+	await step("operator, by its Helm chart", () => installOperator(new Kubectl(cluster, signal), images));
+	console.log(`
+The operator runs. For kubectl and its plugin:
+${await shellSettings(cluster, signal)}
+Go on with your own federation: docs/first-federation.md
+Remove:
+${removal(cluster)}`);
 }
 
 async function up(name: string | undefined, signal: AbortSignal): Promise<void> {
@@ -70,7 +91,7 @@ async function up(name: string | undefined, signal: AbortSignal): Promise<void> 
 	// The routers came before ejabberd; what status says of it is some seconds old.
 	await federationReady(kubectl, internal.namespace, demoScene.federation, signal);
 	await showObjects(kubectl, demoScene);
-	await sayHowToGoOn(cluster);
+	await sayHowToGoOn(cluster, signal);
 	console.log(`\nEvery message crossed. The demo took ${Math.round((Date.now() - started) / 1000)} s.`);
 }
 
@@ -133,25 +154,35 @@ async function showObjects(kubectl: Kubectl, { internal, federation }: Scene): P
 	}
 }
 
-async function sayHowToGoOn(cluster: Cluster): Promise<void> {
+async function sayHowToGoOn(cluster: Cluster, signal: AbortSignal): Promise<void> {
 	const { internal, remote, federation } = demoScene;
 	const { namespace } = internal;
-	const onPath = await succeeds(["sh", "-c", "command -v kubectl"]);
-	const node = `$(kubectl get pods -n ${namespace} -l ${selector(federation)},xmppfed.dev/node=gw-1 -o name)`;
 	console.log(`
 Look further:
-  export KUBECONFIG=${cluster.kubeconfigPath}${onPath ? "" : `\n  alias kubectl=${cluster.kubectl}`}
-  kubectl describe xf -n ${namespace} ${federation}        # conditions, nodes, DNS records, events
-  kubectl get xf -n ${namespace} ${federation} -o yaml
-  kubectl logs -n ${namespace} ${node} -c federation
+${await shellSettings(cluster, signal)}
+  kubectl describe xf ${federation} -n ${namespace}        # conditions, nodes, DNS records, events
+  kubectl xmppfed status ${federation} -n ${namespace}
+  kubectl xmppfed check ${remote.domain} ${federation} -n ${namespace}
+  kubectl xmppfed logs ${federation} -n ${namespace} --peer ${remote.domain}
   kubectl logs -n ${remote.namespace} deploy/${REMOTE_SERVER}
   kubectl logs -n ${OPERATOR_NAMESPACE} deploy/xmpp-federation-operator
 Try:
   kubectl patch xf -n ${namespace} ${federation} --type=json -p '[{"op":"replace","path":"/spec/nodes/2/federation","value":"Enabled"}]'
   kubectl get xf -n ${namespace} -w
 Remove:
-  npm run demo -- down${named(cluster)}
-  npm run cluster -- down${named(cluster)}`);
+${removal(cluster)}`);
+}
+
+/** What makes a shell use the cluster: with kubectl and Helm of its version, and with the plugin of this checkout. */
+async function shellSettings(cluster: Cluster, signal: AbortSignal): Promise<string> {
+	const { helm } = await ensureTools(["helm"], { signal });
+	await buildKubectlPlugin();
+	const programs = [cluster.kubectl, helm, kubectlPlugin, process.execPath].map((path) => dirname(path));
+	return `  export KUBECONFIG=${cluster.kubeconfigPath}\n  export PATH=${programs.join(":")}:$PATH`;
+}
+
+function removal(cluster: Cluster): string {
+	return `  npm run demo -- down${named(cluster)}\n  npm run cluster -- down${named(cluster)}`;
 }
 
 function named({ name }: Cluster): string {

@@ -6,10 +6,13 @@ import { contextKey } from "../kind/images.ts";
 import { cacheDirectory } from "../lib/cache.ts";
 import { withLock } from "../lib/lock.ts";
 
-/** Names with tags of the images that were built from this checkout. */
-export interface ImageNames {
+/** Names with tags of the images that were built from this checkout, and that the operator's chart names. */
+export interface OperatorImages {
 	readonly operator: string;
 	readonly gateway: string;
+}
+
+export interface ImageNames extends OperatorImages {
 	readonly xmppServer: string;
 }
 
@@ -30,16 +33,23 @@ const contexts = {
  * that pods of changed images are new pods, and those of unchanged ones stay.
  */
 export async function provideImages(cluster: Cluster, signal?: AbortSignal): Promise<ImageNames> {
-	const provide = async (image: keyof typeof contexts) => {
-		const { name, context } = contexts[image];
-		const tag = `${name}:dev-${await contextKey(context)}`;
-		await clusterLoad(cluster, [await buildImage({ context, tag }, { signal })], { signal });
-		return tag;
-	};
+	const images = await provideOperatorImages(cluster, signal);
+	return { ...images, xmppServer: await provide("xmppServer", cluster, signal) };
+}
+
+/** Those of {@link provideImages} that an installation needs. */
+export async function provideOperatorImages(cluster: Cluster, signal?: AbortSignal): Promise<OperatorImages> {
 	// Two runs at once must not write the operator's files while one of them reads them.
 	const operator = await withLock(join(cacheDirectory(), "locks", "operator-image"), signal, async () => {
 		await buildOperator();
-		return await provide("operator");
+		return await provide("operator", cluster, signal);
 	});
-	return { operator, gateway: await provide("gateway"), xmppServer: await provide("xmppServer") };
+	return { operator, gateway: await provide("gateway", cluster, signal) };
+}
+
+async function provide(image: keyof typeof contexts, cluster: Cluster, signal: AbortSignal | undefined) {
+	const { name, context } = contexts[image];
+	const tag = `${name}:dev-${await contextKey(context)}`;
+	await clusterLoad(cluster, [await buildImage({ context, tag }, { signal })], { signal });
+	return tag;
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RemedyError } from "../lib/steps.ts";
 import { runHelm } from "./helm.ts";
-import type { ImageNames } from "./images.ts";
+import type { OperatorImages } from "./images.ts";
 import type { Kubectl } from "./kubectl.ts";
 import { makeNamespace } from "./stage.ts";
 
@@ -23,7 +23,7 @@ export interface InstallOptions {
 /** Installs or upgrades the operator by the chart, with the images that were built, and waits until it is available. */
 export async function installOperator(
 	kubectl: Kubectl,
-	images: Pick<ImageNames, "operator" | "gateway">,
+	images: OperatorImages,
 	{ checkout = here, values = [] }: InstallOptions = {},
 ): Promise<void> {
 	await makeNamespace(kubectl, OPERATOR_NAMESPACE);

@@ -15,7 +15,7 @@ const options = {
 export const dnsCheck: Command = {
 	name: "dns check",
 	summary: "whether DNS leads to the XMPP server of a domain",
-	help: `Looks up, from this machine, where a domain's XMPP server is, as another server would (R18).
+	help: `Looks up, from this machine, where a domain's XMPP server is, as another server would.
 
 Usage: kubectl xmppfed dns check DOMAIN [--server ADDRESS] [-o json|yaml]
 

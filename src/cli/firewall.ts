@@ -40,19 +40,21 @@ const options = {
 export const firewall: Command = {
 	name: "firewall",
 	summary: "rules for a firewall in front of federations: Cisco ASA, nftables",
-	help: `Writes what a firewall in front of federations has to let through and translate (R12).
+	help: `Writes what a firewall in front of federations has to let through and translate.
 
 Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [-o table|asa|nftables|json|yaml]
 
-  -o, --output FORM             table (default); asa: Cisco ASA 8.3 or newer; nftables; json or yaml: a list of what
-                                each federation needs
-      --public-address ADDRESS  what peers connect to, where the firewall translates it to the federation's Service.
-                                That of a node stands in spec.nodes[].publicAddress.ip, that of a Direct alias in
-                                spec.ip of the ChatNodeAlias.
+  -o, --output FORM      table (default); asa: Cisco ASA 8.3 or newer; nftables; json or yaml: a list of what each
+                         federation needs
+      --public-address ADDRESS
+                         what peers connect to, where the firewall translates it to the federation's Service. That of
+                         a node stands in spec.nodes[].publicAddress.ip, that of a Direct alias in spec.ip of the
+                         ChatNodeAlias.
 ${connectionHelp}
 
 Addresses are those that a firewall sees: of load balancers and machines, never of pods. Machines are those that pods of
-Enabled nodes run on now; pods may move. Nothing is changed: read the output before you load it.`,
+Enabled nodes run on now; pods may move. Nothing is changed: read the output before you load it. It needs the rights to
+list pods and ChatNodeAliases and to get Services.`,
 	examples: ["firewall", "firewall example -o asa --public-address 192.0.2.10"],
 	options,
 	outputs,

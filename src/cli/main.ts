@@ -35,7 +35,11 @@ async function main(words: readonly string[], terminal: Terminal): Promise<numbe
 function helpOf(words: readonly string[]): string {
 	const { command, group } = findCommand(commands, words);
 	if (!group) return helpText(command);
-	return `${group.summary}\n\nUsage: kubectl xmppfed ${group.name} COMMAND [ARGUMENT...]\n\n${overview(group.commands)}`;
+	return `${capitalized(group.summary)}.\n\nUsage: kubectl xmppfed ${group.name} COMMAND [ARGUMENT...]\n\n${overview(group.commands)}`;
+}
+
+function capitalized(text: string): string {
+	return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 const terminal = processTerminal();

@@ -15,6 +15,7 @@ finished. What would restart is shown by: kubectl xmppfed status NAME
 Usage: kubectl xmppfed pause NAME [-n NAMESPACE]
 
 It sets the annotation ${orderAnnotations.paused}.
+It needs the right to patch XmppFederations, which the cluster roles edit and admin have.
 
 ${connectionHelp}`,
 	examples: ["pause example"],

@@ -45,7 +45,8 @@ Usage: kubectl xmppfed plan -f FILE [-f FILE...] [-n NAMESPACE] [-o json|yaml]
 ${connectionHelp}
 
 The API server checks the file as it would check an apply (dry run), so what it refuses is shown. No Secret is
-read: whether a Secret of another name holds another content is not known, and told so.
+read: whether a Secret of another name holds another content is not known, and told so. It needs the rights to list
+FederationPolicies, ChatNodeAliases and Deployments, to get ConfigMaps, and, for the dry run, to patch XmppFederations.
 
 Exit code: 0 nothing restarts, 2 nodes restart or are removed, or may; 1 error.`,
 	examples: ["plan -f federation.yaml", "plan -f federation.yaml -f policy.yaml -o yaml"],

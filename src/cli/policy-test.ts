@@ -38,13 +38,14 @@ export const policyTest: Command = {
 
 Usage: kubectl xmppfed policy test DOMAIN [--direction in|out] [--federation NAME | -f FILE] [-o json|yaml]
 
-      --direction in|out   what the domain sends, or what is sent to it; by default both
-      --federation NAME    the policy in force of this XmppFederation; by default of the only one in the namespace
-  -f, --filename FILE      the FederationPolicy in this file, whether it is in force or not; - is standard input.
-                           ConfigMaps of the file count before those of the cluster
-  -o, --output FORM        json or yaml: the decisions as data
+      --direction in|out what the domain sends, or what is sent to it; by default both
+      --federation NAME  the policy in force of this XmppFederation; by default of the only one in the namespace
+  -f, --filename FILE    the FederationPolicy in this file, whether it is in force or not; - is standard input.
+                         ConfigMaps of the file count before those of the cluster
+  -o, --output FORM      json or yaml: the decisions as data
 ${connectionHelp}
 
+It needs the rights to list FederationPolicies and to get ConfigMaps.
 Exit code: 0 all that was asked passes, 2 something is denied (also where the policy is in Audit, which lets it
 through); 1 error.`,
 	examples: ["policy test partner.example", "policy test partner.example --direction in -f policy.yaml"],

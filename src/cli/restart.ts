@@ -16,6 +16,7 @@ Usage: kubectl xmppfed restart NAME [NODE] [-n NAMESPACE]
 
 It sets the annotation ${orderAnnotations.restart}; the operator carries it out as any other restart, so that
 no node goes before the one before it is ready again. What was asked of other nodes before stays asked for.
+It needs the right to patch XmppFederations, which the cluster roles edit and admin have.
 
 ${connectionHelp}`,
 	examples: ["restart example", "restart example gw-2 -n chat"],

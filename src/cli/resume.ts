@@ -14,6 +14,7 @@ export const resume: Command = {
 Usage: kubectl xmppfed resume NAME [-n NAMESPACE]
 
 It removes the annotation ${orderAnnotations.paused}.
+It needs the right to patch XmppFederations, which the cluster roles edit and admin have.
 
 ${connectionHelp}`,
 	examples: ["resume example"],

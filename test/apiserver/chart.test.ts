@@ -74,6 +74,14 @@ describe("what the chart renders", () => {
 		expect(code).toBe(0);
 	});
 
+	test("its notes say the next steps in the one namespace that the operator sees", async () => {
+		const where = ["--namespace=chat", "--set=scope=Namespace", "--set=crds.install=false"];
+		const { stdout } = await runHelm(["install", "edge", chart, ...images, ...where, "--dry-run=client"]);
+		const steps = stdout.slice(stdout.indexOf("NOTES:")).match(/^ {2}(kubectl|helm) .*/gm) ?? [];
+		expect(steps.length).toBeGreaterThan(3);
+		expect(steps.filter((step) => !step.includes(" -n chat"))).toEqual([]);
+	});
+
 	test("knows the names of a federation's Services", async () => {
 		const objects = await rendered(["--namespace=chat", "--set=clusterDomain=cluster.example"]);
 		const federation = objects.find(({ kind }) => kind === "XmppFederation");
