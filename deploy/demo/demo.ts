@@ -12,7 +12,7 @@ import { type Couple, converse, logIn, logOut } from "./conversation.ts";
 import { gatewayStatuses } from "./gateway-status.ts";
 import { provideImages, provideOperatorImages } from "./images.ts";
 import { Kubectl } from "./kubectl.ts";
-import { installOperator, OPERATOR_NAMESPACE, removeOperator } from "./operator.ts";
+import { installOperator, OPERATOR_DEPLOYMENT, OPERATOR_NAMESPACE, removeOperator } from "./operator.ts";
 import { demoScene, REMOTE_SERVER, type Scene } from "./scene.ts";
 import { federationReady, setScene, strikeScene } from "./stage.ts";
 
@@ -59,6 +59,8 @@ async function operatorAlone(name: string | undefined, signal: AbortSignal): Pro
 	console.log(`
 The operator runs. For kubectl and its plugin:
 ${await shellSettings(cluster, signal)}
+See it send a message to a peer of its own, and back:
+  helm test ${OPERATOR_DEPLOYMENT} -n ${OPERATOR_NAMESPACE}
 Go on with your own federation: docs/first-federation.md
 Remove:
 ${removal(cluster)}`);
@@ -165,7 +167,7 @@ ${await shellSettings(cluster, signal)}
   kubectl xmppfed check ${remote.domain} ${federation} -n ${namespace}
   kubectl xmppfed logs ${federation} -n ${namespace} --peer ${remote.domain}
   kubectl logs -n ${remote.namespace} deploy/${REMOTE_SERVER}
-  kubectl logs -n ${OPERATOR_NAMESPACE} deploy/xmpp-federation-operator
+  kubectl logs -n ${OPERATOR_NAMESPACE} -l app.kubernetes.io/name=${OPERATOR_DEPLOYMENT} --prefix --tail=-1
 Try:
   kubectl patch xf -n ${namespace} ${federation} --type=json -p '[{"op":"replace","path":"/spec/nodes/2/federation","value":"Enabled"}]'
   kubectl get xf -n ${namespace} -w

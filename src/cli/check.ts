@@ -1,6 +1,5 @@
 import { xmppDomain } from "../gateway/domain.ts";
 import { containerNames } from "../gateway/layout.ts";
-import type { KubernetesClient } from "../kubernetes/client.ts";
 import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import { stepText } from "./check-text.ts";
 import { type CheckStep, readStep } from "./check-view.ts";
@@ -9,7 +8,7 @@ import { withCluster } from "./connect.ts";
 import { dataForm, dataText } from "./data.ts";
 import { Failure } from "./failure.ts";
 import { viewOf } from "./federation-view.ts";
-import { type FederationObject, federationNamed, federations } from "./federations.ts";
+import { chosenFederation, type FederationObject } from "./federations.ts";
 import { type GatewayPod, gatewayPods } from "./gateway-pods.ts";
 import { remediesText } from "./remedies.ts";
 
@@ -87,19 +86,6 @@ Exit code: 0 the stream came about, 2 it did not; 1 error: the check could not b
 		});
 	},
 };
-
-async function chosenFederation(client: KubernetesClient, namespace: string, name: string | undefined) {
-	if (name !== undefined) return await federationNamed(client, namespace, name);
-	const { items } = await client.list(federations, { namespace });
-	const [only] = items;
-	if (only && items.length === 1) return only;
-	const names = items.map(({ metadata }) => metadata.name).join(", ");
-	throw new Failure(
-		only
-			? `namespace ${namespace} has several federations: name one of ${names}`
-			: `there is no XmppFederation in namespace ${namespace}\n-n names another namespace; kubectl get xmppfederations -A shows all.`,
-	);
-}
 
 function chosenPod(found: readonly GatewayPod[], { metadata }: FederationObject, node: string | undefined): GatewayPod {
 	const candidates = node === undefined ? found : found.filter((pod) => pod.node === node);

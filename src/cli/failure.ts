@@ -1,4 +1,4 @@
-import { ApiError, ApiUnreachableError, type Call } from "../kubernetes/errors.ts";
+import { ApiError, ApiUnreachableError, type Call, type StatusDetails } from "../kubernetes/errors.ts";
 
 /** Something that the user can mend: printed as it is, without a stack. */
 export class Failure extends Error {
@@ -42,10 +42,16 @@ function explainRefusal(error: ApiError): string {
 	}
 	const { causes = [] } = error.details;
 	if (causes.length > 0) {
-		const lines = causes.map(({ field, message = "" }) => (field ? `  ${field}: ${message}` : `  ${message}`));
-		return `the API server refuses ${objectOf(call)}:\n${lines.join("\n")}`;
+		return `the API server refuses ${objectOf(call)}:\n${causes.map(causeLine).join("\n")}`;
 	}
 	return `the API server refuses to ${call.verb} ${call.resource} (${status} ${error.reason}): ${serverMessage(error)}`;
+}
+
+function causeLine({ field, message = "" }: NonNullable<StatusDetails["causes"]>[number]): string {
+	// Before what it cannot decode of a patch the API server puts the whole object, with its status.
+	const [, undecoded] = /: strict decoding error: (.*)$/s.exec(message) ?? [];
+	if (undecoded !== undefined) return `  ${undecoded}`;
+	return field ? `  ${field}: ${message}` : `  ${message}`;
 }
 
 /** RBAC names rights by these verbs; `apply` is none of them. */

@@ -35,6 +35,24 @@ export async function federationsIn(
 	return (await client.list(federations, { namespace })).items;
 }
 
+/** The federation of that name; where none is named, the only one of the namespace. */
+export async function chosenFederation(
+	client: KubernetesClient,
+	namespace: string,
+	name: string | undefined,
+): Promise<Observed<FederationObject>> {
+	if (name !== undefined) return await federationNamed(client, namespace, name);
+	const { items } = await client.list(federations, { namespace });
+	const [only] = items;
+	if (only && items.length === 1) return only;
+	const names = items.map(({ metadata }) => metadata.name).join(", ");
+	throw new Failure(
+		only
+			? `namespace ${namespace} has several federations: name one of ${names}`
+			: `there is no XmppFederation in namespace ${namespace}\n-n names another namespace; kubectl get xmppfederations -A shows all.`,
+	);
+}
+
 async function others(client: KubernetesClient, namespace: string): Promise<string> {
 	try {
 		const { items } = await client.list(federations, { namespace });

@@ -1,6 +1,5 @@
 import { defaults } from "../api/defaults.ts";
 import { parseXmppFederation } from "../api/parse.ts";
-import type { KubernetesClient } from "../kubernetes/client.ts";
 import { explainDecision } from "../model/policy/explain.ts";
 import { type Direction, decide, type PolicyRules } from "../model/policy/rules.ts";
 import { describeProblems } from "../model/problem.ts";
@@ -9,7 +8,7 @@ import type { Command } from "./command.ts";
 import { type ClusterAccess, withCluster } from "./connect.ts";
 import { type DataForm, dataForm, dataText } from "./data.ts";
 import { Failure, UsageError } from "./failure.ts";
-import { federationNamed, federations } from "./federations.ts";
+import { chosenFederation } from "./federations.ts";
 import { readManifest } from "./manifest.ts";
 import { policyInForce, type ReadPolicy, readPolicy } from "./policies.ts";
 import { table } from "./table.ts";
@@ -87,8 +86,8 @@ async function ofFile(file: string, { client, namespace }: ClusterAccess, termin
 }
 
 async function ofFederation({ client, namespace }: ClusterAccess, given: string | undefined): Promise<AskedPolicy> {
-	const federation = given ?? (await onlyFederation(client, namespace));
-	const found = await federationNamed(client, namespace, federation);
+	const found = await chosenFederation(client, namespace, given);
+	const federation = found.metadata.name;
 	const policy = await policyInForce(client, namespace, federation);
 	if (policy) return asked(policy);
 	const parsed = parseXmppFederation(found);
@@ -109,14 +108,6 @@ function asked({ name: policy, compilation }: ReadPolicy): AskedPolicy {
 	}
 	const { rules, intent } = compilation.policy;
 	return { title: `FederationPolicy ${policy}`, rules, enforcement: intent.enforcement };
-}
-
-async function onlyFederation(client: KubernetesClient, namespace: string): Promise<string> {
-	const { items } = await client.list(federations, { namespace });
-	const [first, ...others] = items.map(({ metadata }) => metadata.name);
-	if (first === undefined) throw new Failure(`there is no XmppFederation in namespace ${namespace}`);
-	if (others.length === 0) return first;
-	throw new UsageError(`which one? --federation ${[first, ...others].join(", ")}`, name);
 }
 
 async function tell(

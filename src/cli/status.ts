@@ -112,7 +112,8 @@ function textOf({ paint }: Terminal): Show {
 	return (objects, { namespace, name }) => {
 		const views = sorted(objects).map(viewOf);
 		const [first] = views;
-		if (!first) return namespace === undefined ? "No XmppFederation." : `No XmppFederation in namespace ${namespace}.`;
+		if (!first && namespace === undefined) return "No XmppFederation.";
+		if (!first) return `No XmppFederation in namespace ${namespace}. All namespaces: kubectl xmppfed status -A`;
 		return name === undefined ? overviewText(views, namespace === undefined, paint) : detailsText(first, paint);
 	};
 }

@@ -33,5 +33,10 @@ export interface Problem {
 }
 
 export function describeProblems(problems: readonly Problem[]): string {
-	return problems.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join("; ");
+	return strung(problems.map(({ field, message }) => (field ? `${field}: ${message}` : message)));
+}
+
+/** Texts in one line: after one that ends as a sentence the next begins, others are set apart by semicolons. */
+export function strung(texts: readonly string[]): string {
+	return texts.reduce((line, text) => `${line}${/[.!?]$/.test(line) ? " " : "; "}${text}`);
 }

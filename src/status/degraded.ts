@@ -1,5 +1,5 @@
 import { linkCertificateSecretName } from "../model/names.ts";
-import { describeProblems, type Problem } from "../model/problem.ts";
+import { describeProblems, type Problem, strung } from "../model/problem.ts";
 import type { Verdict } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 
@@ -10,7 +10,7 @@ export function degraded(observation: FederationObservation, previous?: Verdict)
 	if (obstacle) return yes(obstacle.reason, describeProblems([...obstacles, ...remarks]));
 
 	const unreachable = unreachableUpstreams(observation);
-	if (unreachable.length > 0) return yes("UpstreamUnreachable", [...unreachable, ...told(remarks)].join("; "));
+	if (unreachable.length > 0) return yes("UpstreamUnreachable", strung([...unreachable, ...told(remarks)]));
 
 	// After a start of the operator, or with a new pod, nobody has been asked yet: that is no good news.
 	const unasked = nodes.some(({ upstream }) => upstream === undefined);
@@ -19,17 +19,17 @@ export function degraded(observation: FederationObservation, previous?: Verdict)
 	const broken = nodes.filter(({ ready, trouble }) => !ready && trouble !== "");
 	if (broken.length > 0) {
 		const failing = broken.map(({ name, trouble }) => `node ${name}: ${trouble}`);
-		return yes("NodeFailing", [...failing, ...told(remarks)].join("; "));
+		return yes("NodeFailing", strung([...failing, ...told(remarks)]));
 	}
 	const unusable = unusableLinkCertificate(observation);
-	if (unusable) return yes("LinkCertificateUnusable", [unusable, ...told(remarks)].join("; "));
+	if (unusable) return yes("LinkCertificateUnusable", strung([unusable, ...told(remarks)]));
 	const linksUnasked = nodes.some(({ linkFailures }) => linkFailures === undefined);
 	if (linksUnasked && previous?.reason === "LinkCertificateUnusable") return previous;
 
 	const behind = nodes.filter(({ takeOver }) => takeOver?.state === "Refused" || takeOver?.state === "Overdue");
 	if (behind.length > 0) {
 		const words = behind.map(({ name, takeOver }) => `node ${name} ${takeOver?.message}`);
-		return yes("SettingsNotInForce", [...words, ...told(remarks)].join("; "));
+		return yes("SettingsNotInForce", strung([...words, ...told(remarks)]));
 	}
 	const [remark] = remarks;
 	if (remark) return yes(remark.reason, describeProblems(remarks));

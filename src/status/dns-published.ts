@@ -67,7 +67,10 @@ export function dnsPublished(observation: DnsObservation): Verdict {
 		answer && "failure" in answer ? [`${question.name} ${question.type}: ${answer.failure}`] : [],
 	);
 	if (failed.length > 0) {
-		return unknown("LookupFailed", `DNS did not answer the operator: ${failed.join("; ")}.`);
+		const message =
+			`DNS did not answer the operator: ${failed.join("; ")}. Where it does not reach these servers, name others by its ` +
+			"argument --dns-servers (dnsServers of the chart).";
+		return unknown("LookupFailed", message);
 	}
 	const others = look.others();
 	const besides = others.length > 0 ? ` ${sentence(`Others are published as well: ${others.join("; ")}`)}` : "";

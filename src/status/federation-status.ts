@@ -31,6 +31,7 @@ const verdicts = {
 export interface PreviousStatus extends Progress {
 	readonly conditions?: readonly Condition[] | undefined;
 	readonly effective?: object | undefined;
+	readonly policy?: string | undefined;
 }
 
 /**
@@ -57,13 +58,13 @@ export function federationStatus(observation: FederationObservation, previous: P
 		}),
 		readyNodes: `${nodes.filter((node) => node.ready).length}/${nodes.length}`,
 		enabledNodes: nodes.filter((node) => node.federation === "Enabled").length,
-		...(intent && { policy: policyText(intent) }),
+		// While nothing can be modelled, what is in force is what was.
+		...(intent ? { policy: policyText(intent) } : previous.policy !== undefined && { policy: previous.policy }),
 		nodes,
 		...emailAddressesStatus(observation),
 		...progressOf(observation, previous, now),
 		dnsRecords: dnsRecords(observation),
 		endpoints: endpoints(observation),
-		// While nothing can be modelled, what is in force is what was.
 		...(intent
 			? { effective: effective(observation, intent) }
 			: previous.effective && { effective: previous.effective }),

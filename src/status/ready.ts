@@ -42,7 +42,11 @@ export function ready(observation: FederationObservation): Verdict {
 			"All routers are ready, but no node has federation Enabled: nothing goes to peers or comes from them.";
 		return { status: "True", reason: "NoEnabledNode", message };
 	}
-	return { status: "True", reason: "AllNodesReady", message: `All ${states.length} nodes are ready.` };
+	return { status: "True", reason: "AllNodesReady", message: allReady(states.length) };
+}
+
+function allReady(count: number): string {
+	return count === 1 ? "The node is ready." : `All ${count} nodes are ready.`;
 }
 
 function lacksAddress({ intent, services }: FederationObservation): boolean {

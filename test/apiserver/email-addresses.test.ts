@@ -147,7 +147,7 @@ test("a mapping from several objects reaches nodes without a restart; a broken o
 	await scene.configMap("more", { list: "\nalice = a@example.com\ncarol = chair@example.com\n" });
 	expect(await scene.inForce("False EmailAddressesInvalid")).toBe(
 		"spec.emailAddresses.mappingRefs[1].configMapRef: ConfigMap people, list line 1 and ConfigMap more, list line 2: " +
-			"alice@example.com has two addresses, alice.smith@example.com and a@example.com. Keep one.; " +
+			"alice@example.com has two addresses, alice.smith@example.com and a@example.com. Keep one. " +
 			"spec.emailAddresses.mappingRefs[2].secretRef: ConfigMap more, list line 3 and Secret board, list line 1: " +
 			"carol@example.com and bob@example.com have one address, chair@example.com. Give each one of its own. " +
 			"The mapping before stays in force until that is mended.",

@@ -158,7 +158,8 @@ describe("DNSPublished", () => {
 			"no answer",
 			{ [`SRV ${service}`]: "ETIMEOUT from 192.0.2.53" },
 			"Unknown LookupFailed",
-			`DNS did not answer the operator: ${service} SRV: ETIMEOUT from 192.0.2.53.`,
+			`DNS did not answer the operator: ${service} SRV: ETIMEOUT from 192.0.2.53. Where it does not reach these servers, name ` +
+				"others by its argument --dns-servers (dnsServers of the chart).",
 		],
 		[
 			"no answer to one question and a wrong one to another",

@@ -283,6 +283,7 @@ describe("status", () => {
 		const first = federationStatus(observation(), {}, now);
 		const refused = federationStatus(observation({ problems: [problem], intent: undefined }), first, now);
 		expect(refused.effective).toEqual(first.effective);
+		expect(refused.policy).toBe(first.policy);
 		expect(refused.nodes.map(({ name, state }) => `${name} ${state}`)).toEqual([
 			"gw-1 Current",
 			"gw-2 Current",
