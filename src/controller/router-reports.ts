@@ -17,6 +17,7 @@ const processStatus = z.object({
 				domain: z.string(),
 				alias: z.string().exactOptional(),
 				reachable: z.boolean(),
+				served: z.boolean().exactOptional(),
 				failure: z.string().exactOptional(),
 			}),
 		)
@@ -33,6 +34,8 @@ const processStatus = z.object({
 export interface RouterReport {
 	readonly reachable: boolean;
 	readonly error?: string | undefined;
+	/** The node's own domains that the server which is reached does not serve. Absent: none is known. */
+	readonly unserved?: readonly string[];
 	/** Of the upstreams of aliases; those of the node's own domains are in the fields above. Absent: it has none. */
 	readonly aliases?: readonly AliasUpstream[];
 	/** In one order. Undefined once the router has not answered for `linksKnownFor`. */
@@ -220,10 +223,14 @@ export class RouterReports {
 			const aliases = upstreams.flatMap(({ alias, reachable, failure: error }) =>
 				alias === undefined ? [] : [{ domain: alias, reachable, error }],
 			);
+			const unserved = upstreams.flatMap(({ domain, served, alias }) =>
+				served === false && alias === undefined ? [domain] : [],
+			);
 			const failure = settings?.failure ?? certificate?.failure ?? policy?.failure;
 			return {
 				reachable: !failed,
 				error: failed?.failure,
+				...(unserved.length > 0 && { unserved }),
 				...(aliases.length > 0 && { aliases }),
 				links: linkViews(links),
 				accepts: dialback?.accepted,

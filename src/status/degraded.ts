@@ -12,9 +12,13 @@ export function degraded(observation: FederationObservation, previous?: Verdict)
 	const unreachable = unreachableUpstreams(observation);
 	if (unreachable.length > 0) return yes("UpstreamUnreachable", strung([...unreachable, ...told(remarks)]));
 
+	const unserved = unservedDomains(observation);
+	if (unserved.length > 0) return yes("DomainNotServed", strung([...unserved, ...told(remarks)]));
+
 	// After a start of the operator, or with a new pod, nobody has been asked yet: that is no good news.
 	const unasked = nodes.some(({ upstream }) => upstream === undefined);
-	if (unasked && previous?.reason === "UpstreamUnreachable") return previous;
+	if (unasked && (previous?.reason === "UpstreamUnreachable" || previous?.reason === "DomainNotServed"))
+		return previous;
 
 	const broken = nodes.filter(({ ready, trouble }) => !ready && trouble !== "");
 	if (broken.length > 0) {
@@ -45,8 +49,7 @@ function unreachableUpstreams({ nodes, intent }: FederationObservation): string[
 	const causes = Map.groupBy(
 		nodes.filter(({ upstream }) => upstream?.reachable === false),
 		({ name, upstream }) => {
-			const target = intent?.nodes.find((node) => node.name === name)?.upstream;
-			const address = target ? `${target.host}:${target.port}` : "the upstream";
+			const address = upstreamOf(intent, name);
 			return upstream?.error ? `${address} (${upstream.error})` : address;
 		},
 	);
@@ -57,6 +60,28 @@ function unreachableUpstreams({ nodes, intent }: FederationObservation): string[
 			"Check that host and port are those of the internal server's XMPP server-to-server listener and that it runs."
 		);
 	});
+}
+
+/** One message for each server and domain, with all the nodes that it is about. */
+function unservedDomains({ nodes, intent }: FederationObservation): string[] {
+	const found = nodes.flatMap(({ name, upstream }) =>
+		(upstream?.unserved ?? []).map((domain) => ({
+			name,
+			what: `${upstreamOf(intent, name)} does not serve ${domain}`,
+		})),
+	);
+	return [...Map.groupBy(found, ({ what }) => what)].map(([what, affected]) => {
+		const names = affected.map(({ name }) => name).join(", ");
+		return (
+			`The internal server at ${what}: it answers host-unknown to ${affected.length === 1 ? "node" : "nodes"} ${names}. ` +
+			"Set the domain up there, or name the right one in spec.domain or spec.additionalDomains."
+		);
+	});
+}
+
+function upstreamOf(intent: FederationObservation["intent"], nodeName: string): string {
+	const target = intent?.nodes.find(({ name }) => name === nodeName)?.upstream;
+	return target ? `${target.host}:${target.port}` : "the upstream";
 }
 
 /** One message, as all processes have the same files; undefined where every one can use them. */

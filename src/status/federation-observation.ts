@@ -75,9 +75,16 @@ export interface NodeObservation extends ObservedNode {
 	/** What the node's router says of the upstreams of aliases, by their names in ASCII; undefined as below. */
 	readonly aliases?: readonly AliasUpstream[] | undefined;
 	/** What the node's router says of its upstream; undefined while it could not be asked. */
-	readonly upstream?: { readonly reachable: boolean; readonly error?: string | undefined } | undefined;
+	readonly upstream?: NodeUpstream | undefined;
 	/** `ROLE: WHY` of its processes that cannot use the link certificate; undefined while one could not be asked. */
 	readonly linkFailures?: readonly string[] | undefined;
+}
+
+export interface NodeUpstream {
+	readonly reachable: boolean;
+	readonly error?: string | undefined;
+	/** Domains of the federation that the internal server does not serve, as XMPP writes them. Absent: none is known. */
+	readonly unserved?: readonly string[];
 }
 
 export interface AliasUpstream {

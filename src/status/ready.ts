@@ -25,6 +25,12 @@ export function ready(observation: FederationObservation): Verdict {
 	if (nodes.every(({ upstream }) => upstream?.reachable === false)) {
 		return no("UpstreamUnreachable", "No node reaches the internal server; see the condition Degraded.");
 	}
+	if (intent.nodes.every(({ name, domains }) => servesNone(nodes, name, domains))) {
+		return no(
+			"DomainNotServed",
+			"The internal server serves no domain of this federation; see the condition Degraded.",
+		);
+	}
 	if (lacksAddress(observation)) {
 		const message =
 			"A public Service has no address yet: nothing in this Kubernetes cluster has given its LoadBalancer one. " +
@@ -43,6 +49,11 @@ export function ready(observation: FederationObservation): Verdict {
 		return { status: "True", reason: "NoEnabledNode", message };
 	}
 	return { status: "True", reason: "AllNodesReady", message: allReady(states.length) };
+}
+
+function servesNone(nodes: FederationObservation["nodes"], nodeName: string, domains: readonly string[]): boolean {
+	const unserved = nodes.find(({ name }) => name === nodeName)?.upstream?.unserved ?? [];
+	return unserved.length === domains.length;
 }
 
 function allReady(count: number): string {

@@ -28,3 +28,29 @@ test("a router says whether it reaches its upstream, before anything is sent", a
 	// It is no reason to take the router away: it still answers what it is sent.
 	expect((await wrong.readiness("router")).ready).toBe(true);
 });
+
+test.each(["prosody", "ejabberd"] as const)(
+	"a router says which domains its upstream does not serve, which is no reason to say that it is not reached: %s",
+	async (internal) => {
+		const wrong = "exmaple.lab";
+		await using world = await World.start({
+			internal,
+			peers: [],
+			users: ["alice"],
+			nodes: [{ name: "gw-1", federation: "Disabled" }],
+		});
+		const node = world.node("gw-1");
+		node.intent = { ...node.intent, domains: [...node.intent.domains, wrong] };
+		await world.startNodes();
+		const found = await waitFor("the server to have been asked for every domain", async () => {
+			const { upstreams = [] } = await node.status("router");
+			return upstreams.length === 3 && upstreams.every(({ served }) => served !== undefined) ? upstreams : undefined;
+		});
+		expect(Object.fromEntries(found.map(({ domain, served }) => [domain, served]))).toEqual({
+			[local.domain]: true,
+			[local.rooms]: true,
+			[wrong]: false,
+		});
+		expect(found.map(({ reachable }) => reachable)).toEqual([true, true, true]);
+	},
+);

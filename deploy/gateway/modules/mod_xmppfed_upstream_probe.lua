@@ -6,6 +6,10 @@
 -- that. One that was not reached must answer a stream header too: a process that hangs still accepts connections.
 -- A real stream that the upstream did not open counts at once, and so does one that it did.
 --
+-- A server that is reached may not serve a local domain: then it answers a stream header with host-unknown (RFC 6120,
+-- 4.9.3.6). So each domain is asked for once, and one that is not served again with every probe. It withdraws nothing,
+-- as senders are answered either way: it is told.
+--
 -- A name that cannot be looked up (DNS does not answer) is no word about the upstream: the addresses that it had last
 -- are used meanwhile, by probes and by real streams.
 --
@@ -33,11 +37,12 @@ local interval = module:get_option_period("xmppfed_upstream_probe_interval", 30)
 local retry = module:get_option_period("xmppfed_upstream_retry_interval", 5);
 local answer_limit = module:get_option_period("xmppfed_upstream_answer", 10);
 
-local targets = {};    -- "host:port" -> { host, port, domain, addresses, reachable (nil until known), failure, turn }
+local targets = {};    -- "host:port" -> { host, port, domain, addresses, reachable (nil until known), failure, turn,
+                       --                  served = { domain = whether it is; nil until known } }
 local target_of = {};  -- local domain -> its target
 
 local listener = {};
-local probe;
+local probe, ask_for_domains;
 
 -- The targets of the upstreams as they are now. Gives those that are new.
 local function find_targets()
@@ -46,7 +51,7 @@ local function find_targets()
 	for domain, upstream in pairs(upstreams) do
 		local key = ("%s:%d"):format(upstream.host, upstream.port);
 		if not targets[key] then
-			targets[key] = known[key] or { host = upstream.host, port = upstream.port, domain = domain, addresses = {}, turn = 0 };
+			targets[key] = known[key] or { host = upstream.host, port = upstream.port, domain = domain, addresses = {}, turn = 0, served = {} };
 			if not known[key] then table.insert(new, targets[key]); end
 		end
 		target_of[domain] = targets[key];
@@ -76,6 +81,7 @@ local function known(target, reachable, failure)
 			reachable and "is reached" or ("cannot be reached: %s"):format(failure));
 	end
 	target.reachable, target.failure = reachable, failure;
+	if reachable then ask_for_domains(target); else target.served = {}; end
 	probe_in(reachable and interval or retry, target);
 	if changed then module:fire_event("xmppfed-upstream-changed", {}); end
 end
@@ -95,6 +101,11 @@ function listener.onattach(conn, target)
 	by_conn[conn] = target;
 end
 
+local function header(domain)
+	return ("<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='%s'>")
+		:format(xml_escape(domain));
+end
+
 function listener.onconnect(conn)
 	local target = by_conn[conn];
 	if target.reachable then
@@ -102,8 +113,7 @@ function listener.onconnect(conn)
 		conn:close();
 		return;
 	end
-	conn:write(("<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='%s'>")
-		:format(xml_escape(target.domain)));
+	conn:write(header(target.domain));
 	add_task(answer_limit, function ()
 		if finish(conn, false, ("it does not answer within %d s"):format(answer_limit)) then conn:destroy(); end
 	end);
@@ -131,6 +141,66 @@ local function last_addresses(target)
 		table.insert(list, math.random(#list + 1), { address:find(":", 1, true) and "tcp6" or "tcp4", address, target.port, {} });
 	end
 	return manual_resolver(list, "tcp", {});
+end
+
+local questions = {}; -- connection -> { target, domain, answer }
+local asker = {};
+
+local function answered(conn, served)
+	local question = questions[conn];
+	questions[conn] = nil;
+	if not question then return; end
+	local target, domain = question.target, question.domain;
+	if target.served[domain] ~= served then
+		module:log(served and "info" or "warn", "Upstream %s:%d %s %s", target.host, target.port,
+			served and "serves" or "does not serve", domain);
+	end
+	target.served[domain] = served;
+	conn:write("</stream:stream>");
+	conn:close();
+end
+
+function asker.onattach(conn, question)
+	questions[conn] = question;
+end
+
+function asker.onconnect(conn)
+	conn:write(header(questions[conn].domain));
+	add_task(answer_limit, function ()
+		local question = questions[conn];
+		if not question then return; end
+		if question.answer ~= "" then
+			answered(conn, true); -- something else, such as the header alone
+		else
+			questions[conn] = nil;
+			conn:destroy();
+		end
+	end);
+end
+
+function asker.onincoming(conn, data)
+	local question = questions[conn];
+	if not question then return; end
+	question.answer = question.answer..data;
+	if question.answer:find("<host-unknown", 1, true) then
+		answered(conn, false);
+	elseif question.answer:find("features", 1, true) or #question.answer > 16384 then
+		answered(conn, true);
+	end
+end
+
+function asker.ondisconnect(conn)
+	questions[conn] = nil;
+end
+
+function asker.onfail() end
+
+function ask_for_domains(target)
+	for domain, its_target in pairs(target_of) do
+		if its_target == target and not target.served[domain] and not upstreams[domain].alias then
+			connect(last_addresses(target), asker, {}, { target = target, domain = domain, answer = "" });
+		end
+	end
 end
 
 function probe(target)
@@ -161,6 +231,7 @@ end, 10); -- before mod_xmppfed_links asks
 function report_stream(domain, opened, failure)
 	local target = target_of[domain];
 	if not target then return; end -- of an alias that has gone
+	if opened then target.served[domain] = true; end
 	if opened and target.reachable or not opened and target.reachable == false then return; end
 	known(target, opened, failure);
 end
@@ -191,6 +262,7 @@ function report()
 				host = target.host;
 				port = target.port;
 				reachable = target.reachable;
+				served = target.served[domain];
 				failure = target.failure;
 			});
 		end

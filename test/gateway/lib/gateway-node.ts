@@ -150,6 +150,8 @@ export interface Status extends Readiness {
 		readonly host: string;
 		readonly port: number;
 		readonly reachable: boolean;
+		/** Absent until the server has said. */
+		readonly served?: boolean;
 		readonly failure?: string;
 	}[];
 	readonly failures: readonly {

@@ -50,6 +50,7 @@ const well = {
 	SettingsConsistent: "True OnlyFederation",
 	DNSPublished: "True Published",
 };
+const { domains = [] } = intent.nodes[0] ?? {};
 const problem = { reason: "SecretNotFound" as const, field: "spec.security", message: "Secret is missing." };
 const limited = { reason: "PlatformLimited" as const, field: "spec.peers[a.example].platform", message: "No rooms." };
 const obstacle = { reason: "ObjectConflict" as const, field: "", message: "Service x belongs to nobody." };
@@ -89,6 +90,16 @@ test.each<[string, Partial<FederationObservation>, Partial<typeof well>]>([
 		"the upstream is away",
 		{ nodes: running({ "gw-1": { upstream: { reachable: false, error: "connection refused" } } }) },
 		{ Degraded: "True UpstreamUnreachable" },
+	],
+	[
+		"the internal server does not serve a domain",
+		{ nodes: running({ "gw-1": { upstream: { reachable: true, unserved: ["conference.example.com"] } } }) },
+		{ Degraded: "True DomainNotServed" },
+	],
+	[
+		"the internal server serves no domain",
+		{ nodes: running().map((node) => ({ ...node, upstream: { reachable: true, unserved: domains } })) },
+		{ Ready: "False DomainNotServed", Degraded: "True DomainNotServed" },
 	],
 	[
 		"a process cannot use the link certificate",
