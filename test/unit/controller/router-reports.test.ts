@@ -100,6 +100,17 @@ test.each([
 		{ aliases: [{ domain: "xn--rume-loa.example", reachable: false, error: "connection refused" }] },
 	],
 	[
+		"a router whose upstream does not serve a domain, and one of an alias, which is the alias' own matter",
+		{
+			upstreams: [
+				{ domain: "a.example", reachable: true, served: true },
+				{ domain: "b.example", reachable: true, served: false },
+				{ domain: "c.example", alias: "c.example", reachable: true, served: false },
+			],
+		},
+		{ unserved: ["b.example"], aliases: [{ domain: "c.example", reachable: true, error: undefined }] },
+	],
+	[
 		"a process that cannot use the link certificate",
 		{ role: "federation", linkCertificate: { failure } },
 		{ linkFailure: failure },

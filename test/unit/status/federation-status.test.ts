@@ -259,6 +259,16 @@ describe("status", () => {
 		);
 	});
 
+	test("names a domain that the internal server does not serve, with the nodes that found so", () => {
+		const upstream = { reachable: true, unserved: ["example.com"] };
+		const nodes = running({ "gw-1": { upstream }, "gw-2": { upstream } });
+		const { conditions } = federationStatus(observation({ nodes }), {}, now);
+		expect(conditions.find(({ type }) => type === "Degraded")?.message).toBe(
+			"The internal server at xmpp.chat.svc.cluster.local:5269 does not serve example.com: it answers host-unknown to nodes " +
+				"gw-1, gw-2. Set the domain up there, or name the right one in spec.domain or spec.additionalDomains.",
+		);
+	});
+
 	test("names the Secret of a link certificate that cannot be used, and every process", () => {
 		const nodes = running({
 			"gw-1": { linkFailures: ["router: no file", "federation: wrong key"] },
