@@ -55,7 +55,7 @@ export async function logIn(
 	}
 }
 
-async function patientLogin(account: Account, signal: AbortSignal | undefined): Promise<XmppClient> {
+export async function patientLogin(account: Account, signal?: AbortSignal): Promise<XmppClient> {
 	let failure = "";
 	return await until(
 		`the login of ${account.user}@${account.domain} at ${account.host}:${account.port}`,

@@ -28,13 +28,20 @@ export interface Link {
 	readonly tls?: { readonly version: string };
 }
 
+/** A peer that a policy in Audit would have denied something, in stanzas (mod_xmppfed_policy). */
+export interface WouldDeny {
+	readonly peer: string;
+	readonly incoming: number;
+	readonly outgoing: number;
+}
+
 export interface GatewayStatus {
 	readonly node: string;
 	readonly role: GatewayRole;
 	readonly streams: readonly Stream[];
 	readonly links: readonly Link[];
 	/** Of a federation connection manager that has one. */
-	readonly policy?: { readonly digest?: string };
+	readonly policy?: { readonly digest?: string; readonly wouldDeny?: readonly WouldDeny[] };
 	/** What new links are secured with. */
 	readonly linkCertificate: { readonly notAfter?: string; readonly failure?: string };
 }

@@ -23,6 +23,8 @@ export interface XmppServer {
 	readonly program: keyof typeof programs;
 	readonly image: string;
 	readonly domain: string;
+	/** Domains of it besides, without rooms. */
+	readonly moreDomains?: readonly string[];
 	readonly roomsDomain: string;
 	readonly users: readonly User[];
 	/** Certificate chain and key, PEM. */
@@ -52,6 +54,7 @@ export function xmppServerObjects(server: XmppServer) {
 	const { name, namespace, image, dnsServer } = server;
 	const program = programs[server.program]({
 		domain: server.domain,
+		moreDomains: server.moreDomains,
 		roomsDomain: server.roomsDomain,
 		users: server.users,
 		certificateFile: `${CERTIFICATE_DIRECTORY}/tls.pem`,

@@ -3,9 +3,9 @@ import { type Couple, logIn, logOut } from "../../deploy/demo/conversation.ts";
 import { gatewayPods, gatewayStatuses, nodeOf } from "../../deploy/demo/gateway-status.ts";
 import { federationReady } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
-import type { FederationPolicy } from "../../src/api/federation-policy.ts";
 import { useScene } from "../lib/cluster/environment.ts";
 import { apply } from "../lib/cluster/federation.ts";
+import { programmed } from "../lib/cluster/policy.ts";
 
 const stage = useScene("policy");
 let couple: Couple;
@@ -21,23 +21,6 @@ const policy = (spec: object) => ({
 	metadata: { name: "policy", namespace: stage.scene.internal.namespace },
 	spec: { federationRef: { name: stage.scene.federation }, ...spec },
 });
-
-async function programmed(generation: number): Promise<FederationPolicy> {
-	const { kubectl, scene } = stage;
-	return await until(
-		"the policy to be programmed",
-		async () => {
-			const found = await kubectl.find<FederationPolicy & { apiVersion: string }>(
-				"federationpolicy",
-				"policy",
-				scene.internal.namespace,
-			);
-			const condition = found?.status?.conditions?.find(({ type }) => type === "Programmed");
-			return condition?.status === "True" && condition.observedGeneration === generation ? found : undefined;
-		},
-		{ timeout: 180_000 },
-	);
-}
 
 const podsByNode = async () => {
 	const { kubectl, scene } = stage;
@@ -60,7 +43,7 @@ test("a policy restarts every node in its turn, and is enforced by all before it
 		kubectl,
 		policy({ default: "Allow", exceptions: [{ domain: scene.remote.domain, direction: "Outgoing" }] }),
 	);
-	const { status } = await programmed(1);
+	const { status } = await programmed(kubectl, scene.internal.namespace, "policy");
 	expect(status).toMatchObject({ exceptions: 1, programmedNodes: 3, nodes: 3 });
 	expect(await enforced()).toEqual([
 		["gw-1", status?.digest],

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { editCorefile } from "../../deploy/demo/cluster-dns.ts";
+import { internalUser } from "../../deploy/demo/conversation.ts";
 import type { Kubectl, KubernetesObject } from "../../deploy/demo/kubectl.ts";
 import { installOperator, OPERATOR_DEPLOYMENT, OPERATOR_NAMESPACE } from "../../deploy/demo/operator.ts";
 import { CERTIFICATE_SECRET, type Scene } from "../../deploy/demo/scene.ts";
@@ -49,6 +50,7 @@ const withNode = (name: string, more: Partial<Node>) =>
 	nodes.map((node) => (node.name === name ? { ...node, ...more } : node));
 
 const second = "second-name";
+const people = "people";
 
 export const restartCases: readonly RestartCase[] = [
 	{
@@ -176,6 +178,37 @@ export const restartCases: readonly RestartCase[] = [
 		change: denySomebody,
 	},
 	{
+		reason: "AliasChanged",
+		what: "a chat node gets a public domain",
+		restarts: all,
+		change: (subject) => serveAlias(subject, "gw-3"),
+	},
+	{
+		reason: "AliasChanged",
+		what: "which moves to another node",
+		restarts: ["gw-2", "gw-3"],
+		change: (subject) => serveAlias(subject, "gw-2"),
+	},
+	{
+		reason: "EmailAddressesChanged",
+		what: "users are known by their email addresses",
+		restarts: all,
+		prepare: mapUser,
+		change: (subject) => patch(subject, { emailAddresses: { mappingRefs: [{ configMapRef: { name: people } }] } }),
+	},
+	{
+		reason: "UnmappedUsersChanged",
+		what: "who has none keeps the own name",
+		restarts: all,
+		change: (subject) => patch(subject, { emailAddresses: { unmappedUsers: "PassThrough" } }),
+	},
+	{
+		reason: "EmailAddressesChanged",
+		what: "and all do again",
+		restarts: all,
+		change: (subject) => patch(subject, { emailAddresses: null }),
+	},
+	{
 		reason: "LinkSecretChanged",
 		what: "another link secret",
 		restarts: all,
@@ -295,6 +328,21 @@ async function denySomebody({ kubectl, scene }: Subject): Promise<void> {
 	const spec = { federationRef: { name: scene.federation }, default: "Allow", exceptions };
 	const policy = { apiVersion: "xmppfed.dev/v1alpha1", kind: "FederationPolicy", metadata, spec };
 	await kubectl.apply(policy);
+}
+
+async function serveAlias({ kubectl, scene }: Subject, node: string): Promise<void> {
+	const metadata = { name: "conference", namespace: scene.internal.namespace };
+	const spec = { federationRef: { name: scene.federation }, alias: `conference.${scene.internal.domain}`, node };
+	const alias = { apiVersion: "xmppfed.dev/v1alpha1", kind: "ChatNodeAlias", metadata, spec };
+	await kubectl.apply(alias);
+}
+
+/** The address is the user's own name, so that whoever counts messages finds the user by it before and after. */
+async function mapUser({ kubectl, scene }: Subject): Promise<void> {
+	const { namespace, domain } = scene.internal;
+	const data = { list: `${internalUser.name} = ${internalUser.name}@${domain}\n` };
+	const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: people, namespace }, data };
+	await kubectl.apply(configMap);
 }
 
 async function giveDialbackSecret(subject: Subject): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
-import { type LiveFederation } from "../../../deploy/demo/stage.ts";
+import type { LiveFederation } from "../../../deploy/demo/stage.ts";
 import { until } from "../../../deploy/demo/until.ts";
 import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
 import { upstreams } from "./upstream.ts";
@@ -30,6 +30,34 @@ export async function apply(kubectl: Kubectl, resource: object): Promise<void> {
 	await kubectl.run(["apply", "-f", "-"], { input: JSON.stringify(resource) });
 }
 
+export interface FederationName {
+	readonly namespace: string;
+	readonly name: string;
+}
+
+/** A federation as it is now. */
+export async function liveFederation(kubectl: Kubectl, { namespace, name }: FederationName): Promise<LiveFederation> {
+	const found = await kubectl.find<LiveFederation>("xmppfederation", name, namespace);
+	if (!found) throw new Error(`federation ${name} is gone`);
+	return found;
+}
+
+/** Makes a change that nodes restart for or take over, and waits until that is over. Gives the causes that status tells. */
+export async function rollOut(kubectl: Kubectl, federation: FederationName, change: () => Promise<unknown>) {
+	const look = async () => (await liveFederation(kubectl, federation)).status;
+	const before = JSON.stringify((await look())?.finishedRollouts?.[0]);
+	await change();
+	return await until(
+		`a roll-out of federation ${federation.name} to be over`,
+		async () => {
+			const status = await look();
+			const finished = status?.finishedRollouts?.[0];
+			return !status?.rollout && JSON.stringify(finished) !== before ? finished?.causes : undefined;
+		},
+		{ timeout: 300_000, explain: async () => JSON.stringify(await look(), undefined, "\t") },
+	);
+}
+
 export interface Condition {
 	readonly status: string;
 	readonly reason: string;
@@ -39,7 +67,7 @@ export interface Condition {
 /** Waits until a condition of a federation's newest generation is as wanted, and gives it. */
 export async function condition(
 	kubectl: Kubectl,
-	{ namespace, name }: { readonly namespace: string; readonly name: string },
+	{ namespace, name }: FederationName,
 	type: string,
 	wanted: { readonly status: string; readonly reason?: string },
 ): Promise<Condition> {

@@ -31,11 +31,14 @@ export class Traffic {
 	readonly #sending: Promise<unknown>;
 	readonly #looking: Promise<void>;
 
-	/** @param perSecond messages of each direction in a second */
-	static start({ internal, remote }: Couple, perSecond: number): Traffic {
+	/**
+	 * @param perSecond messages of each direction in a second
+	 * @param room where both are: the messages go there. Straight to the other one if absent
+	 */
+	static start({ internal, remote }: Couple, perSecond: number, room?: string): Traffic {
 		const run = randomUUID().slice(0, 8);
 		return new Traffic(
-			[new Direction(internal, remote, `${run}-out`), new Direction(remote, internal, `${run}-in`)],
+			[new Direction(internal, remote, `${run}-out`, room), new Direction(remote, internal, `${run}-in`, room)],
 			perSecond,
 		);
 	}
@@ -76,6 +79,7 @@ class Direction {
 	readonly #from: XmppClient;
 	readonly #to: XmppClient;
 	readonly #prefix: string;
+	readonly #room: string | undefined;
 	readonly #arrivals: { readonly number: number; readonly at: number }[] = [];
 	readonly #returned = new Set<number>();
 	#seenByReceiver: number;
@@ -84,10 +88,11 @@ class Direction {
 	#endedAt = 0;
 	sent = 0;
 
-	constructor(from: XmppClient, to: XmppClient, prefix: string) {
+	constructor(from: XmppClient, to: XmppClient, prefix: string, room: string | undefined) {
 		this.#from = from;
 		this.#to = to;
 		this.#prefix = `${prefix}-`;
+		this.#room = room;
 		this.#seenByReceiver = to.received.length;
 		this.#seenBySender = from.received.length;
 	}
@@ -95,7 +100,9 @@ class Direction {
 	async send(perSecond: number, signal: AbortSignal): Promise<void> {
 		this.#startedAt = performance.now();
 		while (!signal.aborted) {
-			await this.#from.sendMessage(this.#to.fullJid, `message ${this.sent}`, `${this.#prefix}${this.sent}`);
+			const [body, id] = [`message ${this.sent}`, `${this.#prefix}${this.sent}`];
+			if (this.#room === undefined) await this.#from.sendMessage(this.#to.fullJid, body, id);
+			else await this.#from.sendGroupchat(this.#room, body, id);
 			this.sent++;
 			const due = this.#startedAt + (this.sent * 1000) / perSecond;
 			await sleep(Math.max(0, due - performance.now()));

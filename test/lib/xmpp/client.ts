@@ -219,8 +219,7 @@ export class XmppClient implements AsyncDisposable {
 	}
 
 	/** Sends a message to a room; gives its id. */
-	async sendGroupchat(room: string, body: string): Promise<string> {
-		const id = randomUUID();
+	async sendGroupchat(room: string, body: string, id: string = randomUUID()): Promise<string> {
 		await this.send(xml("message", { to: room, id, type: "groupchat" }, xml("body", {}, body)));
 		return id;
 	}

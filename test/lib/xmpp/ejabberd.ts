@@ -1,19 +1,22 @@
 import { stringify } from "yaml";
-import type { ServerOptions, ServerProgram } from "./server.ts";
+import { domainsOf, type ServerOptions, type ServerProgram } from "./server.ts";
 
 /** ejabberd 24.12 of Debian trixie as a server with users and rooms. */
 export function ejabberd(options: ServerOptions): ServerProgram {
 	return {
-		files: { "ejabberd.yml": stringify(configuration(options)) },
+		// ejabberd reads no aliases of YAML.
+		files: { "ejabberd.yml": stringify(configuration(options), { aliasDuplicateObjects: false }) },
 		startScript: startScript(options),
 		packages: ["ejabberd", "ca-certificates"],
 		user: "ejabberd",
 	};
 }
 
+const modules = { mod_disco: {}, mod_ping: {}, mod_roster: {}, mod_s2s_dialback: {} };
+
 function configuration(options: ServerOptions) {
 	return {
-		hosts: [options.domain],
+		hosts: domainsOf(options),
 		loglevel: "info",
 		certfiles: [options.certificateFile],
 		ca_file: "/etc/ssl/certs/ca-certificates.crt",
@@ -28,20 +31,20 @@ function configuration(options: ServerOptions) {
 		negotiation_timeout: 10,
 		auth_method: "internal",
 		auth_password_format: "scram",
-		modules: {
-			mod_disco: {},
-			mod_muc: { host: options.roomsDomain, access: "all", access_create: "all" },
-			mod_ping: {},
-			mod_roster: {},
-			mod_s2s_dialback: {},
+		modules,
+		host_config: {
+			[options.domain]: {
+				modules: { ...modules, mod_muc: { host: options.roomsDomain, access: "all", access_create: "all" } },
+			},
 		},
 	};
 }
 
 function startScript(options: ServerOptions): string {
-	const users = options.users.map(
-		({ name, password }) =>
-			`ejabberd_auth:try_register(${binary(name)}, ${binary(options.domain)}, ${binary(password)})`,
+	const users = domainsOf(options).flatMap((domain) =>
+		options.users.map(
+			({ name, password }) => `ejabberd_auth:try_register(${binary(name)}, ${binary(domain)}, ${binary(password)})`,
+		),
 	);
 	return runEjabberd(options.dataDirectory, users);
 }

@@ -1,5 +1,5 @@
 import { luaString, luaValue } from "../../../src/gateway/lua.ts";
-import type { ServerOptions, ServerProgram } from "./server.ts";
+import { domainsOf, type ServerOptions, type ServerProgram } from "./server.ts";
 
 /** Prosody 13 of Debian trixie as a server with users and rooms. */
 export function prosody(options: ServerOptions): ServerProgram {
@@ -50,7 +50,7 @@ function configuration({ closesStreamsEvery: streamEndsEvery, ...options }: Serv
 		"limits = {}",
 		`modules_enabled = ${luaValue([...modules, ...(streamEndsEvery ? ["stream_ends"] : [])])}`,
 		...(streamEndsEvery ? [`stream_ends_every = ${streamEndsEvery}`] : []),
-		`VirtualHost ${luaString(options.domain)}`,
+		...domainsOf(options).map((domain) => `VirtualHost ${luaString(domain)}`),
 		`Component ${luaString(options.roomsDomain)} "muc"`,
 		"",
 	].join("\n");
@@ -61,9 +61,11 @@ function startScript(options: ServerOptions): string {
 		"set -eu",
 		'export XMPP_TEST_CONFIGURATION="$1"',
 		'config="$1/prosody.cfg.lua"',
-		...options.users.map(
-			({ name, password }) =>
-				`prosodyctl --config "$config" register ${quoted(name)} ${quoted(options.domain)} ${quoted(password)} >/dev/null`,
+		...domainsOf(options).flatMap((domain) =>
+			options.users.map(
+				({ name, password }) =>
+					`prosodyctl --config "$config" register ${quoted(name)} ${quoted(domain)} ${quoted(password)} >/dev/null`,
+			),
 		),
 		'exec prosody --config "$config" -F',
 		"",

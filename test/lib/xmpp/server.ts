@@ -3,9 +3,11 @@ import type { User } from "./account.ts";
 /** An XMPP server of a test: a peer on the internet, or the internal server behind a gateway. */
 export interface ServerOptions {
 	readonly domain: string;
+	/** Domains of it besides, without rooms. */
+	readonly moreDomains?: readonly string[] | undefined;
 	/** Domain of its chat rooms (XEP-0045). */
 	readonly roomsDomain: string;
-	/** Registered when the server starts. */
+	/** Registered at each domain when the server starts. */
 	readonly users: readonly User[];
 	/** PEM file with certificate chain and key. */
 	readonly certificateFile: string;
@@ -32,4 +34,9 @@ export interface ServerProgram {
 	readonly packages: readonly string[];
 	/** The user that it must run as, as Debian's packages make it. */
 	readonly user: string;
+}
+
+/** The domains of a server that have users. */
+export function domainsOf({ domain, moreDomains = [] }: ServerOptions): readonly string[] {
+	return [domain, ...moreDomains];
 }
