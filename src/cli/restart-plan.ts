@@ -10,6 +10,7 @@ import { linksServiceName, serviceHost } from "../model/names.ts";
 import { liveRevision, nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { type Cause, causes, causesOfStep, type RecordedCause } from "../rollout/causes.ts";
+import { handingOver } from "../rollout/hand-over.ts";
 import { secretFields } from "../rollout/intent-fields.ts";
 import { type ObservedNode, plan } from "../rollout/plan.ts";
 import { type RestartReason, restartReasons } from "../rollout/reasons.ts";
@@ -103,6 +104,7 @@ export function restartPlan(situation: PlanSituation): RestartPlan {
 		revision: nodeRevision(node),
 		live: liveRevision(node),
 	}));
+	const leaving = handingOver(intent, running);
 	const observed = running.map(({ name, federation, revision, live: written }) => ({
 		name,
 		federation,
@@ -110,6 +112,7 @@ export function restartPlan(situation: PlanSituation): RestartPlan {
 		live: written,
 		ready: !notReady.has(name),
 		moving: false,
+		...(leaving.has(name) && { handsOver: true }),
 	}));
 	const { waiting } = plan(desired, observed, { paused: false, outageAllowed: orders.outageAllowed });
 	return {

@@ -10,6 +10,7 @@ import { liveRevision, nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import { causes as causesOf } from "../rollout/causes.ts";
+import { handingOver } from "../rollout/hand-over.ts";
 import { type LiveState, liveState } from "../rollout/live.ts";
 import { type Plan, plan } from "../rollout/plan.ts";
 import { dnsQuestions } from "../status/dns-published.ts";
@@ -98,17 +99,19 @@ export function observation(
 	const { nodes: found, services } = observe(key, caches, routerReports, now(), intent ? withServices(intent) : {});
 	const desired = intent?.nodes.map((node) => ({ ...node, revision: nodeRevision(node), live: liveRevision(node) }));
 	const wanted = new Map(desired?.map((node) => [node.name, node]));
-	const nodes = found.map(({ written, ...node }) => ({
-		...node,
-		...(facts.drifted?.has(node.name) && { drifted: true }),
-		...(written && node.revision === wanted.get(node.name)?.revision && { takeOver: takeOver(written, now()) }),
-	}));
 	const applied = found.map((node) => ({
 		...node,
 		drifted: facts.drifted?.has(node.name),
 		appliedLive: node.written?.applied,
 		// What runs as it should need not be read.
 		...(node.revision !== wanted.get(node.name)?.revision && { applied: recordOf(caches, object, node) }),
+	}));
+	const leaving = intent && handingOver(intent, applied);
+	const nodes = found.map(({ written, ...node }) => ({
+		...node,
+		...(facts.drifted?.has(node.name) && { drifted: true }),
+		...(leaving?.has(node.name) && { handsOver: true }),
+		...(written && node.revision === wanted.get(node.name)?.revision && { takeOver: takeOver(written, now()) }),
 	}));
 	const differs =
 		intent &&

@@ -34,6 +34,8 @@ export interface ObservedNode {
 	readonly ready: boolean;
 	/** Pods of an earlier revision still run or drain, or the Deployment controller has not yet acted. */
 	readonly moving: boolean;
+	/** An alias leaves it for another node (`hand-over.ts`). */
+	readonly handsOver?: boolean;
 	/** Its Deployment is being deleted: nothing can be done with it until it is gone. */
 	readonly leaving?: boolean;
 	/** Somebody else changed what its Deployment asks for: it has to be brought back. */
@@ -108,19 +110,21 @@ export function plan(desired: readonly DesiredNode[], nodes: readonly ObservedNo
 /**
  * What has to be done with a node that exists, and when. Not ready first, for it has nothing to lose. Then enabling, so
  * that traffic has where to go. Nodes that stay Enabled come before those that stay Disabled: the router of a Disabled
- * node is ready only when an Enabled one serves the same domains. Disabling and removing come last.
+ * node is ready only when an Enabled one serves the same domains. Then those that hand an alias over, for somebody has to
+ * serve it. Disabling and removing come last.
  */
 function stepFor(
 	node: ObservedNode,
 	target: DesiredNode | undefined,
 ): { kind: "Restart" | "Remove"; node: string; rank: number }[] {
 	if (node.leaving) return [];
-	if (!target) return [{ kind: "Remove", node: node.name, rank: node.ready ? 5 : 0 }];
+	if (!target) return [{ kind: "Remove", node: node.name, rank: node.ready ? 6 : 0 }];
 	if (isAtIntent(node, target)) return [];
 	const rank = () => {
 		if (!node.ready) return 0;
-		if (target.federation === "Enabled") return node.federation === "Disabled" ? 1 : 2;
-		return node.federation === "Disabled" ? 3 : 4;
+		if (target.federation !== node.federation) return target.federation === "Enabled" ? 1 : 5;
+		if (node.handsOver) return 4;
+		return target.federation === "Enabled" ? 2 : 3;
 	};
 	return [{ kind: "Restart", node: node.name, rank: rank() }];
 }

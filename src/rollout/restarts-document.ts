@@ -26,7 +26,8 @@ export function restartsDocument(): string {
 		reasons(),
 		"## Order",
 		"A change of several nodes is carried out one node after the other: nodes that are not ready first, then those that " +
-			"are enabled, then the others that are Enabled, then Disabled ones, last those that are disabled or removed. A node " +
+			"are enabled, then the others that are Enabled, then Disabled ones, then those that an alias leaves for another node, " +
+			"last those that are disabled or removed. A node " +
 			"is through when its new pod is ready, its router has links to the Enabled nodes that are through, and its old pod " +
 			"is gone. A change in the middle replaces the plan; a node that is at the newest settings is not restarted again. A " +
 			"node that is not ready waits for nobody, so it can always be repaired.",

@@ -76,6 +76,12 @@ describe("plan", () => {
 			["Restart b", "a behind b: AnotherNodeNext"],
 		],
 		[
+			"a node that an alias leaves after the others, Disabled ones as well",
+			[desired("a", "2"), desired("b", "2"), desired("c", "2", "Disabled")],
+			[observed("a", "1", { handsOver: true }), observed("b", "1"), observed("c", "1", { federation: "Disabled" })],
+			["Restart b", "c behind b: AnotherNodeNext", "a behind b: AnotherNodeNext"],
+		],
+		[
 			"a broken node does not block its own repair",
 			[desired("a", "3"), desired("b", "3")],
 			[observed("a", "2", { ready: false, moving: true }), observed("b", "1")],

@@ -6,7 +6,7 @@ import { type Cause, causes } from "../../../src/rollout/causes.ts";
 import { type ObservedNode, plan, type Step } from "../../../src/rollout/plan.ts";
 import { type Progress, progress } from "../../../src/rollout/progress.ts";
 import { scaled } from "../../lib/scale.ts";
-import { type Settings, SimulatedCluster } from "./simulated-cluster.ts";
+import { chatNodeOf, type Settings, SimulatedCluster } from "./simulated-cluster.ts";
 
 /** The planner against a cluster in which anything may happen at any time; it is asked anew after each event. */
 
@@ -24,6 +24,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
 	),
 	drainSeconds: fc.constantFrom(30, 60),
 	strategy: fc.constantFrom("Documented" as const, "Live" as const),
+	chatNode: fc.option(fc.nat(3), { nil: undefined }),
 	certificate: fc.constantFrom("one", "other"),
 	orders: fc.tuple(fc.array(restart, { maxLength: 2 }), fc.nat(9), fc.nat(3)).map(([restarts, pause, outage]) => ({
 		restarts,
@@ -209,6 +210,25 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 					const reaching = before.filter(({ ready, upstream }) => ready && upstream?.reachable);
 					expect(reaching.filter((node) => restarted.includes(node.name))).toEqual([]);
 				}
+			}),
+			runs,
+		);
+	});
+
+	test("restarts a node that an alias leaves after the one that it comes to", () => {
+		fc.assert(
+			fc.property(settings, fc.nat(3), fc.nat(3), (asked, from, to) => {
+				const first = { ...asked, chatNode: from, orders: { restarts: [], paused: false, outageAllowed: true } };
+				const life = new Life(first);
+				life.settle();
+				const mark = life.rounds.length;
+				const second = { ...first, drainSeconds: 45, chatNode: to };
+				life.happen({ kind: "Change", settings: second });
+				expect(life.settle()).toBe(true);
+				const order = life.rounds.slice(mark).flatMap(({ restarted }) => restarted);
+				expect(order.toSorted()).toEqual(asked.nodes.map((node) => node.name).toSorted());
+				const [left, come] = [chatNodeOf(first), chatNodeOf(second)].map((node) => order.indexOf(node ?? ""));
+				expect(come).toBeLessThanOrEqual(left ?? -1);
 			}),
 			runs,
 		);

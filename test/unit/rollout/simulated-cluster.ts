@@ -3,6 +3,7 @@ import { liveOf } from "../../../src/model/live.ts";
 import { liveRevision, nodeRevision, revisionedIntent } from "../../../src/model/revision.ts";
 import { type RolloutOrders, requestedAt } from "../../../src/model/rollout-orders.ts";
 import type { AppliedNode } from "../../../src/rollout/causes.ts";
+import { handingOver } from "../../../src/rollout/hand-over.ts";
 import type { ObservedNode, Step } from "../../../src/rollout/plan.ts";
 import { node as example } from "../gateway/node.ts";
 
@@ -15,6 +16,8 @@ export interface Settings {
 	}[];
 	readonly drainSeconds: number;
 	readonly strategy: "Documented" | "Live";
+	/** Chat node of an alias, by its place among the nodes; undefined where there is no alias. */
+	readonly chatNode?: number | undefined;
 	/** Digest of the certificate: what a node takes over while it runs. */
 	readonly certificate: string;
 	readonly orders: RolloutOrders;
@@ -22,6 +25,7 @@ export interface Settings {
 
 /** The internal server listens there and nowhere else. */
 const reachablePort = 5269;
+const alias = "conference.example.com";
 
 interface SimulatedNode {
 	readonly intent: NodeIntent;
@@ -44,12 +48,19 @@ interface SimulatedNode {
 	ours: boolean;
 }
 
+/** The node that has the alias; undefined where there is no alias. */
+export function chatNodeOf({ nodes, chatNode }: Settings): string | undefined {
+	return chatNode === undefined ? undefined : nodes[chatNode % nodes.length]?.name;
+}
+
 /** Kubernetes, Prosody and their troubles, as far as the planner sees them. */
 export class SimulatedCluster {
 	readonly nodes = new Map<string, SimulatedNode>();
 
 	/** What the model makes of settings: the applied restarts come from the cluster, as the Deployments keep them. */
-	intent({ nodes, drainSeconds, strategy, certificate, orders }: Settings): FederationIntent {
+	intent(settings: Settings): FederationIntent {
+		const { nodes, drainSeconds, strategy, certificate, orders } = settings;
+		const chatNode = chatNodeOf(settings);
 		const enabledNodes = nodes
 			.filter(({ federation }) => federation === "Enabled")
 			.map(({ name }) => name)
@@ -80,6 +91,9 @@ export class SimulatedCluster {
 					secrets: { ...example.secrets, certificate },
 					...(drainSeconds !== 30 && { drainSeconds }),
 					...(strategy === "Live" && { strategy }),
+					...(chatNode !== undefined && {
+						aliases: { [alias]: { upstream: example.upstream, here: name === chatNode } },
+					}),
 					...(at !== undefined && { requestedAt: at }),
 				};
 			}),
@@ -89,7 +103,7 @@ export class SimulatedCluster {
 	/** @param intent what is asked for: only of a node that is at it can be told that somebody changed it */
 	observe(intent: FederationIntent): (ObservedNode & AppliedNode)[] {
 		const wanted = new Set(intent.nodes.map(nodeRevision));
-		return [...this.nodes.values()].map((node) => ({
+		const found = [...this.nodes.values()].map((node) => ({
 			name: node.intent.name,
 			federation: node.intent.federation,
 			revision: nodeRevision(node.intent),
@@ -105,6 +119,8 @@ export class SimulatedCluster {
 				upstream: { reachable: node.intent.upstream.port === reachablePort },
 			}),
 		}));
+		const leaving = handingOver(intent, found);
+		return found.map((node) => ({ ...node, ...(leaving.has(node.name) && { handsOver: true }) }));
 	}
 
 	take({ kind, node: name }: Step, intent: FederationIntent): void {

@@ -1,0 +1,18 @@
+import { z } from "zod";
+import type { FederationIntent } from "../model/intent.ts";
+import type { AppliedNode } from "./causes.ts";
+
+const recorded = z.looseObject({ aliases: z.record(z.string(), z.looseObject({ here: z.boolean() })).optional() });
+
+/**
+ * Nodes that an alias leaves for another one (R10). They restart after those that it comes to: then one of both takes what
+ * peers send to it, at any time.
+ */
+export function handingOver(intent: FederationIntent, running: readonly AppliedNode[]): ReadonlySet<string> {
+	const wanted = new Map(intent.nodes.map((node) => [node.name, node.aliases ?? {}]));
+	const hands = ({ name, applied }: AppliedNode) => {
+		const before = recorded.safeParse(applied).data?.aliases ?? {};
+		return Object.entries(wanted.get(name) ?? {}).some(([alias, { here }]) => !here && before[alias]?.here);
+	};
+	return new Set(running.filter(hands).map(({ name }) => name));
+}
