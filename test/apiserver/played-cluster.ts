@@ -17,8 +17,14 @@ export interface PlayedCluster {
  * Plays what a bare API server lacks, for one namespace until the test ends: the Deployment controller and the kubelet
  * (a Deployment has one Ready pod of its newest template, and no other), and of the garbage collector what a Deployment
  * needs that is deleted in the foreground.
+ *
+ * @param starting nodes whose new pods, from when they are named here, do not get ready: the old ones stay beside them
  */
-export function playCluster(client: KubernetesClient, namespace: string): PlayedCluster {
+export function playCluster(
+	client: KubernetesClient,
+	namespace: string,
+	starting: ReadonlySet<string> = new Set(),
+): PlayedCluster {
 	const { log } = recordingLog();
 	const made: string[] = [];
 	const stopping = new AbortController();
@@ -69,15 +75,17 @@ export function playCluster(client: KubernetesClient, namespace: string): Played
 			annotations: template?.metadata?.annotations ?? {},
 			ownerReferences: [{ ...owner, uid: deployment.metadata.uid, controller: true }],
 		};
+		const node = metadata.labels["xmppfed.dev/node"] ?? "";
+		const isStarting = starting.has(node);
 		if (!podReflector.store.get(`${namespace}/${name}`)) {
 			const { containers = [], volumes = [] } = template?.spec ?? {};
 			const pod = { apiVersion: "v1", kind: "Pod", metadata, spec: { containers, volumes } };
 			podReflector.store.remember(await client.create(pods, pod));
-			made.push(`${metadata.labels["xmppfed.dev/node"]} ${metadata.annotations["xmppfed.dev/revision"]}`);
-			const status = { phase: "Running", conditions: [{ type: "Ready", status: "True" }] };
+			made.push(`${node} ${metadata.annotations["xmppfed.dev/revision"]}`);
+			const status = { phase: "Running", conditions: [{ type: "Ready", status: isStarting ? "False" : "True" }] };
 			await client.mergePatch(pods, namespace, name, { status }, { subresource: "status" });
 		}
-		await removePods(deployment.metadata.name, name);
+		if (!isStarting) await removePods(deployment.metadata.name, name);
 	}
 
 	async function removePods(deployment: string, except?: string): Promise<void> {

@@ -6,6 +6,8 @@ import { gatewayStatuses } from "../../deploy/demo/gateway-status.ts";
 import { federationReady } from "../../deploy/demo/stage.ts";
 import { type CommandResult, run } from "../../deploy/lib/commands.ts";
 import { useScene } from "../lib/cluster/environment.ts";
+import { allPages } from "../lib/pages.ts";
+import { shownCommands } from "../lib/shown-commands.ts";
 
 const stage = useScene("messages");
 
@@ -69,6 +71,21 @@ describe("kubectl xmppfed", () => {
 		return await run([kubectlPlugin, ...args, ...where], { env, accept: [0, 1, 2] });
 	}
 
+	/** What docs/kubectl.md says that it prints. */
+	async function asShown(command: string): Promise<string> {
+		const shown = (await allPages()).get("docs/kubectl.md")?.blocks.flatMap(shownCommands) ?? [];
+		return comparable(shown.find((one) => one.command === command)?.printed ?? "");
+	}
+
+	/** Without times and the node that a peer's messages take. */
+	function comparable(text: string): string {
+		return text
+			.trim()
+			.replaceAll(/ +\d+ ms /g, " TIME ")
+			.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+			.replaceAll(/\bgw-\d\b/g, "gw-N");
+	}
+
 	test("peers shows the streams of all nodes, through the API server alone", async () => {
 		const { scene } = stage;
 		const { stdout, stderr, code } = await xmppfed("peers", scene.federation);
@@ -90,8 +107,7 @@ describe("kubectl xmppfed", () => {
 		const { scene, addresses } = stage;
 		const { stdout, stderr, code } = await xmppfed("check", "nobody.lab");
 		expect(code, `${stdout}${stderr}`).toBe(2);
-		expect(stdout).toMatch(/^Address +failed /m);
-		expect(stdout).toMatch(/^NameNotFound: .*\n {2}Look for a spelling mistake/m);
+		expect(comparable(stdout)).toBe(await asShown("kubectl xmppfed check nobody.lab"));
 
 		const couple = await logIn(scene, addresses);
 		try {
@@ -100,10 +116,7 @@ describe("kubectl xmppfed", () => {
 			await logOut(couple);
 		}
 		const after = await xmppfed("peers", "--peer", "nobody.lab");
-		expect(after.stdout).toMatch(/^No stream with nobody\.lab is open\./);
-		expect(after.stdout).toMatch(
-			/^nobody\.lab +outgoing +gw-[12] +20\S+ +NameNotFound +_xmpp-server\._tcp\.nobody\.lab does not exist/m,
-		);
+		expect(comparable(after.stdout)).toBe(await asShown("kubectl xmppfed peers --peer nobody.lab"));
 	});
 });
 

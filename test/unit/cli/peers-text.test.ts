@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { peersText } from "../../../src/cli/peers-text.ts";
 import { type PodAnswer, peersStatus } from "../../../src/cli/peers-view.ts";
 import { type Paint, plain } from "../../../src/cli/terminal.ts";
+import { allPages } from "../../lib/pages.ts";
 
 const now = new Date("2026-06-01T12:00:00Z");
 const pod = (node: string, federation = "example") => ({
@@ -78,7 +79,11 @@ const options = { wide: false, withFederation: false, peer: undefined, now, pain
 
 describe("peers", () => {
 	test("of several nodes, with failures and what cannot be read", async () => {
-		await expect(peersText(answers, options)).toMatchFileSnapshot("golden/peers.txt");
+		const text = peersText(answers, options);
+		await expect(text).toMatchFileSnapshot("golden/peers.txt");
+		// docs/kubectl.md shows it.
+		const shown = (await allPages()).get("docs/kubectl.md")?.blocks.map((block) => block.text);
+		expect(shown).toContain(`${text}\n`);
 	});
 
 	test("wide, of several federations", async () => {

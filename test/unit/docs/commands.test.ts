@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { expect, test } from "vitest";
 import { root } from "../../../deploy/generate.ts";
-import { findCommand } from "../../../src/cli/command.ts";
+import { findCommand, helpText } from "../../../src/cli/command.ts";
 import { commands } from "../../../src/cli/commands.ts";
 import { allPages } from "../../lib/pages.ts";
 
@@ -25,8 +25,10 @@ const programs = /^(kubectl|npm|helm|argocd|sudo|curl|docker|git|XMPPFED_\w+=\S+
 /** Not for readers who follow steps: measurements and reasons. Runbooks have a test of their own. */
 const others = ["docs/results/", "docs/decisions/", "docs/runbooks/"];
 
-const found: readonly CommandBlock[] = [...(await allPages())]
-	.filter(([page]) => !others.some((directory) => page.startsWith(directory)))
+const guide = [...(await allPages())].filter(([page]) => !others.some((directory) => page.startsWith(directory)));
+const blocksOfGuide = guide.flatMap(([, { blocks }]) => blocks);
+
+const found: readonly CommandBlock[] = guide
 	.flatMap(([page, { blocks, comments }]) => {
 		const ofPage = comments.find((comment) => comment.startsWith("Commands here are "));
 		return blocks.map(({ line, language, text, comment = ofPage }) => {
@@ -37,14 +39,18 @@ const found: readonly CommandBlock[] = [...(await allPages())]
 	.filter(({ lines }) => lines.length > 0);
 const lines = found.flatMap((block) => block.lines);
 
-/** Lines with `$ ` before them, where a block has such; else every line that begins with a program. */
+/** Lines with `$ ` before them, where a block has such; else every line that begins with a program and is no form. */
 function commandLines(language: string, text: string): readonly string[] {
 	if (language !== "" && language !== "sh") return [];
 	const all = text.replaceAll("\\\n", " ").split("\n");
 	const prompted = all.flatMap((line) => (line.startsWith("$ ") ? [line.slice(2)] : []));
-	return (prompted.length > 0 ? prompted : all.filter((line) => programs.test(line))).map((line) =>
-		line.replace(/ +# .*$/, ""),
-	);
+	const shown = prompted.length > 0 ? prompted : all.filter((line) => programs.test(line) && !isForm(line));
+	return shown.map((line) => line.replace(/ +# .*$/, ""));
+}
+
+/** What a command takes, as `--help` has it. */
+function isForm(line: string): boolean {
+	return /^kubectl xmppfed .*\[/.test(line);
 }
 
 test("the pages have commands to look at", () => {
@@ -63,8 +69,7 @@ test("a page says of its commands by which test they are run, or that they are n
 });
 
 test("kubectl xmppfed takes every command that the pages give it", () => {
-	// Forms of a command, with brackets and ellipses, are not commands.
-	const given = lines.filter(({ text }) => /\bkubectl xmppfed /.test(text) && !/[[\]…]|\.\.\./.test(text));
+	const given = lines.filter(({ text }) => /\bkubectl xmppfed /.test(text));
 	expect(given.length).toBeGreaterThan(15);
 	expect(given.flatMap(({ where, text }) => (isTaken(text) ? [] : [`${where}: ${text}`]))).toEqual([]);
 });
@@ -81,6 +86,15 @@ function isTaken(line: string): boolean {
 		return false;
 	}
 }
+
+test("forms of commands are those that --help has", () => {
+	const shown = blocksOfGuide.flatMap(({ text }) => text.split("\n").filter(isForm));
+	expect(shown.length).toBeGreaterThan(4);
+	const usages = commands
+		.flatMap((command) => ("commands" in command ? command.commands : [command]))
+		.flatMap((command) => /^Usage: (.*)$/m.exec(helpText(command))?.[1] ?? []);
+	expect(usages).toEqual(expect.arrayContaining(shown));
+});
 
 test("npm has every script that the pages run", async () => {
 	const { scripts }: { scripts: Record<string, string> } = JSON.parse(
