@@ -1,19 +1,31 @@
 import { linkCertificateSecretName } from "../model/names.ts";
 import { describeProblems, type Problem, strung } from "../model/problem.ts";
-import type { Verdict } from "./condition.ts";
+import { type Reasons, type Verdict, verdicts } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
+
+/** Those of problems besides. */
+export const degradedReasons = {
+	AsExpected: "False",
+	UpstreamUnreachable: "True",
+	DomainNotServed: "True",
+	NodeFailing: "True",
+	LinkCertificateUnusable: "True",
+	SettingsNotInForce: "True",
+} as const satisfies Reasons;
+
+const verdict = verdicts(degradedReasons);
 
 /** Degraded: something takes from the service, and somebody has to do something about it. */
 export function degraded(observation: FederationObservation, previous?: Verdict): Verdict {
 	const { obstacles, nodes, remarks } = observation;
 	const [obstacle] = obstacles;
-	if (obstacle) return yes(obstacle.reason, describeProblems([...obstacles, ...remarks]));
+	if (obstacle) return told(obstacle, [...obstacles, ...remarks]);
 
 	const unreachable = unreachableUpstreams(observation);
-	if (unreachable.length > 0) return yes("UpstreamUnreachable", strung([...unreachable, ...told(remarks)]));
+	if (unreachable.length > 0) return verdict("UpstreamUnreachable", strung([...unreachable, ...inWords(remarks)]));
 
 	const unserved = unservedDomains(observation);
-	if (unserved.length > 0) return yes("DomainNotServed", strung([...unserved, ...told(remarks)]));
+	if (unserved.length > 0) return verdict("DomainNotServed", strung([...unserved, ...inWords(remarks)]));
 
 	// After a start of the operator, or with a new pod, nobody has been asked yet: that is no good news.
 	const unasked = nodes.some(({ upstream }) => upstream === undefined);
@@ -23,24 +35,29 @@ export function degraded(observation: FederationObservation, previous?: Verdict)
 	const broken = nodes.filter(({ ready, trouble }) => !ready && trouble !== "");
 	if (broken.length > 0) {
 		const failing = broken.map(({ name, trouble }) => `node ${name}: ${trouble}`);
-		return yes("NodeFailing", strung([...failing, ...told(remarks)]));
+		return verdict("NodeFailing", strung([...failing, ...inWords(remarks)]));
 	}
 	const unusable = unusableLinkCertificate(observation);
-	if (unusable) return yes("LinkCertificateUnusable", strung([unusable, ...told(remarks)]));
+	if (unusable) return verdict("LinkCertificateUnusable", strung([unusable, ...inWords(remarks)]));
 	const linksUnasked = nodes.some(({ linkFailures }) => linkFailures === undefined);
 	if (linksUnasked && previous?.reason === "LinkCertificateUnusable") return previous;
 
 	const behind = nodes.filter(({ takeOver }) => takeOver?.state === "Refused" || takeOver?.state === "Overdue");
 	if (behind.length > 0) {
 		const words = behind.map(({ name, takeOver }) => `node ${name} ${takeOver?.message}`);
-		return yes("SettingsNotInForce", strung([...words, ...told(remarks)]));
+		return verdict("SettingsNotInForce", strung([...words, ...inWords(remarks)]));
 	}
 	const [remark] = remarks;
-	if (remark) return yes(remark.reason, describeProblems(remarks));
-	return { status: "False", reason: "AsExpected", message: "Nothing is known to be wrong." };
+	if (remark) return told(remark, remarks);
+	return verdict("AsExpected", "Nothing is known to be wrong.");
 }
 
-function told(remarks: readonly Problem[]): string[] {
+/** @param first that of the reason */
+function told({ reason }: Problem, all: readonly Problem[]): Verdict {
+	return { status: "True", reason, message: describeProblems(all) };
+}
+
+function inWords(remarks: readonly Problem[]): string[] {
 	return remarks.length > 0 ? [describeProblems(remarks)] : [];
 }
 
@@ -94,8 +111,4 @@ function unusableLinkCertificate({ nodes, intent }: FederationObservation): stri
 		"until that expires; a process that has started since makes none. Delete the Secret: it is made again, and nothing " +
 		"restarts."
 	);
-}
-
-function yes(reason: string, message: string): Verdict {
-	return { status: "True", reason, message };
 }

@@ -1,7 +1,20 @@
 import { isIPv4 } from "node:net";
-import type { Verdict } from "./condition.ts";
+import { type Reasons, type Verdict, verdicts } from "./condition.ts";
 import { type DnsRecord, dnsRecords } from "./dns-records.ts";
 import type { FederationObservation } from "./federation-observation.ts";
+
+export const dnsPublishedReasons = {
+	Published: "True",
+	Missing: "False",
+	Drifted: "False",
+	NoHostname: "Unknown",
+	NothingToPublish: "Unknown",
+	NotLookedUp: "Unknown",
+	LookupFailed: "Unknown",
+	NotAccepted: "Unknown",
+} as const satisfies Reasons;
+
+const verdict = verdicts(dnsPublishedReasons);
 
 /** What DNS said to one question. No records: there is no such name, or none of that type. */
 export type DnsAnswer = { readonly records: readonly string[] } | { readonly failure: string };
@@ -42,27 +55,27 @@ export function dnsQuestions(records: readonly DnsRecord[]): readonly DnsQuestio
  */
 export function dnsPublished(observation: DnsObservation): Verdict {
 	const { intent, dns } = observation;
-	if (!intent) return unknown("NotAccepted", "There are no records to look for; see the condition Accepted.");
+	if (!intent) return verdict("NotAccepted", "There are no records to look for; see the condition Accepted.");
 	if (!intent.nodes.some(({ published }) => published) && !intent.aliases?.some(({ direct }) => direct)) {
-		return unknown("NothingToPublish", "No node is published: there is nothing that peers should find.");
+		return verdict("NothingToPublish", "No node is published: there is nothing that peers should find.");
 	}
 	const records = dnsRecords(observation);
 	if (!records.some(({ type }) => type === "SRV")) {
 		const message =
 			"spec.service.hostname is not set, so peers cannot be told where the federation is. Set it to a name that " +
 			"resolves to the address of the public Service; status.dnsRecords then shows what to publish.";
-		return unknown("NoHostname", message);
+		return verdict("NoHostname", message);
 	}
 	const questions = dnsQuestions(records);
 	const answers = questions.map((question) => ({ question, answer: dns?.get(questionKey(question)) }));
 	if (answers.some(({ answer }) => answer === undefined)) {
-		return unknown("NotLookedUp", "The records have not been looked up yet.");
+		return verdict("NotLookedUp", "The records have not been looked up yet.");
 	}
 	const look = new Look(records, dns ?? new Map());
 	const missing = look.missing();
 	const drifted = look.drifted();
-	if (missing.length > 0) return { status: "False", reason: "Missing", message: [...missing, ...drifted].join(" ") };
-	if (drifted.length > 0) return { status: "False", reason: "Drifted", message: drifted.join(" ") };
+	if (missing.length > 0) return verdict("Missing", [...missing, ...drifted].join(" "));
+	if (drifted.length > 0) return verdict("Drifted", drifted.join(" "));
 	const failed = answers.flatMap(({ question, answer }) =>
 		answer && "failure" in answer ? [`${question.name} ${question.type}: ${answer.failure}`] : [],
 	);
@@ -70,11 +83,11 @@ export function dnsPublished(observation: DnsObservation): Verdict {
 		const message =
 			`DNS did not answer the operator: ${failed.join("; ")}. Where it does not reach these servers, name others by its ` +
 			"argument --dns-servers (dnsServers of the chart).";
-		return unknown("LookupFailed", message);
+		return verdict("LookupFailed", message);
 	}
 	const others = look.others();
 	const besides = others.length > 0 ? ` ${sentence(`Others are published as well: ${others.join("; ")}`)}` : "";
-	return { status: "True", reason: "Published", message: `Peers find every record of status.dnsRecords.${besides}` };
+	return verdict("Published", `Peers find every record of status.dnsRecords.${besides}`);
 }
 
 /** Compares what should be with what DNS said. Questions without an answer say nothing. */
@@ -167,8 +180,4 @@ function isPrivate(address: string): boolean {
 	const [first = 0, second = 0] = address.split(".").map(Number);
 	if (first === 172) return second >= 16 && second < 32;
 	return first === 10 || (first === 192 && second === 168) || (first === 100 && second >= 64 && second < 128);
-}
-
-function unknown(reason: string, message: string): Verdict {
-	return { status: "Unknown", reason, message };
 }

@@ -28,6 +28,8 @@ const verdicts = {
 	EmailAddressesInForce: emailAddressesInForce,
 } as const;
 
+export const conditionTypes: readonly string[] = Object.keys(verdicts);
+
 export interface PreviousStatus extends Progress {
 	readonly conditions?: readonly Condition[] | undefined;
 	readonly effective?: object | undefined;

@@ -1,11 +1,24 @@
 import type { FederationIntent } from "../model/intent.ts";
-import type { Verdict } from "./condition.ts";
+import { type Reasons, type Verdict, verdicts } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 import { type NodeState, nodeStates } from "./nodes.ts";
 
+export const progressingReasons = {
+	RollingOut: "True",
+	DialbackRotation: "True",
+	Complete: "False",
+	Paused: "False",
+	WouldLeaveNoEnabledNode: "False",
+	Blocked: "False",
+	NotAccepted: "False",
+} as const satisfies Reasons;
+
+const verdict = verdicts(progressingReasons);
+
 /** Progressing: nodes are on their way to what the resource asks for. */
 export function progressing(observation: FederationObservation): Verdict {
-	if (!observation.intent) return no("NotAccepted", "Nothing changes now; see the conditions Accepted and Degraded.");
+	if (!observation.intent)
+		return verdict("NotAccepted", "Nothing changes now; see the conditions Accepted and Degraded.");
 	const states = nodeStates(observation);
 	const list = (wanted: readonly NodeState["state"][]) =>
 		states
@@ -18,19 +31,19 @@ export function progressing(observation: FederationObservation): Verdict {
 		(held === "Paused" || held === "WouldLeaveNoEnabledNode") &&
 		!states.some(({ state }) => state === "Restarting" || state === "Applying")
 	) {
-		return no(held, `${list(["Pending", "Blocked"])}.`);
+		return verdict(held, `${list(["Pending", "Blocked"])}.`);
 	}
-	if (moving !== "") return { status: "True", reason: "RollingOut", message: `${moving}.` };
+	if (moving !== "") return verdict("RollingOut", `${moving}.`);
 	const blocked = list(["Blocked"]);
-	if (blocked !== "") return no("Blocked", `${blocked}.`);
+	if (blocked !== "") return verdict("Blocked", `${blocked}.`);
 	const { dialbackWaitsFor } = observation;
 	if (dialbackWaitsFor.length > 0) {
 		const message =
 			"A new dialback secret is made known to every node before one uses it. It is waited for " +
 			`${dialbackWaitsFor.length === 1 ? "node" : "nodes"} ${dialbackWaitsFor.join(", ")}.`;
-		return { status: "True", reason: "DialbackRotation", message };
+		return verdict("DialbackRotation", message);
 	}
-	return no("Complete", `Every node runs what the resource asks for.${newerImage(observation.intent)}`);
+	return verdict("Complete", `Every node runs what the resource asks for.${newerImage(observation.intent)}`);
 }
 
 /** Nothing is wrong with nodes that keep the image of an earlier operator. */
@@ -41,8 +54,4 @@ function newerImage({ imageFrom, operatorImage, nodes }: FederationIntent): stri
 		` The operator has another gateway image, ${operatorImage}: ${behind.join(", ")} will take it with the next ` +
 		"restart, or at once with spec.rollout.imageUpdates: Automatic."
 	);
-}
-
-function no(reason: string, message: string): Verdict {
-	return { status: "False", reason, message };
 }

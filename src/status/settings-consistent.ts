@@ -1,6 +1,6 @@
 import { liveRevision, nodeRevision } from "../model/revision.ts";
 import { isTakingOver } from "../rollout/live.ts";
-import type { Verdict } from "./condition.ts";
+import { type Reasons, type Verdict, verdicts } from "./condition.ts";
 import type { FederationObservation } from "./federation-observation.ts";
 
 /** Another federation of the same domain, as far as the operator sees them. */
@@ -10,6 +10,18 @@ export interface FederationOfDomain {
 	/** Fields that differ. NotRead: it has not been looked at yet. NotAccepted: its resource cannot be used. */
 	readonly differences: readonly string[] | "NotRead" | "NotAccepted";
 }
+
+export const settingsConsistentReasons = {
+	OnlyFederation: "True",
+	Same: "True",
+	FederationsDiffer: "False",
+	NodesBehind: "False",
+	OtherNotAccepted: "Unknown",
+	NotCompared: "Unknown",
+	NotAccepted: "Unknown",
+} as const satisfies Reasons;
+
+const verdict = verdicts(settingsConsistentReasons);
 
 /** Fields that are named of each federation at most. */
 const mostFields = 12;
@@ -22,7 +34,7 @@ const mostFields = 12;
  */
 export function settingsConsistent(observation: FederationObservation, previous?: Verdict): Verdict {
 	const { intent, sameDomain } = observation;
-	if (!intent) return unknown("NotAccepted", "There are no settings to compare; see the condition Accepted.");
+	if (!intent) return verdict("NotAccepted", "There are no settings to compare; see the condition Accepted.");
 	const differing = sameDomain.flatMap(({ federation, differences }) =>
 		typeof differences === "string" || differences.length === 0 ? [] : [{ federation, differences }],
 	);
@@ -32,30 +44,30 @@ export function settingsConsistent(observation: FederationObservation, previous?
 		const message =
 			`Peers may reach any federation of ${domain}, and these have other settings: XmppFederation ${list.join("; ")}. ` +
 			"Give all the same; kubectl xmppfed diagnose shows the values.";
-		return { status: "False", reason: "FederationsDiffer", message };
+		return verdict("FederationsDiffer", message);
 	}
 	const behind = nodesBehind(observation);
 	if (behind.length > 0) {
 		const message =
 			`${behind.length === 1 ? "Node" : "Nodes"} ${behind.join(", ")} ${behind.length === 1 ? "runs" : "run"} earlier ` +
 			"settings; see the condition Progressing.";
-		return { status: "False", reason: "NodesBehind", message };
+		return verdict("NodesBehind", message);
 	}
 	if (sameDomain.some(({ differences }) => differences === "NotRead")) {
-		return previous ?? unknown("NotCompared", `Other federations of ${domain} have not been looked at yet.`);
+		return previous ?? verdict("NotCompared", `Other federations of ${domain} have not been looked at yet.`);
 	}
 	const unusable = sameDomain.filter(({ differences }) => differences === "NotAccepted");
 	if (unusable.length > 0) {
 		const names = unusable.map(({ federation }) => federation).join(", ");
-		return unknown(
+		return verdict(
 			"OtherNotAccepted",
 			`XmppFederation ${names} of ${domain} is not accepted: mend it to compare them.`,
 		);
 	}
 	const others = sameDomain.map(({ federation }) => federation).join(", ");
 	return others === ""
-		? { status: "True", reason: "OnlyFederation", message: `The operator sees no other federation of ${domain}.` }
-		: { status: "True", reason: "Same", message: `XmppFederation ${others} of ${domain} has the same settings.` };
+		? verdict("OnlyFederation", `The operator sees no other federation of ${domain}.`)
+		: verdict("Same", `XmppFederation ${others} of ${domain} has the same settings.`);
 }
 
 function fieldsText(differences: readonly string[]): string {
@@ -74,8 +86,4 @@ function nodesBehind({ intent, nodes }: FederationObservation): readonly string[
 		const isTaken = !isTakingOver(observed) || observed.takeOver?.state === "Unasked";
 		return isGiven && isTaken ? [] : [observed.name];
 	});
-}
-
-function unknown(reason: string, message: string): Verdict {
-	return { status: "Unknown", reason, message };
 }

@@ -14,10 +14,16 @@ export interface Link {
 	readonly target: string;
 }
 
+export interface Table {
+	readonly head: readonly string[];
+	readonly rows: readonly (readonly string[])[];
+}
+
 /** What the tests read of a page: enough Markdown for the pages of this repository. */
 export interface Page {
 	readonly blocks: readonly Block[];
 	readonly links: readonly Link[];
+	readonly tables: readonly Table[];
 	/** Those on a line of their own (`<!-- -->`), without their marks. */
 	readonly comments: readonly string[];
 	/** Names by which a link may point to a heading, as GitHub makes them. */
@@ -28,6 +34,8 @@ export interface Page {
 export function readPage(text: string): Page {
 	const blocks: Block[] = [];
 	const links: Link[] = [];
+	const tables: { head: readonly string[]; rows: (readonly string[])[] }[] = [];
+	let table: (typeof tables)[number] | undefined;
 	const comments: string[] = [];
 	const anchors = new Set<string>();
 	let comment: string | undefined;
@@ -46,6 +54,10 @@ export function readPage(text: string): Page {
 			const said = /^<!-- (.*) -->$/.exec(line)?.[1];
 			if (said !== undefined) comments.push(said);
 			if (line.trim() !== "") comment = said;
+			const cells = cellsOf(line);
+			if (!cells) table = undefined;
+			else if (!table) tables.push((table = { head: cells, rows: [] }));
+			else if (!cells.every((cell) => /^:?-+:?$/.test(cell))) table.rows.push(cells);
 			const heading = /^#+ +(.*)$/.exec(line)?.[1];
 			if (heading !== undefined) anchors.add(freeAnchor(anchorOf(heading), anchors));
 			for (const [, target = ""] of withoutCode(line).matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -54,7 +66,13 @@ export function readPage(text: string): Page {
 		}
 	}
 	if (open) throw new Error(`the block of line ${open.line} is not closed`);
-	return { blocks, links, comments, anchors };
+	return { blocks, links, tables, comments, anchors };
+}
+
+/** Of a row of a table, without marks of code; undefined where it is none. */
+function cellsOf(line: string): readonly string[] | undefined {
+	const row = /^\| ?(.*?) ?\|$/.exec(line)?.[1];
+	return row?.split("|").map((cell) => cell.replaceAll("`", "").trim());
 }
 
 function withoutCode(line: string): string {

@@ -14,16 +14,29 @@ const page = [
 	"```",
 	"plain",
 	"```",
+	"| Reason | Means |",
+	"| --- |:---:|",
+	"| `One`, Two | both |",
+	"| Three | |",
 	"## Again",
 ].join("\n");
 
-test("a page has blocks, links and anchors", () => {
+test("a page has blocks, links, tables and anchors", () => {
 	expect(readPage(page)).toEqual({
 		blocks: [
 			{ line: 5, language: "sh", text: "# no heading\necho [none](in-block.md)\n", comment: "not run: why" },
 			{ line: 10, language: "", text: "plain\n" },
 		],
 		links: [{ line: 2, target: "other.md#part" }],
+		tables: [
+			{
+				head: ["Reason", "Means"],
+				rows: [
+					["One, Two", "both"],
+					["Three", ""],
+				],
+			},
+		],
 		comments: ["not run: why"],
 		anchors: new Set(["title-with-code", "again", "again-1"]),
 	});
