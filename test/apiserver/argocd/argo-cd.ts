@@ -1,6 +1,6 @@
 import { mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { inject, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { run } from "../../../deploy/lib/commands.ts";
@@ -75,8 +75,8 @@ const managedResources = z.object({
 export class ArgoCd {
 	readonly #client: KubernetesClient;
 	readonly #url: string;
-	/** Runs its command line. */
-	readonly #command: (...args: readonly string[]) => Promise<unknown>;
+	/** Where `argocd` and `kubectl` are as on the machine of somebody who has set them up. */
+	readonly #environment: Readonly<Record<string, string>>;
 
 	/** Until the test ends. @param directory for logs and programs */
 	static async start(client: KubernetesClient, kubeconfig: string, directory: string): Promise<ArgoCd> {
@@ -85,6 +85,8 @@ export class ArgoCd {
 		const bin = join(directory, "bin");
 		await mkdir(bin, { recursive: true });
 		await symlink(helm, join(bin, "helm"));
+		await symlink(argocd, join(bin, "argocd"));
+		await symlink(inject("binaries").kubectl, join(bin, "kubectl"));
 		await install(client);
 
 		const [redis, repository, api] = [await freePort(), await freePort(), await freePort()];
@@ -140,22 +142,16 @@ export class ArgoCd {
 			`--metrics-port=${await freePort()}`,
 		);
 		const server = `127.0.0.1:${api}`;
-		const connection = ["--server", server, "--plaintext", "--auth-token", "none"];
-		const started = new ArgoCd(client, `http://${server}/api/v1`, async (...args) => {
-			await run([argocd, ...args, ...connection], { env: environment });
-		});
+		const connection = { ARGOCD_SERVER: server, ARGOCD_OPTS: "--plaintext", ARGOCD_AUTH_TOKEN: "none" };
+		const started = new ArgoCd(client, `http://${server}/api/v1`, { ...environment, ...connection });
 		await eventually(async () => (await started.#send("GET", "/applications")).ok, "Argo CD's API server", 120_000);
 		return started;
 	}
 
-	private constructor(
-		client: KubernetesClient,
-		url: string,
-		command: (...args: readonly string[]) => Promise<unknown>,
-	) {
+	private constructor(client: KubernetesClient, url: string, environment: Readonly<Record<string, string>>) {
 		this.#client = client;
 		this.#url = url;
-		this.#command = command;
+		this.#environment = environment;
 	}
 
 	async application(name: string): Promise<Application> {
@@ -198,9 +194,9 @@ export class ArgoCd {
 		return actions.flatMap((action) => (action.disabled ? [] : [action.name])).toSorted();
 	}
 
-	/** Runs an action on the federation of an application by Argo CD's command line. */
-	async actByCommand(name: string, action: string): Promise<void> {
-		await this.#command("app", "actions", "run", name, action, "--kind", "XmppFederation");
+	/** Runs a command line. @returns what it prints */
+	async shell(commands: string, directory: string): Promise<string> {
+		return (await run(["sh", "-euc", commands], { cwd: directory, env: this.#environment })).stdout;
 	}
 
 	/** Runs an action on a federation as the user interface does. */

@@ -14,6 +14,8 @@ import type { KubernetesClient } from "../../../src/kubernetes/client.ts";
 import type { KubernetesObject } from "../../../src/kubernetes/object.ts";
 import { deployments, pods, services } from "../../../src/kubernetes/resources.ts";
 import { OperatorProcess } from "../../lib/operator-process.ts";
+import { allPages } from "../../lib/pages.ts";
+import { type ShownCommand, shownCommands } from "../../lib/shown-commands.ts";
 import { startControlPlane, startProcess } from "../control-plane.ts";
 import { customResourceDefinitions, established } from "../crds.ts";
 import { federations, ownedObjects } from "../operator-support.ts";
@@ -26,6 +28,8 @@ import { ArgoCd, applications, home } from "./argo-cd.ts";
 const namespace = "chat";
 const name = "example";
 const federation = { namespace, name };
+const page = (await allPages()).get("docs/argocd.md");
+const shown = (page?.blocks ?? []).flatMap(shownCommands);
 const apps = { root: "xmpp", operator: "xmpp-federation-operator", federations: "xmpp-federations" };
 /** Milliseconds for what takes several processes, and long enough for whatever Argo CD or the operator would still do. */
 const patience = 180_000;
@@ -57,14 +61,14 @@ test.each(Object.entries(ways))(
 		const client = testClient({}, kubeconfig);
 		await startControllers(kubeconfig, directory);
 		const argo = await ArgoCd.start(client, kubeconfig, directory);
-		const patch = ["patch", "configmap", "argocd-cm", "--patch-file", join(root, "deploy/argocd/argocd-cm.yaml")];
-		await run([inject("binaries").kubectl, `--kubeconfig=${kubeconfig}`, "--namespace", home, ...patch]);
+		const shell = async (command: string) => await argo.shell(command, repository.path);
+		await shell(plainCommand("kubectl patch"));
 
 		// What is not there: the kubelets of gateways and operator, the gateways themselves, a load balancer.
 		const cluster = playCluster(client, namespace);
 		await PlayedGateways.start(client, namespace, ["gw-1", "gw-2"]);
 
-		await client.create(applications, await repository.rootApplication());
+		await shell(plainCommand("kubectl apply"));
 		await eventually(
 			async () => await client.get(customResourceDefinitions, undefined, crd),
 			"the definitions",
@@ -81,8 +85,11 @@ test.each(Object.entries(ways))(
 			"a federation that waits for its load balancer",
 			patience,
 		);
+		const [before, after] = shown.filter(({ command }) => command.startsWith("kubectl get applications"));
+		await printsAsShown(shell, before);
 		await playLoadBalancer(client, "192.0.2.5");
 		for (const app of Object.values(apps)) await settled(argo, app, "Healthy");
+		await printsAsShown(shell, after);
 		expect(await argo.health(apps.federations, "XmppFederation")).toMatch(
 			/^Healthy All 2 nodes are ready\. But: The certi/,
 		);
@@ -121,10 +128,14 @@ test.each(Object.entries(ways))(
 
 		// Actions, by the command line and as the user interface runs them
 		expect(await argo.offers(apps.federations, federation)).toEqual(["pause", "restart", "restart-node"]);
-		await argo.actByCommand(apps.federations, "pause");
+		await printsAsShown(
+			shell,
+			shown.find(({ command }) => command.startsWith("argocd app actions list")),
+		);
+		await shell(`argocd app actions run ${apps.federations} pause --kind XmppFederation`);
 		await settled(argo, apps.federations, "Suspended");
 		expect(await argo.offers(apps.federations, federation)).toEqual(["restart", "restart-node", "resume"]);
-		const before = podsByNode(cluster);
+		const running = podsByNode(cluster);
 		await repository.change("federation.yaml", (resource) => {
 			resource.spec["limits"] = { stanzaBytes: 200_000 };
 		});
@@ -139,10 +150,10 @@ test.each(Object.entries(ways))(
 		);
 		// Policy and alias are told that they wait for the same.
 		await settled(argo, apps.federations, "Suspended");
-		expect(podsByNode(cluster)).toEqual(before);
+		expect(podsByNode(cluster)).toEqual(running);
 		await argo.act(apps.federations, federation, "resume");
 		await settled(argo, apps.federations, "Healthy");
-		expect(podsByNode(cluster)).toEqual(more(before, "gw-1", "gw-2"));
+		expect(podsByNode(cluster)).toEqual(more(running, "gw-1", "gw-2"));
 
 		const resumed = podsByNode(cluster);
 		await argo.act(apps.federations, federation, "restart-node", { node: "gw-2" });
@@ -200,6 +211,20 @@ test.each(Object.entries(ways))(
 );
 
 const crd = "xmppfederations.xmppfed.dev";
+
+/** The text of the block that begins with this. */
+function plainCommand(start: string): string {
+	const found = page?.blocks.find(({ text }) => text.startsWith(start));
+	if (!found) throw new Error(`docs/argocd.md has no block that begins with ${start}`);
+	return found.text;
+}
+
+/** In whatever order its lines are: Argo CD's own has none. */
+async function printsAsShown(shell: (command: string) => Promise<string>, one: ShownCommand | undefined) {
+	const lines = (text: string) => text.trim().split(/ *\n/).toSorted();
+	const { command = "", printed = "" } = one ?? {};
+	await expect.poll(async () => lines(await shell(command)), { timeout: patience }).toEqual(lines(printed));
+}
 
 /** Until the application is in sync, its last operation went well, and its health is what it should be. */
 async function settled(argo: ArgoCd, app: string, health: string): Promise<void> {
@@ -290,15 +315,18 @@ type Manifest = KubernetesObject & { readonly spec: Record<string, unknown> };
 
 /** A Git repository with the chart and the samples, which name it as their source. */
 class Repository {
-	readonly #path: string;
+	readonly path: string;
 	readonly #way: (typeof ways)[keyof typeof ways];
 
 	static async create(path: string, way: (typeof ways)[keyof typeof ways]): Promise<Repository> {
 		for (const part of ["charts", "deploy/argocd"]) await cp(join(root, part), join(path, part), { recursive: true });
 		const created = new Repository(path, way);
 		await created.#git("init", "--initial-branch=main");
-		const directory = join(path, "deploy/argocd/applications");
-		for (const file of await readdir(directory)) {
+		const directory = join(path, "deploy/argocd");
+		for (const file of [
+			"root.yaml",
+			...(await readdir(join(directory, "applications"))).map((one) => `applications/${one}`),
+		]) {
 			await created.#write(join(directory, file), created.#here(await created.#read(join(directory, file))));
 		}
 		await created.#commit();
@@ -306,17 +334,12 @@ class Repository {
 	}
 
 	private constructor(path: string, way: (typeof ways)[keyof typeof ways]) {
-		this.#path = path;
+		this.path = path;
 		this.#way = way;
 	}
 
-	/** The application of applications, which is applied by hand. */
-	async rootApplication(): Promise<Manifest> {
-		return this.#here(await this.#read(join(this.#path, "deploy/argocd/root.yaml")));
-	}
-
 	async change(file: string, change: (manifest: Manifest) => void): Promise<void> {
-		const path = join(this.#path, "deploy/argocd/federation", file);
+		const path = join(this.path, "deploy/argocd/federation", file);
 		const manifest = await this.#read(path);
 		change(manifest);
 		await this.#write(path, manifest);
@@ -324,7 +347,7 @@ class Repository {
 	}
 
 	async remove(...files: readonly string[]): Promise<void> {
-		for (const file of files) await rm(join(this.#path, "deploy/argocd/federation", file));
+		for (const file of files) await rm(join(this.path, "deploy/argocd/federation", file));
 		await this.#commit();
 	}
 
@@ -335,7 +358,7 @@ class Repository {
 			source: { repoURL: string };
 			syncPolicy: { syncOptions?: string[] };
 		};
-		spec.source.repoURL = `file://${this.#path}`;
+		spec.source.repoURL = `file://${this.path}`;
 		spec.syncPolicy.syncOptions = [...(spec.syncPolicy.syncOptions ?? []), ...this.#way.syncOptions];
 		const { annotations, ...metadata } = manifest.metadata;
 		return { ...manifest, metadata: { ...metadata, annotations: { ...annotations, ...this.#way.annotations } }, spec };
@@ -356,6 +379,6 @@ class Repository {
 	}
 
 	async #git(...args: readonly string[]): Promise<void> {
-		await run(["git", "-C", this.#path, ...args]);
+		await run(["git", "-C", this.path, ...args]);
 	}
 }
