@@ -1,14 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { beforeAll, expect, inject, onTestFinished, test } from "vitest";
-import { buildKubectlPlugin, kubectlPlugin } from "../../deploy/build.ts";
-import { run } from "../../deploy/lib/commands.ts";
+import { beforeAll, expect, test } from "vitest";
+import { buildKubectlPlugin } from "../../deploy/build.ts";
 import { allPages } from "../lib/pages.ts";
 import { type ShownCommand, shownCommands } from "../lib/shown-commands.ts";
 import type { Scene } from "./guide/scene.ts";
 import { scenes } from "./guide/scenes.ts";
-import { temporaryKubeconfig } from "./support.ts";
+import { type Shell, shellIn } from "./guide/shell.ts";
 
 // Pages of the guide whose commands need no more than an API server: each command prints what the page says.
 
@@ -43,13 +39,13 @@ async function expectShown(
 	path: string,
 	{ line, command, printed }: ShownCommand,
 	{ before, toRun = same, toShow = same, namespace }: Scene,
-	shell: (command: string) => Promise<string>,
+	shell: Shell,
 ): Promise<void> {
 	await before?.(printed);
 	const isCut = printed.endsWith("\n...\n");
 	const expected = comparable(isCut ? printed.slice(0, -"...\n".length) : printed);
 	const print = async () => {
-		const text = comparable(toShow(await shell(toRun(command))).replaceAll(namespace, "chat"));
+		const text = comparable(toShow((await shell(toRun(command))).printed).replaceAll(namespace, "chat"));
 		return isCut ? text.slice(0, expected.length) : text;
 	};
 	const message = `${path}:${line}: ${command}`;
@@ -68,28 +64,4 @@ function comparable(text: string): string {
 		.replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, "TIME")
 		.replaceAll(/\b[0-9a-f]{10}\b/g, "REVISION")
 		.trimEnd();
-}
-
-/** Runs commands as somebody would whose kubectl is set to the namespace. */
-async function shellIn({
-	namespace,
-	files = {},
-	env: more = {},
-}: Scene): Promise<(command: string) => Promise<string>> {
-	const directory = await mkdtemp(join(tmpdir(), "xmppfed-guide-"));
-	onTestFinished(async () => await rm(directory, { recursive: true }));
-	for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
-	const config: { contexts: { context: object }[] } = JSON.parse(await readFile(inject("kubeconfig"), "utf8"));
-	const contexts = config.contexts.map(({ context, ...rest }) => ({ ...rest, context: { ...context, namespace } }));
-	const programs = [kubectlPlugin, inject("binaries").kubectl, process.execPath].map((path) => dirname(path));
-	const env = {
-		...more,
-		KUBECONFIG: await temporaryKubeconfig(JSON.stringify({ ...config, contexts })),
-		HOME: directory,
-		PATH: [...programs, process.env["PATH"]].join(delimiter),
-	};
-	return async (command) => {
-		const { stdout } = await run(["sh", "-c", `exec 2>&1\n${command}`], { cwd: directory, env, accept: [0, 1, 2] });
-		return stdout;
-	};
 }
