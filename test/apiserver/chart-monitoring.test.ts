@@ -84,13 +84,22 @@ test("the ConfigMap has the dashboard, found by the label of Grafana's sidecar",
 });
 
 test("the chart takes the values that docs/monitoring.md shows", async () => {
-	const [block] = (await allPages()).get("docs/monitoring.md")?.blocks ?? [];
-	const file = join(await temporaryDirectory(), "values.yaml");
-	await writeFile(file, block?.text ?? "");
-	const { spec } = await rendered("prometheusrule", [], [`--values=${file}`]);
+	const blocks = (await allPages()).get("docs/monitoring.md")?.blocks ?? [];
+	const directory = await temporaryDirectory();
+	const files = await Promise.all(
+		blocks.map(async ({ line, text }) => {
+			const file = join(directory, `${line}.yaml`);
+			await writeFile(file, text);
+			return `--values=${file}`;
+		}),
+	);
+	const { spec } = await rendered("prometheusrule", [], files);
 	expect(spec.groups?.[0]?.rules[0]?.annotations).toHaveProperty(
 		"runbook_url",
 		"https://wiki.example.com/xmpp/runbooks/XmppfedOperatorDown.md",
+	);
+	expect(JSON.stringify(await rendered("deployment", [], files))).toContain(
+		'{"name":"OTEL_EXPORTER_OTLP_HEADERS","valueFrom":{"secretKeyRef":{"key":"headers","name":"collector"}}}',
 	);
 });
 
