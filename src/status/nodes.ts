@@ -22,6 +22,27 @@ export interface NodeState {
 	readonly liveRevision?: string;
 }
 
+/**
+ * Reasons of a node that are its own, each with the state that goes with it. Besides, one that waits has a reason of
+ * `blockMeanings`, one that restarts of `restartReasons`.
+ */
+export const nodeReasons = {
+	AsIntended: "Current",
+	Creating: "Pending",
+	NotCreated: "Blocked",
+	PodStarting: "Restarting",
+	PodFailing: "Blocked",
+	OldPodDraining: "Restarting",
+	NodeRemoved: "Restarting",
+	TakingOver: "Applying",
+	SettingsRefused: "Blocked",
+	SettingsNotTaken: "Blocked",
+} as const satisfies Readonly<Record<string, NodeState["state"]>>;
+
+function told(reason: keyof typeof nodeReasons, message: string) {
+	return { state: nodeReasons[reason], reason, message: message.slice(0, messageLimit) };
+}
+
 /** Longest message of a node that the API takes (src/api/xmpp-federation-status.ts). */
 const messageLimit = 32_768;
 
@@ -61,8 +82,8 @@ export function nodeStates(observation: FederationObservation): readonly NodeSta
 
 function beingCreated({ obstacles }: FederationObservation) {
 	return obstacles.length > 0
-		? ({ state: "Blocked", reason: "NotCreated", message: "could not be created; see the condition Degraded" } as const)
-		: ({ state: "Pending", reason: "Creating", message: "is being created" } as const);
+		? told("NotCreated", "could not be created; see the condition Degraded")
+		: told("Creating", "is being created");
 }
 
 function existing(
@@ -81,34 +102,29 @@ function existing(
 			message: waitingMessages[waiting.reason](waiting, generation),
 		};
 	}
-	if (live.leaving) return { ...common, state: "Restarting", reason: "NodeRemoved", message: "is being removed" };
+	if (live.leaving) return { ...common, ...told("NodeRemoved", "is being removed") };
 	if (live.revision !== target || live.drifted) {
 		const own = causes.filter(({ nodes }) => nodes.includes(live.name));
 		const message = `${target === undefined ? "is being removed" : "restarts"}: ${own.map(describeCause).join("; ")}`;
 		const reason = own[0]?.reason ?? "OperatorChanged";
 		return { ...common, state: "Restarting", reason, message: message.slice(0, messageLimit) };
 	}
-	if (!live.ready && live.trouble)
-		return { ...common, state: "Blocked", reason: "PodFailing", message: live.trouble.slice(0, messageLimit) };
-	if (!live.ready) return { ...common, state: "Restarting", reason: "PodStarting", message: "its pod is starting" };
-	if (live.moving)
-		return { ...common, state: "Restarting", reason: "OldPodDraining", message: "its old pod is draining" };
+	if (!live.ready && live.trouble) return { ...common, ...told("PodFailing", live.trouble) };
+	if (!live.ready) return { ...common, ...told("PodStarting", "its pod is starting") };
+	if (live.moving) return { ...common, ...told("OldPodDraining", "its old pod is draining") };
 	return { ...common, ...takeOver(live) };
 }
 
-const takeOverStates = {
-	Unasked: ["Restarting", "PodStarting"],
-	Applying: ["Applying", "TakingOver"],
-	Refused: ["Blocked", "SettingsRefused"],
-	Overdue: ["Blocked", "SettingsNotTaken"],
+const takeOverReasons = {
+	Unasked: "PodStarting",
+	Applying: "TakingOver",
+	Refused: "SettingsRefused",
+	Overdue: "SettingsNotTaken",
 } as const;
 
 /** Of a node that runs and is ready. */
-function takeOver({ takeOver: told, live }: NodeObservation) {
-	if (!told || told.state === "InForce") {
-		const inForce = told && live !== undefined ? { liveRevision: live } : {};
-		return { state: "Current" as const, reason: "AsIntended", ...inForce };
-	}
-	const [state, reason] = takeOverStates[told.state];
-	return { state, reason, message: told.message.slice(0, messageLimit) };
+function takeOver({ takeOver: said, live }: NodeObservation) {
+	if (said && said.state !== "InForce") return told(takeOverReasons[said.state], said.message);
+	const inForce = said && live !== undefined ? { liveRevision: live } : {};
+	return { state: nodeReasons.AsIntended, reason: "AsIntended", ...inForce };
 }

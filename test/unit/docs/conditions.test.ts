@@ -7,11 +7,11 @@ import { problemReasons } from "../../../src/model/problem.ts";
 import { acceptedReasons } from "../../../src/status/accepted.ts";
 import { aliasAcceptedReasons } from "../../../src/status/alias-accepted.ts";
 import { aliasProgrammedReasons } from "../../../src/status/alias-programmed.ts";
-import type { Reasons } from "../../../src/status/condition.ts";
 import { degradedReasons } from "../../../src/status/degraded.ts";
 import { dnsPublishedReasons } from "../../../src/status/dns-published.ts";
 import { emailAddressesInForceReasons } from "../../../src/status/email-addresses-in-force.ts";
 import { conditionTypes } from "../../../src/status/federation-status.ts";
+import { nodeReasons } from "../../../src/status/nodes.ts";
 import { policyAcceptedReasons } from "../../../src/status/policy-accepted.ts";
 import { policyProgrammedReasons } from "../../../src/status/policy-programmed.ts";
 import { progressingReasons } from "../../../src/status/progressing.ts";
@@ -21,12 +21,13 @@ import { allPages } from "../../lib/pages.ts";
 
 const pages = await allPages();
 
-/** Page, column of the status, reasons that are the condition's own. */
-const tables: readonly (readonly [string, string, Reasons])[] = [
+/** Page, column of the status, reasons of the condition's own with their status. */
+const tables: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
 	["docs/conditions.md", "Accepted", acceptedReasons],
 	["docs/conditions.md", "Ready", readyReasons],
 	["docs/conditions.md", "Progressing", progressingReasons],
 	["docs/conditions.md", "Degraded", degradedReasons],
+	["docs/conditions.md", "State", nodeReasons],
 	["docs/diagnose.md", "Status", settingsConsistentReasons],
 	["docs/dns.md", "Status", dnsPublishedReasons],
 	["docs/email-addresses.md", "Status", emailAddressesInForceReasons],
