@@ -175,8 +175,24 @@ test("aliases come, one after the other", async () => {
 });
 
 test("an alias is moved to another node: its room and who is in it stay, and go by that node from then on", async () => {
+	const moved = chatNodes.map((each) => (each.alias === nested ? { ...each, node: "inside" } : each));
+	// The node that it leaves hears of it first. What is sent meanwhile, and until all have heard, arrives.
+	await mount(world.node("gw-1"), moved);
+	await waitFor("the router to have heard", async () => {
+		const { settings } = await world.node("gw-1").inForce("router");
+		return settings.revision === liveSettings(world.node("gw-1").intent)[revisionFile]?.trim();
+	});
+	const bodies = Array.from({ length: 20 }, (_, index) => `meanwhile ${index}`);
+	const talk = (async () => {
+		for (const body of bodies) {
+			await bob.sendGroupchat(`lobby@${nested}`, body);
+			await sleep(50);
+		}
+	})();
+	await serve(moved);
+	await talk;
+	for (const body of bodies) await alice.receiveGroupchat(`lobby@${nested}`, body);
 	const before = await taken("gw-1", nested);
-	await serve(chatNodes.map((each) => (each.alias === nested ? { ...each, node: "inside" } : each)));
 	await bob.sendGroupchat(`lobby@${nested}`, "still here");
 	await alice.receiveGroupchat(`lobby@${nested}`, "still here");
 	expect(await taken("inside", nested)).toBeGreaterThan(0);
