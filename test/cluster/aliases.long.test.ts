@@ -3,13 +3,12 @@ import { publishServers } from "../../deploy/demo/cluster-dns.ts";
 import { type Couple, logIn, logOut } from "../../deploy/demo/conversation.ts";
 import { gatewayStatuses } from "../../deploy/demo/gateway-status.ts";
 import type { KubernetesObject } from "../../deploy/demo/kubectl.ts";
-import { federationReady, type LiveFederation, rolledOut } from "../../deploy/demo/stage.ts";
+import { federationReady } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
-import { xmppServerObjects, xmppServerServices } from "../../deploy/demo/xmpp-server.ts";
 import type { ChatNodeAlias } from "../../src/api/chat-node-alias.ts";
-import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
 import { images, useScene } from "../lib/cluster/environment.ts";
 import { apply, rollOut } from "../lib/cluster/federation.ts";
+import { startRooms } from "../lib/cluster/rooms.ts";
 import { Traffic } from "../lib/cluster/traffic.ts";
 import { StanzaErrorReceived } from "../lib/xmpp/client.ts";
 
@@ -29,6 +28,7 @@ const stage = useScene("aliases", {
 });
 const { namespace, domain } = stage.scene.internal;
 const name = stage.scene.federation;
+const federation = { namespace, name };
 /** Messages in a second, each way, in a room. */
 const RATE = 50;
 let couple: Couple;
@@ -63,28 +63,9 @@ const alias = (node: Node, at: Node = node): ChatNodeAlias => ({
 });
 
 beforeAll(async () => {
-	const { kubectl } = stage;
-	const federation = await kubectl.find<LiveFederation>("xmppfederation", name, namespace);
-	const dnsServer = federation?.status?.endpoints?.find((endpoint) => endpoint.for === "Resolver")?.host;
 	for (const node of nodes) {
-		const server = { name: `chat-${node}`, namespace };
-		const own = `chat-${node}.lab`;
-		const { certificate, key } = await makeSelfSignedCertificate([own, aliasOf(node)], new Date());
-		await kubectl.apply(
-			...xmppServerServices(server),
-			...xmppServerObjects({
-				...server,
-				image: images().xmppServer,
-				program: "prosody",
-				domain: own,
-				roomsDomain: aliasOf(node),
-				users: [],
-				certificate: [certificate, key].map((part) => Buffer.from(part, "base64").toString("utf8")).join(""),
-				encryption: "Optional",
-				dnsServer,
-			}),
-		);
-		await rolledOut(kubectl, namespace, server.name);
+		const server = { name: `chat-${node}`, alias: aliasOf(node), image: images().xmppServer };
+		await startRooms(stage.kubectl, federation, server);
 	}
 });
 afterAll(async () => await publishServers(stage.kubectl, `${namespace}-rooms`, undefined));
@@ -171,7 +152,6 @@ test.each([
 	"strategy %s: an alias that is moved from %s to %s keeps its address and port, and loses no message to and from its room",
 	async (strategy, from, to) => {
 		const { kubectl } = stage;
-		const federation = { namespace, name };
 		if (strategy === "Live") {
 			const patch = { spec: { rollout: { strategy } } };
 			await rollOut(kubectl, federation, () => kubectl.patch("xmppfederation", name, namespace, patch));

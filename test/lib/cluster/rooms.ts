@@ -1,0 +1,39 @@
+import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
+import { federationAddress, rolledOut } from "../../../deploy/demo/stage.ts";
+import { xmppServerObjects, xmppServerServices } from "../../../deploy/demo/xmpp-server.ts";
+import { makeSelfSignedCertificate } from "../../../src/controller/self-signed-certificate.ts";
+import type { FederationName } from "./federation.ts";
+
+/** The server of an alias's rooms. */
+export interface RoomsServer {
+	/** Name of its objects, and of the domain that it has besides. */
+	readonly name: string;
+	readonly alias: string;
+	readonly image: string;
+}
+
+/** Starts a Prosody beside a federation that has the rooms of an alias and nothing else. */
+export async function startRooms(
+	kubectl: Kubectl,
+	{ namespace, name: federation }: FederationName,
+	{ name, alias, image }: RoomsServer,
+): Promise<void> {
+	const server = { name, namespace };
+	const domain = `${name}.lab`;
+	const { certificate, key } = await makeSelfSignedCertificate([domain, alias], new Date());
+	await kubectl.apply(
+		...xmppServerServices(server),
+		...xmppServerObjects({
+			...server,
+			image,
+			program: "prosody",
+			domain,
+			roomsDomain: alias,
+			users: [],
+			certificate: [certificate, key].map((part) => Buffer.from(part, "base64").toString("utf8")).join(""),
+			encryption: "Optional",
+			dnsServer: await federationAddress(kubectl, namespace, federation, "Resolver"),
+		}),
+	);
+	await rolledOut(kubectl, namespace, name);
+}
