@@ -220,8 +220,8 @@ export class RouterReports {
 				processStatus.parse(answer);
 			if (upstreams.length === 0 && role !== "federation") return undefined;
 			const failed = upstreams.find(({ reachable, alias }) => !reachable && alias === undefined);
-			const aliases = upstreams.flatMap(({ alias, reachable, failure: error }) =>
-				alias === undefined ? [] : [{ domain: alias, reachable, error }],
+			const aliases = upstreams.flatMap(({ alias, reachable, failure: error, served }) =>
+				alias === undefined ? [] : [{ domain: alias, reachable, error, ...(served !== undefined && { served }) }],
 			);
 			const unserved = upstreams.flatMap(({ domain, served, alias }) =>
 				served === false && alias === undefined ? [domain] : [],

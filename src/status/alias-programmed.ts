@@ -6,6 +6,7 @@ export const aliasProgrammedReasons = {
 	Programmed: "True",
 	NodeNotReady: "False",
 	UpstreamUnreachable: "False",
+	DomainNotServed: "False",
 	NoPublicAddress: "False",
 	NodesPending: "False",
 	Paused: "False",
@@ -61,6 +62,13 @@ function programmed({ seen, alias }: AcceptedStanding, federation: string): Verd
 		return verdict(
 			"UpstreamUnreachable",
 			`Node ${name} does not reach ${host}:${port}${why}, which has the rooms of ${domain}.`,
+		);
+	}
+	if (upstream?.served === false) {
+		return verdict(
+			"DomainNotServed",
+			`The server at ${host}:${port} does not serve ${domain}: it answers host-unknown to node ${name}. ` +
+				"Set the domain up there, with its rooms, or name the right server in spec.upstream.",
 		);
 	}
 	const service = seen.services.aliases?.get(alias.name);

@@ -91,6 +91,8 @@ export interface AliasUpstream {
 	readonly domain: string;
 	readonly reachable: boolean;
 	readonly error?: string | undefined;
+	/** Whether that server serves the alias. Absent: it has not said. */
+	readonly served?: boolean;
 }
 
 export interface ServiceObservation {

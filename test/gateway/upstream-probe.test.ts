@@ -32,25 +32,32 @@ test("a router says whether it reaches its upstream, before anything is sent", a
 test.each(["prosody", "ejabberd"] as const)(
 	"a router says which domains its upstream does not serve, which is no reason to say that it is not reached: %s",
 	async (internal) => {
-		const wrong = "exmaple.lab";
+		const [wrong, alias, wrongAlias] = ["exmaple.lab", "conference-2.example.lab", "conference-3.example.lab"];
 		await using world = await World.start({
 			internal,
 			peers: [],
 			users: ["alice"],
 			nodes: [{ name: "gw-1", federation: "Disabled" }],
+			chatNodes: [{ alias, node: "gw-1" }],
 		});
 		const node = world.node("gw-1");
-		node.intent = { ...node.intent, domains: [...node.intent.domains, wrong] };
+		// Both at the server that has the rooms of one of them.
+		const { [alias]: known } = node.intent.aliases ?? {};
+		if (!known) throw new Error(`${alias} is no alias of the node`);
+		const aliases = { [alias]: known, [wrongAlias]: known };
+		node.intent = { ...node.intent, domains: [...node.intent.domains, wrong], aliases };
 		await world.startNodes();
 		const found = await waitFor("the server to have been asked for every domain", async () => {
 			const { upstreams = [] } = await node.status("router");
-			return upstreams.length === 3 && upstreams.every(({ served }) => served !== undefined) ? upstreams : undefined;
+			return upstreams.length === 5 && upstreams.every(({ served }) => served !== undefined) ? upstreams : undefined;
 		});
 		expect(Object.fromEntries(found.map(({ domain, served }) => [domain, served]))).toEqual({
 			[local.domain]: true,
 			[local.rooms]: true,
 			[wrong]: false,
+			[alias]: true,
+			[wrongAlias]: false,
 		});
-		expect(found.map(({ reachable }) => reachable)).toEqual([true, true, true]);
+		expect(found.map(({ reachable }) => reachable)).toEqual(Array.from({ length: 5 }, () => true));
 	},
 );

@@ -197,7 +197,7 @@ function asker.onfail() end
 
 function ask_for_domains(target)
 	for domain, its_target in pairs(target_of) do
-		if its_target == target and not target.served[domain] and not upstreams[domain].alias then
+		if its_target == target and not target.served[domain] then
 			connect(last_addresses(target), asker, {}, { target = target, domain = domain, answer = "" });
 		end
 	end

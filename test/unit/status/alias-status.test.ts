@@ -133,6 +133,13 @@ test.each<[string, AliasObservation["standing"], accepted: string, programmed: s
 			`the rooms of ${shared}.`,
 	],
 	[
+		"that its upstream does not serve, as its node says",
+		standing("shared", observed({ "gw-2": { aliases: [{ domain: shared, reachable: true, served: false }] } })),
+		served,
+		`False DomainNotServed The server at xmpp.chat.svc.cluster.local:5269 does not serve ${shared}: it answers host-unknown ` +
+			"to node gw-2. Set the domain up there, with its rooms, or name the right server in spec.upstream.",
+	],
+	[
 		"that is Direct, whose Service has no address",
 		standing("direct", {
 			...observed(),
