@@ -1,34 +1,43 @@
+import { xml } from "@xmpp/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { publishServers } from "../../deploy/demo/cluster-dns.ts";
 import { type Couple, internalUser, logIn, logOut } from "../../deploy/demo/conversation.ts";
-import type { LiveFederation } from "../../deploy/demo/stage.ts";
+import { federationAddress } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
-import { useScene } from "../lib/cluster/environment.ts";
+import { images, useScene } from "../lib/cluster/environment.ts";
+import { apply, liveFederation, rollOut } from "../lib/cluster/federation.ts";
 import { runningPods } from "../lib/cluster/pods.ts";
+import { startRooms } from "../lib/cluster/rooms.ts";
 
-const nodes = [{ name: "gw-1", federation: "Enabled" }, { name: "inside" }] as const;
+const nodes = [
+	{ name: "gw-1", federation: "Enabled" },
+	{ name: "gw-2", federation: "Enabled" },
+	{ name: "inside" },
+] as const;
 
 /** Who has which address is taken over while nodes run, with either strategy. Each test goes on from the one before. */
 describe.each(["Documented", "Live"] as const)("email addresses with the strategy %s", (strategy) => {
 	const stage = useScene(`addresses-${strategy.toLowerCase()}`, { internalServer: "prosody", nodes: [...nodes] });
 	const { namespace, domain } = stage.scene.internal;
+	const federation = { namespace, name: stage.scene.federation };
 	const user = `${internalUser.name}@${domain}`;
+	const alias = `conference.${domain}`;
 	let couple: Couple;
 
 	beforeAll(async () => {
 		await give(`alice.liddell@${domain}`);
 		const emailAddresses = { mappingRefs: [{ configMapRef: { name: "people" } }] };
-		const spec = { emailAddresses, rollout: { strategy } };
-		await stage.kubectl.patch("xmppfederation", stage.scene.federation, namespace, { spec });
+		const patch = { spec: { emailAddresses, rollout: { strategy } } };
+		await rollOut(stage.kubectl, federation, () =>
+			stage.kubectl.patch("xmppfederation", federation.name, namespace, patch),
+		);
 		await inForce();
-		await until("the roll-out to be over", async () => (await federation()).status?.rollout === undefined, patience);
 		couple = await logIn(stage.scene, stage.addresses);
 	});
-	afterAll(async () => couple && (await logOut(couple)));
-
-	const patience = {
-		timeout: 300_000,
-		explain: async () => JSON.stringify((await federation()).status, undefined, "\t"),
-	};
+	afterAll(async () => {
+		await publishServers(stage.kubectl, `${namespace}-rooms`, undefined);
+		if (couple) await logOut(couple);
+	});
 
 	/** The address of the user inside, for whom the mapping is. */
 	async function give(address: string): Promise<void> {
@@ -38,23 +47,19 @@ describe.each(["Documented", "Live"] as const)("email addresses with the strateg
 		await stage.kubectl.apply(configMap);
 	}
 
-	async function federation(): Promise<LiveFederation> {
-		const found = await stage.kubectl.find<LiveFederation>("xmppfederation", stage.scene.federation, namespace);
-		if (!found) throw new Error(`federation ${stage.scene.federation} is gone`);
-		return found;
-	}
+	const status = async () => (await liveFederation(stage.kubectl, federation)).status;
 
 	/** Waits until all routers have another mapping than this one, and gives its digest. */
 	async function inForce(before?: string): Promise<string> {
 		return await until(
 			"the mapping to be in force at every node",
 			async () => {
-				const { status } = await federation();
-				const condition = status?.conditions?.find(({ type }) => type === "EmailAddressesInForce");
-				const digest = status?.emailAddresses?.digest;
+				const { conditions, emailAddresses } = (await status()) ?? {};
+				const condition = conditions?.find(({ type }) => type === "EmailAddressesInForce");
+				const digest = emailAddresses?.digest;
 				return condition?.status === "True" && digest !== before ? digest : undefined;
 			},
-			{ ...patience, interval: 100 },
+			{ timeout: 300_000, interval: 100, explain: async () => JSON.stringify(await status(), undefined, "\t") },
 		);
 	}
 
@@ -84,5 +89,54 @@ describe.each(["Documented", "Live"] as const)("email addresses with the strateg
 		console.log(`${strategy}: in force at every node after ${Math.round(performance.now() - startedAt)} ms`);
 		await crosses(`alice.pleasance@${domain}`);
 		expect(await running()).toEqual(pods);
+	});
+
+	test("while every node restarts in its turn the user is seen by the address alone", async () => {
+		const metadata = { annotations: { "xmppfed.dev/restart": new Date().toISOString() } };
+		const over = new AbortController();
+		const restarts = rollOut(stage.kubectl, federation, () =>
+			stage.kubectl.patch("xmppfederation", federation.name, namespace, { metadata }),
+		).finally(() => over.abort());
+		let crossings = 0;
+		for (; !over.signal.aborted; crossings++) await crosses(`alice.pleasance@${domain}`);
+		expect(await restarts).toMatchObject([{ reason: "Requested", scope: "AllNodes" }]);
+		console.log(`${strategy}: ${crossings} messages to the address and as many answers from it meanwhile`);
+	});
+
+	test("who invites to a room of an alias is known by the address, and in the room both talk", async () => {
+		const { kubectl } = stage;
+		const address = await federationAddress(kubectl, namespace, federation.name, "Public");
+		await publishServers(kubectl, `${namespace}-rooms`, [{ domain: alias, hostname: `edge.${alias}`, address }]);
+		await startRooms(kubectl, federation, { name: "chat", alias, image: images().xmppServer });
+		await rollOut(kubectl, federation, () =>
+			apply(kubectl, {
+				apiVersion: "xmppfed.dev/v1alpha1",
+				kind: "ChatNodeAlias",
+				metadata: { name: "conference", namespace },
+				spec: {
+					federationRef: { name: federation.name },
+					alias,
+					node: "inside",
+					upstream: { host: `chat.${namespace}.svc` },
+				},
+			}),
+		);
+		const { internal, remote } = couple;
+		const room = `lounge@${alias}`;
+		await internal.joinRoom(room, "alice");
+		// XEP-0249: what the room itself passes on has the name in the room.
+		const invitation = xml("x", { xmlns: "jabber:x:conference", jid: room });
+		await internal.send(xml("message", { to: remote.jid, id: "invitation" }, invitation));
+		const invited = await remote.receiveMessage("invitation");
+		expect(invited.getChild("x", "jabber:x:conference")?.attrs.jid).toBe(room);
+		expect(String(invited.attrs["from"]).split("/")[0]).toBe(`alice.pleasance@${domain}`);
+		await remote.joinRoom(room, "bob");
+		for (const [from, to, body] of [
+			[remote, internal, "from outside"],
+			[internal, remote, "from inside"],
+		] as const) {
+			await from.sendGroupchat(room, body);
+			await to.receiveGroupchat(room, body);
+		}
 	});
 });
