@@ -100,7 +100,7 @@ test.each([
 		{ aliases: [{ domain: "xn--rume-loa.example", reachable: false, error: "connection refused" }] },
 	],
 	[
-		"a router whose upstream does not serve a domain, and one of an alias, which is the alias' own matter",
+		"a router whose upstream does not serve a domain, and not an alias either, which is told with the alias",
 		{
 			upstreams: [
 				{ domain: "a.example", reachable: true, served: true },
@@ -108,7 +108,7 @@ test.each([
 				{ domain: "c.example", alias: "c.example", reachable: true, served: false },
 			],
 		},
-		{ unserved: ["b.example"], aliases: [{ domain: "c.example", reachable: true, error: undefined }] },
+		{ unserved: ["b.example"], aliases: [{ domain: "c.example", reachable: true, error: undefined, served: false }] },
 	],
 	[
 		"a process that cannot use the link certificate",
