@@ -5,6 +5,7 @@ import { OPERATOR_DEPLOYMENT, OPERATOR_NAMESPACE } from "../../deploy/demo/opera
 import { federationReady } from "../../deploy/demo/stage.ts";
 import { useNamespace } from "../lib/cluster/environment.ts";
 import { apply, standAlone } from "../lib/cluster/federation.ts";
+import type { StandAloneName } from "../lib/cluster/upstream.ts";
 
 const stage = useNamespace("deletion");
 
@@ -28,7 +29,7 @@ test("kubectl delete xf leaves nothing while the operator is stopped", async () 
 	expect(await leftOver(kubectl, "without-operator")).toEqual([]);
 });
 
-async function makeFederation(kubectl: Kubectl, name: string): Promise<void> {
+async function makeFederation(kubectl: Kubectl, name: StandAloneName): Promise<void> {
 	const { namespace } = stage;
 	await apply(kubectl, standAlone(namespace, name, { resolver: { enabled: true } }));
 	await federationReady(kubectl, namespace, name);

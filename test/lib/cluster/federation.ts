@@ -2,21 +2,18 @@ import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
 import type { LiveFederation } from "../../../deploy/demo/stage.ts";
 import { until } from "../../../deploy/demo/until.ts";
 import type { XmppFederation } from "../../../src/api/xmpp-federation.ts";
-import { upstreams } from "./upstream.ts";
+import { type StandAloneName, standAloneDomain, upstreams } from "./upstream.ts";
 
 export type Spec = XmppFederation["spec"];
 
-/**
- * A federation that stands alone and takes no address outside the cluster. Its upstream is an XMPP server that has other
- * domains: it answers, without which a federation is not ready.
- */
-export function standAlone(namespace: string, name: string, changes: Partial<Spec> = {}): XmppFederation {
+/** A federation that no message goes through, and that takes no address outside the cluster. */
+export function standAlone(namespace: string, name: StandAloneName, changes: Partial<Spec> = {}): XmppFederation {
 	return {
 		apiVersion: "xmppfed.dev/v1alpha1",
 		kind: "XmppFederation",
 		metadata: { name, namespace },
 		spec: {
-			domain: `${name}.lab`,
+			domain: standAloneDomain(name),
 			upstream: upstreams.usual,
 			nodes: [{ name: "gw-1", federation: "Enabled" }, { name: "gw-2", federation: "Enabled" }, { name: "gw-3" }],
 			service: { type: "ClusterIP" },
