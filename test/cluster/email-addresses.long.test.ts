@@ -108,18 +108,26 @@ describe.each(["Documented", "Live"] as const)("email addresses with the strateg
 		const address = await federationAddress(kubectl, namespace, federation.name, "Public");
 		await publishServers(kubectl, `${namespace}-rooms`, [{ domain: alias, hostname: `edge.${alias}`, address }]);
 		await startRooms(kubectl, federation, { name: "chat", alias, image: images().xmppServer });
-		await rollOut(kubectl, federation, () =>
-			apply(kubectl, {
-				apiVersion: "xmppfed.dev/v1alpha1",
-				kind: "ChatNodeAlias",
-				metadata: { name: "conference", namespace },
-				spec: {
-					federationRef: { name: federation.name },
-					alias,
-					node: "inside",
-					upstream: { host: `chat.${namespace}.svc` },
-				},
-			}),
+		await apply(kubectl, {
+			apiVersion: "xmppfed.dev/v1alpha1",
+			kind: "ChatNodeAlias",
+			metadata: { name: "conference", namespace },
+			spec: {
+				federationRef: { name: federation.name },
+				alias,
+				node: "inside",
+				upstream: { host: `chat.${namespace}.svc` },
+			},
+		});
+		// A certificate that has the alias may come before it, as a roll-out of its own.
+		await until(
+			"every process to have the alias",
+			async () => {
+				const { finishedRollouts, nodes: states } = (await status()) ?? {};
+				const has = finishedRollouts?.[0]?.causes.some(({ reason }) => reason === "AliasChanged");
+				return has && states?.every(({ state }) => state === "Current");
+			},
+			{ timeout: 300_000 },
 		);
 		const { internal, remote } = couple;
 		const room = `lounge@${alias}`;
