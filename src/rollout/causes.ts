@@ -2,6 +2,7 @@ import { canonicalJson } from "../model/canonical-json.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
 import { liveOf, withoutLive } from "../model/live.ts";
 import { nodeRevision } from "../model/revision.ts";
+import { aliasesAt } from "./hand-over.ts";
 import { intentFields, secretFields } from "./intent-fields.ts";
 import type { Step } from "./plan.ts";
 import { type RestartReason, type Rule, restartReasons, type Scope } from "./reasons.ts";
@@ -203,7 +204,9 @@ class Change {
 	/** From the node that has served the alias; where that has let it go already, the causes before know which it was. */
 	#move(domain: string, field: string, to: string): Entry {
 		const told = this.#earlier.find((cause) => cause.field === field && cause.to === to)?.from;
-		const before = [...this.#applied.values()].find((node) => node.name !== to && hasAliasHere(node, domain));
+		const isThere = ({ applied, appliedLive }: AppliedNode) =>
+			[appliedLive, applied].some((record) => aliasesAt(record).has(domain));
+		const before = [...this.#applied.values()].find((node) => node.name !== to && isThere(node));
 		return changeOf("AliasChanged", field, told ?? before?.name, to);
 	}
 
@@ -230,15 +233,6 @@ class Change {
 		const { field } = toggle(name, "Enabled");
 		return this.#earlier.some((cause) => cause.reason === "FederationToggled" && cause.field === field);
 	}
-}
-
-/** Whether the rooms of an alias are at the node, by what it runs. */
-function hasAliasHere({ applied, appliedLive }: AppliedNode, domain: string): boolean {
-	return [appliedLive, applied].some((record) => {
-		const aliases = isRecord(record) ? record["aliases"] : undefined;
-		const alias = isRecord(aliases) ? aliases[domain] : undefined;
-		return isRecord(alias) && alias["here"] === true;
-	});
 }
 
 function toggle(name: string, to: "Enabled" | "Disabled"): Entry {
