@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { hashedName } from "../model/names.ts";
 import { type FirewallRules, type InboundRule, isTranslation } from "./firewall-rules.ts";
 
 /**
@@ -7,7 +8,7 @@ import { type FirewallRules, type InboundRule, isTranslation } from "./firewall-
  */
 export function asaConfiguration(rules: FirewallRules): string {
 	const { namespace, federation, inbound, machines, notes } = rules;
-	const prefix = `xmppfed-${namespace}-${federation}`.slice(0, 40);
+	const prefix = prefixOf(namespace, federation);
 	const v4 = inbound.filter(({ inside }) => !isIPv6(inside.address));
 	const v6 = inbound.filter(({ inside }) => isIPv6(inside.address));
 	const machines4 = machines.filter((address) => !isIPv6(address));
@@ -70,6 +71,17 @@ export function asaConfiguration(rules: FirewallRules): string {
 			...(v6.length === 0 ? [] : [`! access-group ${inList}-V6 in interface outside`]),
 		]),
 	].join("\n");
+}
+
+/** Longest name of an object or an object group of an ASA, in characters. Access lists may have longer ones. */
+const longestName = 64;
+const longestEnd = "-out-255.255.255.255".length;
+
+/** What names begin with. Of long ones a part is cut, and a hash of the whole keeps those of two federations apart. */
+function prefixOf(namespace: string, federation: string): string {
+	const prefix = `xmppfed-${namespace}-${federation}`;
+	const longest = longestName - longestEnd;
+	return prefix.length <= longest ? prefix : hashedName(prefix, `${namespace}/${federation}`, longest);
 }
 
 function section(title: string, lines: readonly string[]): readonly string[] {

@@ -6,9 +6,18 @@ import { shortHash } from "./revision.ts";
  * a label itself (40 characters at most), so is that of a node but for its first character.
  */
 export function objectName(federationName: string, part: string, ...distinguishedBy: readonly string[]): string {
-	const hash = shortHash([federationName, part, ...distinguishedBy].join("/")).slice(0, 8);
-	const readable = `${federationName}-${part}`.slice(0, 63 - 1 - hash.length).replace(/-+$/, "");
-	return `${readable}-${hash}`;
+	return hashedName(`${federationName}-${part}`, [federationName, part, ...distinguishedBy].join("/"), 63);
+}
+
+/**
+ * READABLE-SHORTHASH, with as much of what can be read as fits.
+ *
+ * @param whole what the name must be distinct for
+ * @param longest in characters
+ */
+export function hashedName(readable: string, whole: string, longest: number): string {
+	const hash = shortHash(whole).slice(0, 8);
+	return `${readable.slice(0, longest - 1 - hash.length).replace(/-+$/, "")}-${hash}`;
 }
 
 export const publicServiceName = (federation: string) => objectName(federation, "public");

@@ -95,6 +95,31 @@ describe.each(Object.entries(layouts))("layout %s", (name, given) => {
 	});
 });
 
+describe("names at an ASA, which takes 64 characters of an object's", () => {
+	const [inside, outside] = ["192.168.100.200", "198.151.100.200"];
+	const namesOf = (namespace: string, federation: string) => {
+		const services = new Map([[allNodes, service({ ingress: [inside] })]]);
+		const publicIps = new Map([[allNodes, outside]]);
+		const text = asaConfiguration(firewallRules(inputs({ namespace, federation, services, publicIps })));
+		return [...text.matchAll(/^(?:object(?:-group)? \w+|access-list) (\S+)/gm)].map(([, name = ""]) => name);
+	};
+
+	test("are whole where they fit", () => {
+		expect(namesOf("c".repeat(28), "example")).toContain(`xmppfed-${"c".repeat(28)}-example-out-${outside}`);
+	});
+
+	test("are cut where they do not, and differ between federations", () => {
+		const [a, b] = [namesOf("chat", `${"e".repeat(39)}a`), namesOf("chat", `${"e".repeat(39)}b`)];
+		expect(a).toHaveLength(6);
+		expect([...a, ...b].filter((name) => name.length > 64)).toEqual([]);
+		expect(a.filter((name) => b.includes(name))).toEqual([]);
+	});
+
+	test("do not change with the release", () => {
+		expect(namesOf("chat", "e".repeat(40))).toContain(`xmppfed-chat-${"e".repeat(22)}-7a89b8d4-machines`);
+	});
+});
+
 describe("notes", () => {
 	test.each<[string, Partial<FirewallInputs>, RegExp]>([
 		["no address yet", { services: new Map([[allNodes, service({ ingress: [] })]]) }, /has no address yet/],
