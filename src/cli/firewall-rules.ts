@@ -47,6 +47,11 @@ export interface PublicServiceView {
 	readonly nodePort?: number | undefined;
 	/** Addresses or names that a load balancer gave. */
 	readonly ingress: readonly string[];
+	/**
+	 * Addresses of the machines that the pods it leads to run on: where its node port is answered. Others answer by
+	 * `externalTrafficPolicy: Cluster` only.
+	 */
+	readonly machines: readonly string[];
 	readonly sourceRanges: readonly string[];
 }
 
@@ -77,7 +82,7 @@ export function firewallRules(inputs: FirewallInputs): FirewallRules {
 		})),
 	];
 	const inbound = all.flatMap(({ to, service, outside }) => {
-		const insides = insideOf(service, machines ?? []);
+		const insides = insideOf(service);
 		if (insides.length === 0) notes.push(withoutAddress(service));
 		if (outside !== undefined && insides.length > 1 && isTranslated(insides, outside)) {
 			notes.push(
@@ -86,6 +91,11 @@ export function firewallRules(inputs: FirewallInputs): FirewallRules {
 			);
 		}
 		const own = insides.filter(({ address }) => outside === undefined || isIP(address) === isIP(outside));
+		if (own.length === 0 && insides.length > 0) {
+			notes.push(
+				`Service ${service.name} has no address of the kind of ${outside}: IPv4 is not translated to IPv6, nor the other way round.`,
+			);
+		}
 		const used = outside === undefined ? own : own.slice(0, 1);
 		return used.map(
 			(inside): InboundRule => ({
@@ -119,11 +129,10 @@ function isPrivateInside({ node, inside: { address } }: InboundRule): boolean {
 	return node === allNodes && /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd])/i.test(address);
 }
 
-function insideOf(service: PublicServiceView, machines: readonly string[]): readonly AddressAndPort[] {
-	const addresses = service.ingress.filter((host) => isIP(host) !== 0);
-	if (addresses.length > 0) return addresses.map((address) => ({ address, port: service.port }));
-	const { nodePort } = service;
-	if (service.type !== "NodePort" || nodePort === undefined) return [];
+function insideOf({ type, port, nodePort, ingress, machines }: PublicServiceView): readonly AddressAndPort[] {
+	const addresses = ingress.filter((host) => isIP(host) !== 0);
+	if (addresses.length > 0) return addresses.map((address) => ({ address, port }));
+	if (type !== "NodePort" || nodePort === undefined) return [];
 	return machines.map((address) => ({ address, port: nodePort }));
 }
 
@@ -132,6 +141,6 @@ function withoutAddress({ name, type, ingress }: PublicServiceView): string {
 	if (host !== undefined) return `Service ${name} is reached by the name ${host}: rules need addresses. Look them up.`;
 	if (type === "ClusterIP") return `Service ${name} is of type ClusterIP: nothing outside the cluster reaches it.`;
 	if (type === "NodePort")
-		return `Service ${name} is of type NodePort, and no machine is known that a gateway runs on.`;
+		return `Service ${name} is of type NodePort, and no machine is known that a gateway of it runs on.`;
 	return `Service ${name} has no address yet: no load balancer has given it one.`;
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { parseChatNodeAlias } from "../api/parse.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError } from "../kubernetes/errors.ts";
-import { pods, type Service, services } from "../kubernetes/resources.ts";
+import { type Pod, pods, type Service, services } from "../kubernetes/resources.ts";
 import { aliasServiceName, nodeServiceName, publicServiceName } from "../model/names.ts";
 import { enabledSelector, selectorText } from "../objects/labels.ts";
 import { aliasesIn } from "./aliases.ts";
@@ -95,10 +95,11 @@ async function rulesOf(
 	const nodes = addressedNodes.safeParse(spec).data?.nodes ?? [];
 	const publicIps = new Map<string, string>();
 	if (publicAddress !== undefined) publicIps.set(allNodes, publicAddress);
+	const gateways = await unlessForbidden(async () => await gatewaysOf(client, namespace, name));
 	const views = new Map<string, PublicServiceView>();
 	const look = async (node: string, serviceName: string) => {
 		const service = await client.get(services, namespace, serviceName);
-		if (service) views.set(node, viewOfService(service));
+		if (service) views.set(node, viewOfService(service, gateways ?? []));
 	};
 	await look(allNodes, publicServiceName(name));
 	for (const node of nodes) {
@@ -106,12 +107,12 @@ async function rulesOf(
 		if (node.publicAddress.ip !== undefined) publicIps.set(node.name, node.publicAddress.ip);
 		await look(node.name, nodeServiceName(name, node.name));
 	}
-	const aliases = await unlessForbidden(async () => await directAliases(client, namespace, name));
-	const machines = await unlessForbidden(async () => await machinesOf(client, namespace, name));
+	const aliases = await unlessForbidden(async () => await directAliases(client, namespace, name, gateways ?? []));
+	const machines = gateways && machinesOf(gateways);
 	return firewallRules({ namespace, federation: name, services: views, publicIps, aliases, machines });
 }
 
-function viewOfService({ metadata, spec, status }: Service): PublicServiceView {
+function viewOfService({ metadata, spec, status }: Service, gateways: readonly Pod[]): PublicServiceView {
 	const [port] = spec?.ports ?? [];
 	return {
 		name: metadata.name,
@@ -119,6 +120,7 @@ function viewOfService({ metadata, spec, status }: Service): PublicServiceView {
 		port: port?.port ?? 0,
 		nodePort: port?.nodePort,
 		ingress: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }) => ip ?? hostname ?? []),
+		machines: machinesOf(gateways.filter((pod) => isSelected(pod, spec?.selector ?? {}))),
 		sourceRanges: spec?.loadBalancerSourceRanges ?? [],
 	};
 }
@@ -128,6 +130,7 @@ async function directAliases(
 	client: KubernetesClient,
 	namespace: string,
 	federation: string,
+	gateways: readonly Pod[],
 ): Promise<readonly AliasServiceView[]> {
 	const found = (await aliasesIn(client, namespace)).map(async (object): Promise<AliasServiceView[]> => {
 		const parsed = parseChatNodeAlias(object);
@@ -135,16 +138,25 @@ async function directAliases(
 		const { alias, node, exposure, ip } = parsed.value.spec;
 		if (exposure !== "Direct") return [];
 		const service = await client.get(services, namespace, aliasServiceName(federation, object.metadata.name));
-		return service ? [{ alias: alias.toLowerCase(), node, service: viewOfService(service), publicIp: ip }] : [];
+		return service
+			? [{ alias: alias.toLowerCase(), node, service: viewOfService(service, gateways), publicIp: ip }]
+			: [];
 	});
 	return (await Promise.all(found)).flat();
 }
 
 /** Only Enabled nodes exchange traffic with peers. */
-async function machinesOf(client: KubernetesClient, namespace: string, federation: string): Promise<readonly string[]> {
+async function gatewaysOf(client: KubernetesClient, namespace: string, federation: string): Promise<readonly Pod[]> {
 	const labelSelector = selectorText(enabledSelector(federation));
-	const { items } = await client.list(pods, { namespace, labelSelector });
-	return [...new Set(items.flatMap(({ status }) => status?.hostIP ?? []))].toSorted();
+	return (await client.list(pods, { namespace, labelSelector })).items;
+}
+
+function isSelected({ metadata: { labels = {} } }: Pod, selector: Readonly<Record<string, string>>): boolean {
+	return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+function machinesOf(gateways: readonly Pod[]): readonly string[] {
+	return [...new Set(gateways.flatMap(({ status }) => status?.hostIP ?? []))].toSorted();
 }
 
 /** Undefined where the user may not read it. */

@@ -7,6 +7,7 @@ import { aliasServiceName, publicServiceName } from "../../src/model/names.ts";
 import { kubectlXmppfed, xmppfed } from "./cli-support.ts";
 import { startNameServer } from "./name-server.ts";
 import { condition, federation, federations, startOperator } from "./operator-support.ts";
+import { placePods, playCluster } from "./played-cluster.ts";
 import { giveAddress } from "./played-load-balancer.ts";
 import { eventually, freshNamespace, testClient } from "./support.ts";
 
@@ -96,6 +97,44 @@ test("a node with an address of its own has a Service, a record and a firewall r
 			),
 		"the node's Service is gone",
 	);
+});
+
+test("by node ports a firewall is led to the machine that the pod of a node, or of an alias' chat node, runs on", async () => {
+	const own = (port: number) => ({ hostname: "edge.example.com", ip: "192.0.2.5", port });
+	const nodes = [
+		{ name: "gw-1", federation: "Enabled", publicAddress: own(5269) },
+		{ name: "gw-2", federation: "Enabled", publicAddress: own(25_269) },
+	];
+	const client = testClient();
+	const namespace = await freshNamespace(client);
+	playCluster(client, namespace);
+	startOperator(namespace);
+	await client.create(chatNodeAliasResource, {
+		apiVersion: "xmppfed.dev/v1alpha1",
+		kind: "ChatNodeAlias",
+		metadata: { name: "rooms", namespace },
+		spec: {
+			federationRef: { name: "example" },
+			alias: "rooms.example.com",
+			node: "gw-2",
+			exposure: "Direct",
+			hostname: "edge.example.com",
+			ip: "192.0.2.5",
+			publicPort: 35_269,
+		},
+	});
+	await client.create(federations, federation(namespace, "example", { service: { type: "NodePort" }, nodes }));
+	await placePods(client, namespace, "example", { "gw-1": "10.0.1.1", "gw-2": "10.0.1.2" });
+	const lines = await eventually(async () => {
+		const { stdout } = await xmppfed(["firewall", "example", "-n", namespace]);
+		const found = stdout.split("\n").filter((line) => line.includes("192.0.2.5:"));
+		return found.length === 3 && found;
+	}, "the Services of both nodes and of the alias");
+	expect(lines).toEqual([
+		expect.stringMatching(/ 192\.0\.2\.5:5269 +10\.0\.1\.1:3\d{4} +peers to node gw-1$/),
+		expect.stringMatching(/ 192\.0\.2\.5:25269 +10\.0\.1\.2:3\d{4} +peers to node gw-2$/),
+		expect.stringMatching(/ 192\.0\.2\.5:35269 +10\.0\.1\.2:3\d{4} +peers to alias rooms\.example\.com, at node gw-2$/),
+	]);
 });
 
 test("aliases have records, and Direct ones firewall rules; a name server serves them", async () => {

@@ -6,7 +6,8 @@ import { controllerOf, keyOf, type Observed } from "../../src/kubernetes/object.
 import { WorkQueue } from "../../src/kubernetes/queue.ts";
 import { Reflector } from "../../src/kubernetes/reflector.ts";
 import { type Deployment, deployments, type Pod, pods } from "../../src/kubernetes/resources.ts";
-import { recordingLog } from "./support.ts";
+import { nodeSelectorLabels, selectorText } from "../../src/objects/labels.ts";
+import { eventually, recordingLog } from "./support.ts";
 
 /** Pods that were made in the course of a test, oldest first, `NODE REVISION`. */
 export interface PlayedCluster {
@@ -113,6 +114,25 @@ export function playCluster(
 }
 
 const unnamed = { metadata: { name: "" } };
+
+/**
+ * Plays the scheduler: says of the pods of nodes, once they are there, which machine each runs on.
+ *
+ * @param machines addresses by node
+ */
+export async function placePods(
+	client: KubernetesClient,
+	namespace: string,
+	federation: string,
+	machines: Readonly<Record<string, string>>,
+): Promise<void> {
+	for (const [node, hostIP] of Object.entries(machines)) {
+		const labelSelector = selectorText(nodeSelectorLabels(federation, node));
+		const pod = await eventually(async () => (await client.list(pods, { namespace, labelSelector })).items[0], node);
+		const status = { hostIP, hostIPs: [{ ip: hostIP }] };
+		await client.mergePatch(pods, namespace, pod.metadata.name, { status }, { subresource: "status" });
+	}
+}
 
 /** How many pods each node has had. */
 export function podsByNode({ made }: PlayedCluster): Readonly<Record<string, number>> {

@@ -76,7 +76,7 @@ afterAll(async () => {
 });
 
 async function load(sourceRanges: readonly string[], publicIp: string | undefined): Promise<void> {
-	const service = { type: "LoadBalancer", sourceRanges };
+	const service = { type: "LoadBalancer", machines: [], sourceRanges };
 	const rules = firewallRules({
 		namespace: "chat",
 		federation: "example",

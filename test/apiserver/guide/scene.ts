@@ -1,15 +1,12 @@
 import { parseAllDocuments } from "yaml";
 import type { KubernetesClient } from "../../../src/kubernetes/client.ts";
 import type { KubernetesObject, Resource } from "../../../src/kubernetes/object.ts";
-import { pods } from "../../../src/kubernetes/resources.ts";
 import { publicServiceName } from "../../../src/model/names.ts";
-import { nodeSelectorLabels, selectorText } from "../../../src/objects/labels.ts";
 import type { Page } from "../../lib/markdown.ts";
 import { federation, federations, type OperatorSettings, startOperator } from "../operator-support.ts";
-import { playCluster } from "../played-cluster.ts";
+import { placePods, playCluster } from "../played-cluster.ts";
 import { PlayedGateways } from "../played-gateways.ts";
 import { giveAddress } from "../played-load-balancer.ts";
-import { eventually } from "../support.ts";
 
 /** What is there before the commands of a page are run, one after the other. */
 export interface Scene {
@@ -67,12 +64,6 @@ export async function published(
 	const service = { hostname: "xmpp.example.com" };
 	await client.create(federations, federation(namespace, "example", { service, ...spec }));
 	await giveAddress(client, namespace, publicServiceName("example"), "10.0.0.10");
-	// Plays the scheduler: each node runs on a machine of its own.
-	for (const [index, { name }] of spec.nodes.entries()) {
-		const labelSelector = selectorText(nodeSelectorLabels("example", name));
-		const pod = await eventually(async () => (await client.list(pods, { namespace, labelSelector })).items[0], name);
-		const hostIP = `10.0.1.${index + 1}`;
-		const status = { hostIP, hostIPs: [{ ip: hostIP }] };
-		await client.mergePatch(pods, namespace, pod.metadata.name, { status }, { subresource: "status" });
-	}
+	const machines = spec.nodes.map(({ name }, index): [string, string] => [name, `10.0.1.${index + 1}`]);
+	await placePods(client, namespace, "example", Object.fromEntries(machines));
 }

@@ -14,6 +14,7 @@ const service = (changes: Partial<PublicServiceView> = {}): PublicServiceView =>
 	type: "LoadBalancer",
 	port: 5269,
 	ingress: ["10.0.0.10"],
+	machines: ["10.0.1.1", "10.0.1.2"],
 	sourceRanges: [],
 	...changes,
 });
@@ -28,6 +29,11 @@ function inputs(changes: Partial<FirewallInputs>): FirewallInputs {
 		machines: ["10.0.1.1", "10.0.1.2"],
 		...changes,
 	};
+}
+
+/** The machine that its pod runs on answers the node port, and no other. */
+function nodePort(name: string, port: number, given: number, machine: string): PublicServiceView {
+	return service({ name, type: "NodePort", port, nodePort: given, ingress: [], machines: [machine] });
 }
 
 /** The layouts of the source (R12), and what it does not have. */
@@ -82,6 +88,21 @@ const layouts: Record<string, FirewallInputs> = {
 	"node-port": inputs({
 		services: new Map([[allNodes, service({ type: "NodePort", nodePort: 30_269, ingress: [] })]]),
 	}),
+	"node-port-each": inputs({
+		services: new Map([
+			["gw-1", nodePort("example-public-gw-1", 5269, 30_269, "10.0.1.1")],
+			["gw-2", nodePort("example-public-gw-2", 25_269, 30_270, "10.0.1.2")],
+		]),
+		publicIps: new Map(["gw-1", "gw-2"].map((node) => [node, "192.0.2.5"])),
+		aliases: [
+			{
+				alias: "conference-2.example.com",
+				node: "gw-2",
+				service: nodePort("example-alias", 35_269, 30_271, "10.0.1.2"),
+				publicIp: "192.0.2.5",
+			},
+		],
+	}),
 };
 
 describe.each(Object.entries(layouts))("layout %s", (name, given) => {
@@ -134,6 +155,16 @@ describe("notes", () => {
 			/nothing outside the cluster reaches it/,
 		],
 		["pods cannot be read", { machines: undefined }, /Pods cannot be read/],
+		[
+			"no machine of a gateway",
+			{ services: new Map([[allNodes, service({ type: "NodePort", nodePort: 30_269, ingress: [], machines: [] })]]) },
+			/of type NodePort, and no machine is known that a gateway of it runs on/,
+		],
+		[
+			"no address of the family of the public one",
+			{ services: new Map([[allNodes, service({ ingress: ["fd00::10"] })]]) },
+			/has no address of the kind of 192\.0\.2\.5: IPv4 is not translated to IPv6/,
+		],
 		["a private address that nothing is said of", { publicIps: new Map() }, /--public-address ADDRESS/],
 	])("%s", (_what, changes, note) => {
 		expect(firewallRules(inputs(changes)).notes.join("\n")).toMatch(note);
