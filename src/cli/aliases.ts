@@ -1,7 +1,7 @@
 import { chatNodeAliasResource } from "../api/chat-node-alias.ts";
 import { parseChatNodeAlias } from "../api/parse.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
-import { type KubernetesObject, keyOf, type Resource } from "../kubernetes/object.ts";
+import type { KubernetesObject, Resource } from "../kubernetes/object.ts";
 import { domainHolders, type JudgedAlias, judgeAliases, type ReadAlias } from "../model/aliases.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { applied } from "./applied.ts";
@@ -29,7 +29,7 @@ export function judgeIn(
 	const own = inNamespace.flatMap((object): ReadAlias[] => {
 		const parsed = parseChatNodeAlias(object);
 		if (!parsed.ok || parsed.value.spec.federationRef.name !== federation.metadata.name) return [];
-		return [{ name: object.metadata.name, key: keyOf(object), spec: parsed.value.spec }];
+		return [{ metadata: object.metadata, spec: parsed.value.spec }];
 	});
 	return judgeAliases(federation, own, domainHolders([], inNamespace));
 }

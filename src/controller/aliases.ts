@@ -1,5 +1,5 @@
 import { parseChatNodeAlias, parseStored } from "../api/parse.ts";
-import { keyOf, type Observed } from "../kubernetes/object.ts";
+import type { Observed } from "../kubernetes/object.ts";
 import { domainHolders, type JudgedAlias, judgeAliases, type ReadAlias } from "../model/aliases.ts";
 import { inOrder } from "../model/policy/in-force.ts";
 import type { Problem } from "../model/problem.ts";
@@ -30,7 +30,7 @@ export class Aliases {
 		if (own.length === 0) return [];
 		const parsed = own.map((object) => ({ object, read: parseStored(parseChatNodeAlias, object) }));
 		const readable = parsed.flatMap(({ object, read }): ReadAlias[] =>
-			read.ok ? [{ name: object.metadata.name, key: keyOf(object), spec: read.value.spec }] : [],
+			read.ok ? [{ metadata: object.metadata, spec: read.value.spec }] : [],
 		);
 		const judged = new Map(
 			judgeAliases(federation, readable, this.#holders()).map((verdict) => [verdict.name, verdict]),

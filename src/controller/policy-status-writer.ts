@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { federationPolicyResource, federationPolicyStatus } from "../api/federation-policy.ts";
 import { keyOf, type Observed } from "../kubernetes/object.ts";
+import { whyFirst } from "../model/policy/in-force.ts";
 import type { PolicyNode } from "../status/policy-observation.ts";
 import { policyStatus } from "../status/policy-status.ts";
 import type { Policies, PolicyInForce } from "./policies.ts";
@@ -31,7 +32,7 @@ export class PolicyStatusWriter {
 			const standing =
 				policy.metadata.name === first.metadata.name
 					? ({ kind: "InForce", problems, effective, nodes } as const)
-					: ({ kind: "Conflicted", inForce: first.metadata.name } as const);
+					: ({ kind: "Conflicted", inForce: first.metadata.name, why: whyFirst(first, policy) } as const);
 			await this.#write(federationKey, policy, standing, log, signal);
 		}
 	}

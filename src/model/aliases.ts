@@ -3,7 +3,7 @@ import type { ChatNodeAliasSpec } from "../api/chat-node-alias.ts";
 import { defaults } from "../api/defaults.ts";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
 import { localDomains } from "./domains.ts";
-import { inOrder } from "./policy/in-force.ts";
+import { type Claimant, inOrder, whyFirst } from "./policy/in-force.ts";
 import type { Problem } from "./problem.ts";
 
 /** Most aliases of one federation: each is a domain of its own at every node. */
@@ -11,10 +11,7 @@ export const mostAliases = 64;
 
 /** A ChatNodeAlias that can be read. */
 export interface ReadAlias {
-	/** metadata.name */
-	readonly name: string;
-	/** metadata.namespace and metadata.name */
-	readonly key: string;
+	readonly metadata: Claimant["metadata"];
 	readonly spec: ChatNodeAliasSpec;
 }
 
@@ -35,18 +32,10 @@ export type JudgedAlias = { readonly name: string } & (
 
 /** Who has a domain, of all that can be seen. */
 export interface DomainHolders {
-	/** The XmppFederation that it is a domain of: `NAMESPACE/NAME`. */
-	federation(domain: string): string | undefined;
-	/** The oldest ChatNodeAlias of that name: `NAMESPACE/NAME`. */
-	alias(domain: string): string | undefined;
-}
-
-interface AnyObject {
-	readonly metadata: {
-		readonly name: string;
-		readonly namespace?: string | undefined;
-		readonly creationTimestamp?: string;
-	};
+	/** The first XmppFederation that it is a domain of. */
+	federation(domain: string): Claimant | undefined;
+	/** The first ChatNodeAlias of that name. */
+	alias(domain: string): Claimant | undefined;
 }
 
 const asking = z.looseObject({
@@ -72,11 +61,11 @@ export function domainsAskedFor(object: object): readonly string[] {
 }
 
 /** @param aliases in any order; what is being deleted has no name any more and must not be among them */
-export function domainHolders(federations: readonly AnyObject[], aliases: readonly AnyObject[]): DomainHolders {
-	const index = (objects: readonly AnyObject[]) => {
-		const holders = new Map<string, string>();
+export function domainHolders(federations: readonly Claimant[], aliases: readonly Claimant[]): DomainHolders {
+	const index = (objects: readonly Claimant[]) => {
+		const holders = new Map<string, Claimant>();
 		for (const object of objects) {
-			for (const domain of domainsAskedFor(object)) if (!holders.has(domain)) holders.set(domain, keyOf(object));
+			for (const domain of domainsAskedFor(object)) if (!holders.has(domain)) holders.set(domain, object);
 		}
 		return holders;
 	};
@@ -85,7 +74,8 @@ export function domainHolders(federations: readonly AnyObject[], aliases: readon
 }
 
 /**
- * Which aliases of a federation are served. Of several with one name the oldest has it; a domain of a federation, or of
+ * Which aliases of a federation are served. Of several with one name the oldest has it, then the first by
+ * name; a domain of a federation, or of
  * one of its peers, is nobody's alias.
  *
  * @param aliases of the federation, the oldest first
@@ -97,7 +87,8 @@ export function judgeAliases(
 ): readonly JudgedAlias[] {
 	let accepted = 0;
 	return aliases.map((alias): JudgedAlias => {
-		const { name, spec } = alias;
+		const { metadata, spec } = alias;
+		const { name } = metadata;
 		const problem = problemOf(federation, alias, holders) ?? (accepted === mostAliases ? tooMany : undefined);
 		if (problem) return { name, ok: false, problem };
 		accepted += 1;
@@ -108,14 +99,15 @@ export function judgeAliases(
 const tooMany: Problem = {
 	reason: "TooManyAliases",
 	field: "",
-	message: `the federation has ${mostAliases} aliases that are older, and can have no more: delete one, or use a second XmppFederation.`,
+	message: `the federation has ${mostAliases} aliases already, and can have no more: delete one, or use a second XmppFederation.`,
 };
 
 function problemOf(
 	federation: Pick<XmppFederation, "spec">,
-	{ key, spec }: ReadAlias,
+	alias: ReadAlias,
 	holders: DomainHolders,
 ): Problem | undefined {
+	const { spec } = alias;
 	const domain = spec.alias.toLowerCase();
 	const conflict = (message: string): Problem => ({ reason: "Conflicted", field: "spec.alias", message });
 	if (localDomains(federation).includes(domain)) {
@@ -124,10 +116,11 @@ function problemOf(
 		);
 	}
 	const owner = holders.federation(domain);
-	if (owner !== undefined) return conflict(`${domain} is a domain of XmppFederation ${owner}: use another one.`);
-	const older = holders.alias(domain);
-	if (older !== undefined && older !== key) {
-		return conflict(`${domain} is the alias of ChatNodeAlias ${older}, which is older: delete one of them.`);
+	if (owner !== undefined) return conflict(`${domain} is a domain of XmppFederation ${keyOf(owner)}: use another one.`);
+	const first = holders.alias(domain);
+	if (first !== undefined && keyOf(first) !== keyOf(alias)) {
+		const why = whyFirst(first, alias);
+		return conflict(`${domain} is the alias of ChatNodeAlias ${keyOf(first)}, which is ${why}: delete one of them.`);
 	}
 	if ((federation.spec.peers ?? []).some((peer) => peer.domain === domain)) {
 		return conflict(
@@ -156,6 +149,6 @@ function nodeProblem(
 	return undefined;
 }
 
-function keyOf({ metadata }: AnyObject): string {
+function keyOf({ metadata }: Claimant): string {
 	return `${metadata.namespace ?? ""}/${metadata.name}`;
 }

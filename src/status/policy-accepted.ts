@@ -19,7 +19,7 @@ export function policyAccepted({ standing, federation }: PolicyObservation): Ver
 	}
 	if (standing.kind === "Conflicted") {
 		const message =
-			`FederationPolicy ${standing.inForce} is in force for XmppFederation ${federation}: it is older. ` +
+			`FederationPolicy ${standing.inForce} is in force for XmppFederation ${federation}: it is ${standing.why}. ` +
 			"A federation has one policy: delete one of them, or put both into one.";
 		return verdict(standing.kind, message);
 	}

@@ -8,8 +8,8 @@ export interface PolicyObservation {
 	readonly federation: string;
 	readonly standing:
 		| { readonly kind: "FederationNotFound" }
-		/** Another one of the federation is older. */
-		| { readonly kind: "Conflicted"; readonly inForce: string }
+		/** Another one of the federation comes before it; `why` goes on from "it is". */
+		| { readonly kind: "Conflicted"; readonly inForce: string; readonly why: string }
 		| ({ readonly kind: "InForce" } & PolicyInForce);
 }
 

@@ -182,7 +182,7 @@ describe("an alias", () => {
 			alias(namespace, "a", { alias: "Rooms.Shared.example", federationRef: { name: "other" } }),
 		);
 		expect(await told(client, namespace, "a", "Accepted", "False Conflicted")).toContain(
-			`ChatNodeAlias ${namespace}/b`,
+			`ChatNodeAlias ${namespace}/b, which is older:`,
 		);
 		await client.delete(aliases, namespace, "b");
 		await told(client, namespace, "a", "Accepted", "True Accepted");

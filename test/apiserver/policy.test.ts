@@ -89,7 +89,9 @@ describe("a policy", () => {
 		// Times have whole seconds, and of one time the first by name is in force.
 		await new Promise((resolve) => setTimeout(resolve, 1_100));
 		await client.create(policies, policy(namespace, "a", { enforcement: "Audit" }));
-		expect(await accepted(client, namespace, "a", "False Conflicted")).toContain("FederationPolicy b is in force");
+		expect(await accepted(client, namespace, "a", "False Conflicted")).toContain(
+			"FederationPolicy b is in force for XmppFederation example: it is older.",
+		);
 		expect(await told(client, namespace, "a", "Programmed")).toContain("False NotAccepted");
 		expect(await told(client, namespace, "b", "Accepted")).toContain("True Accepted");
 		await client.delete(policies, namespace, "b");

@@ -2,19 +2,27 @@ import { z } from "zod";
 import type { PolicyIntent } from "../intent.ts";
 import { type CompiledPolicy, policyOf } from "./compile.ts";
 
+/** What the order of resources that ask for one thing goes by. */
+export interface Claimant {
+	readonly metadata: {
+		readonly name: string;
+		readonly namespace?: string | undefined;
+		/** In whole seconds, so several can have one. */
+		readonly creationTimestamp?: string;
+	};
+}
+
 /** Of resources that ask for one thing the one that gets it first: the oldest, then the first by name. */
-export function inOrder<
-	Resource extends {
-		readonly metadata: {
-			readonly name: string;
-			readonly namespace?: string | undefined;
-			readonly creationTimestamp?: string;
-		};
-	},
->(resources: readonly Resource[]): readonly Resource[] {
+export function inOrder<Resource extends Claimant>(resources: readonly Resource[]): readonly Resource[] {
 	const key = ({ metadata: { creationTimestamp = "", namespace = "", name } }: Resource) =>
 		`${creationTimestamp} ${name} ${namespace}`;
 	return resources.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** What puts a resource before another in that order, to go on from "it is". */
+export function whyFirst({ metadata: first }: Claimant, { metadata: other }: Claimant): string {
+	if (first.creationTimestamp !== other.creationTimestamp) return "older";
+	return `as old and comes first by ${first.name === other.name ? "namespace" : "name"}`;
 }
 
 /** What is enforced; undefined where everything is let through without being looked at. */

@@ -57,7 +57,7 @@ export const policyStates: readonly State[] = [
 		"Degraded",
 		"conflicted",
 		"FederationPolicy older is in force for XmppFederation example",
-		policy({ kind: "Conflicted", inForce: "older" }),
+		policy({ kind: "Conflicted", inForce: "older", why: "older" }),
 	),
 	state("Degraded", "list_missing", 'ConfigMap "more-partners" does not exist', policy(inForce(undefined, [missing]))),
 	state("Healthy", "programmed", "All 2 nodes enforce it.", policy(inForce(on("Enforcing")))),

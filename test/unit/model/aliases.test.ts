@@ -18,8 +18,7 @@ const named = (domain: string, spec: Partial<ChatNodeAliasSpec> = {}): ChatNodeA
 	...spec,
 });
 const alias = (domain: string, spec: Partial<ChatNodeAliasSpec> = {}, name = "rooms"): ReadAlias => ({
-	name,
-	key: `chat/${name}`,
+	metadata: { namespace: "chat", name, creationTimestamp: "2026-02-01T00:00:00Z" },
 	spec: named(domain, spec),
 });
 const nobody = domainHolders([], []);
@@ -68,22 +67,37 @@ describe("an alias", () => {
 		metadata: { namespace: "elsewhere", name, creationTimestamp },
 		spec,
 	});
-	const own = { metadata: { namespace: "chat", name: "rooms", creationTimestamp: "2026-02-01T00:00:00Z" } };
+	const refused = (holder: string, why: string) =>
+		`Conflicted spec.alias: rooms.example.com is the alias of ChatNodeAlias ${holder}, which is ${why}: delete one of them.`;
 
 	test.each([
-		["older", "2026-01-01T00:00:00Z", "is the alias of ChatNodeAlias elsewhere/theirs, which is older"],
-		["as old, and before it by name", "2026-02-01T00:00:00Z", "served"],
-		["younger", "2026-03-01T00:00:00Z", "served"],
-	])("that another one has, which is %s", (_name, time, verdict) => {
-		const spec = named("Rooms.Example.com");
-		const theirs = other("theirs", time, spec);
+		["older", "theirs", "2026-01-01T00:00:00Z", refused("elsewhere/theirs", "older")],
+		["as old, and after it by name", "theirs", "2026-02-01T00:00:00Z", "served"],
+		[
+			"as old, and before it by name",
+			"a",
+			"2026-02-01T00:00:00Z",
+			refused("elsewhere/a", "as old and comes first by name"),
+		],
+		["as old, of its name, and after it by namespace", "rooms", "2026-02-01T00:00:00Z", "served"],
+		["younger", "theirs", "2026-03-01T00:00:00Z", "served"],
+	])("that another one has, which is %s", (_name, name, time, verdict) => {
+		const own = alias("Rooms.Example.com");
+		const theirs = other(name, time, own.spec);
 		for (const list of [
-			[theirs, { ...own, spec }],
-			[{ ...own, spec }, theirs],
+			[theirs, own],
+			[own, theirs],
 		]) {
-			const judged = judgeAliases(federation, [alias("rooms.example.com")], domainHolders([], list));
-			expect(said(judged[0])).toContain(verdict);
+			expect(judgeAliases(federation, [own], domainHolders([], list)).map(said)).toEqual([verdict]);
 		}
+	});
+
+	test("that another one of its name and age has, of a namespace that comes first", () => {
+		const own = alias("rooms.example.com");
+		const theirs = { ...own, metadata: { ...own.metadata, namespace: "a" } };
+		expect(judgeAliases(federation, [own], domainHolders([], [own, theirs])).map(said)).toEqual([
+			refused("a/rooms", "as old and comes first by namespace"),
+		]);
 	});
 
 	test("that is a domain of another federation, however old that is", () => {
@@ -103,7 +117,7 @@ describe("an alias", () => {
 		);
 		const judged = judgeAliases(federation, many, nobody);
 		expect(judged.filter(({ ok }) => ok)).toHaveLength(mostAliases);
-		expect(said(judged.at(-1))).toContain("TooManyAliases : the federation has 64 aliases that are older");
+		expect(said(judged.at(-1))).toContain("TooManyAliases : the federation has 64 aliases already");
 	});
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { FederationPolicySpec } from "../../../src/api/federation-policy.ts";
 import { compilePolicy, type ListSource, policyDigest, policyOf } from "../../../src/model/policy/compile.ts";
 import { comparedDomain, readPattern } from "../../../src/model/policy/domain.ts";
-import { denyAll, inOrder, recordedPolicy, withoutPolicy } from "../../../src/model/policy/in-force.ts";
+import { denyAll, inOrder, recordedPolicy, whyFirst, withoutPolicy } from "../../../src/model/policy/in-force.ts";
 import { readLists, writeLists } from "../../../src/model/policy/lists.ts";
 import { type Direction, decide, type PolicyRules } from "../../../src/model/policy/rules.ts";
 import { directions, policyCases } from "../../resources/policy-cases.ts";
@@ -272,7 +272,10 @@ describe("in force", () => {
 			named("c", "2026-01-01T00:00:00Z"),
 			named("a", "2026-01-02T00:00:00Z"),
 		];
-		expect(inOrder(policies).map(({ metadata }) => metadata.name)).toEqual(["c", "a", "b"]);
+		const [c, a, b] = inOrder(policies);
+		if (!(a && b && c)) throw new Error("one is missing");
+		expect([c, a, b].map(({ metadata }) => metadata.name)).toEqual(["c", "a", "b"]);
+		expect([whyFirst(c, a), whyFirst(a, b)]).toEqual(["older", "as old and comes first by name"]);
 	});
 
 	test("is nothing at all where there is no policy and all is allowed, else a policy without exceptions", () => {

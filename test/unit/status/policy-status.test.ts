@@ -34,9 +34,16 @@ const cases: readonly (readonly [string, PolicyObservation["standing"], accepted
 	],
 	[
 		"beside an older one",
-		{ kind: "Conflicted", inForce: "partners" },
+		{ kind: "Conflicted", inForce: "partners", why: "older" },
 		"False Conflicted FederationPolicy partners is in force for XmppFederation example: it is older. A federation has one " +
 			"policy: delete one of them, or put both into one.",
+		"False NotAccepted The policy is not accepted; see the condition Accepted.",
+	],
+	[
+		"beside one of its age",
+		{ kind: "Conflicted", inForce: "a", why: "as old and comes first by name" },
+		"False Conflicted FederationPolicy a is in force for XmppFederation example: it is as old and comes first by name. A " +
+			"federation has one policy: delete one of them, or put both into one.",
 		"False NotAccepted The policy is not accepted; see the condition Accepted.",
 	],
 	[
