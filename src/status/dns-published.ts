@@ -131,11 +131,22 @@ class Look {
 		return [...services, ...hosts];
 	}
 
-	/** SRV records that DNS has besides ours. */
+	/**
+	 * Records that DNS has besides ours: of other clusters (R14), or left over, such as the address that a load balancer gave
+	 * before. Peers go there too.
+	 */
 	others(): string[] {
-		return this.#of("SRV").flatMap(({ name, wanted, found }) =>
+		const services = this.#of("SRV").flatMap(({ name, wanted, found }) =>
 			found.filter((value) => !wanted.some((record) => record.value === value)).map((value) => `${name} ${value}`),
 		);
+		const hosts = this.#targets().flatMap((target) => {
+			const wanted = this.#addresses(target);
+			// Where none is known, or one is translated on its way out, any may be ours.
+			if (wanted.length === 0 || wanted.some(isPrivate)) return [];
+			const found = [...(this.#found("A", target) ?? []), ...(this.#found("AAAA", target) ?? [])];
+			return found.filter((address) => !wanted.includes(address)).map((address) => `${target} ${address}`);
+		});
+		return [...services, ...hosts];
 	}
 
 	/** Each SRV name that was answered for. */

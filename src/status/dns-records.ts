@@ -71,7 +71,7 @@ function records(
 	);
 	const addresses = new Map<string, AddressRecord>();
 	for (const { hostname, addresses: list } of domains.flatMap(([, found]) => found)) {
-		for (const address of list) {
+		for (const address of list.map(asDnsWritesIt)) {
 			const type = isIPv6(address) ? "AAAA" : "A";
 			addresses.set(`${hostname} ${address}`, { name: `${hostname}.`, type, ttl, address, value: address });
 		}
@@ -103,6 +103,11 @@ function targets(
 		...(shared ? [{ hostname: shared, port: xmppServerPort, addresses: addressesOf(services.public) }] : []),
 		...own,
 	];
+}
+
+/** So that it equals what DNS answers: 2001:DB8:0::5 is 2001:db8::5 there (RFC 5952). */
+function asDnsWritesIt(address: string): string {
+	return isIPv6(address) ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
 }
 
 /** What a load balancer gives as a name is no address: an SRV target must not be an alias of it (RFC 2782). */

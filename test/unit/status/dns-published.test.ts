@@ -129,6 +129,32 @@ describe("DNSPublished", () => {
 		]);
 	});
 
+	test("True where a name leads elsewhere as well, which is named", () => {
+		const left = { "A xmpp.example.com.": ["192.0.2.4", "192.0.2.5"] };
+		expect(verdict(of, left)).toEqual([
+			"True Published",
+			"Peers find every record of status.dnsRecords. Others are published as well: xmpp.example.com. 192.0.2.4.",
+		]);
+		// Where the address is not known, or translated, any may be ours.
+		for (const ingress of [["lb.cloud.example"], ["10.1.2.3"]]) {
+			const unknown = observation(withHostname, { public: { name: "p", ingress } });
+			expect(verdict(unknown, left)).toEqual(["True Published", "Peers find every record of status.dnsRecords."]);
+		}
+	});
+
+	test("an address is the same however it is written", () => {
+		const written = observation((spec) => {
+			spec.nodes = [
+				{
+					name: "gw-1",
+					federation: "Enabled",
+					publicAddress: { hostname, ip: "2001:DB8:0:0::5" },
+				},
+			];
+		});
+		expect(verdict(written, { "AAAA xmpp.example.com.": ["2001:db8::5"] })[0]).toBe("True Published");
+	});
+
 	test.each<[string, Record<string, readonly string[] | string>, string, string]>([
 		[
 			"no SRV record",
