@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { chatNodeAliasResource, chatNodeAliasStatus } from "../api/chat-node-alias.ts";
 import { keyOf, type Observed } from "../kubernetes/object.ts";
-import { roomWarnings } from "../model/peer-security.ts";
+import { roomWarnings } from "../model/room-warnings.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import type { AliasObservation } from "../status/alias-observation.ts";
 import { aliasStatus } from "../status/alias-status.ts";

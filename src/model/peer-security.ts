@@ -96,7 +96,7 @@ export function securityWarnings(spec: Spec): readonly Problem[] {
 }
 
 /** Of limits of platforms those that are about chat rooms (R3). */
-export function roomWarnings({ peers = [] }: Pick<Spec, "peers">): readonly Problem[] {
+export function platformRoomWarnings({ peers = [] }: Pick<Spec, "peers">): readonly Problem[] {
 	return peers.flatMap(({ domain, platform = defaults.platform }) =>
 		(platformFacts[platform].roomLimitations ?? []).map((message) => limitation(domain, platform, message)),
 	);

@@ -19,6 +19,7 @@ export const problemReasons = [
 	"ApplyFailed",
 	"DoubtfulSecurity",
 	"PlatformLimited",
+	"RoomsLimited",
 	"Conflicted",
 	"NodeNotFound",
 	"NodeDisabled",

@@ -134,6 +134,17 @@ describe("an alias", () => {
 		expect(cluster.made).toHaveLength(made);
 	});
 
+	test("says what does not work in rooms: of a peer's platform, and of email addresses", async () => {
+		const { client, namespace } = await setup({
+			peers: [{ domain: "webex.example", platform: "WebexConnect" }],
+			emailAddresses: { mappingRefs: [{ configMapRef: { name: "people" } }] },
+		});
+		await client.create(aliases, alias(namespace, "rooms"));
+		expect(await told(client, namespace, "rooms", "Accepted", "True AcceptedWithWarnings")).toMatch(
+			/ But spec\.peers\[webex\.example\]\.platform: WebexConnect: .* cannot invite users .*; spec\.emailAddresses: .* show peers the users' own names/,
+		);
+	});
+
 	test("that cannot be served says why, and is taken up when that is mended", async () => {
 		const { client, namespace, operator } = await setup();
 		const counted = async () => await operator.metrics.registry.metrics();

@@ -38,7 +38,7 @@ const tables: readonly (readonly [string, string, Readonly<Record<string, string
 ];
 
 /** Told in the message of AcceptedWithWarnings, and never as the reason. */
-const warnings: readonly string[] = ["DoubtfulSecurity", "PlatformLimited"];
+const warnings: readonly string[] = ["DoubtfulSecurity", "PlatformLimited", "RoomsLimited"];
 const problems: readonly string[] = problemReasons.filter((reason) => !warnings.includes(reason));
 
 /** Reasons with their status, as a table has them; a row may have several. */
