@@ -24,7 +24,13 @@ const processStatus = z.object({
 		.default([]),
 	links: z.array(z.object({ domain: z.string(), address: z.string(), state: z.string() })).exactOptional(),
 	dialback: z.object({ accepted: z.array(z.string()) }).exactOptional(),
-	settings: z.object({ revision: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
+	settings: z
+		.object({
+			revision: z.string().exactOptional(),
+			failure: z.string().exactOptional(),
+			used: z.record(z.string(), z.string()).exactOptional(),
+		})
+		.exactOptional(),
 	certificate: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
 	linkCertificate: z.object({ failure: z.string().exactOptional() }).exactOptional(),
 	policy: z.object({ digest: z.string().exactOptional(), failure: z.string().exactOptional() }).exactOptional(),
@@ -238,6 +244,7 @@ export class RouterReports {
 					settings: settings?.revision,
 					certificate: certificate?.digest,
 					...(policy && { policy }),
+					...(settings?.used && { used: settings.used }),
 					...(failure !== undefined && { failure }),
 				},
 				...(emailAddresses && { emailAddresses }),

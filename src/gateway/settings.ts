@@ -35,9 +35,22 @@ export function revisionedSettings(node: NodeIntent): SettingsFiles {
 
 /** Those that a node takes over while it runs. Their revision is of them alone: the others are of the pod's. */
 export function liveSettings(node: NodeIntent): SettingsFiles {
-	const live = liveOf(node);
-	const files = { ...filesOf(live), ...(live.aliases && jsonFiles({ aliases: aliasSetting(live.aliases) })) };
+	const files = { ...filesOf(liveOf(node)), ...liveAliases(node) };
 	return { ...files, [revisionFile]: `${settingsRevision(files, policyListFiles(node))}\n` };
+}
+
+function liveAliases(node: NodeIntent): SettingsFiles {
+	const { aliases } = liveOf(node);
+	return aliases ? jsonFiles({ aliases: aliasSetting(aliases) }) : {};
+}
+
+/**
+ * SHA-256 of the file of aliases that a node takes over while it runs, in hexadecimal digits, as its processes tell it;
+ * undefined where it has none.
+ */
+export function liveAliasesDigest(node: NodeIntent): string | undefined {
+	const [file] = Object.values(liveAliases(node));
+	return file === undefined ? undefined : sha256(file);
 }
 
 function filesOf(intent: Partial<NodeIntent>): SettingsFiles {

@@ -6,6 +6,8 @@ export interface ProcessReport {
 	readonly certificate: string | undefined;
 	/** Absent: a router, which has none, or a federation connection manager that does not say. */
 	readonly policy?: PolicyReport;
+	/** SHA-256 of the file of each setting that it uses, by the name of the setting. Absent: it does not say. */
+	readonly used?: Readonly<Record<string, string>>;
 	/** Why it uses what it had before. */
 	readonly failure?: string;
 }

@@ -1,6 +1,6 @@
+import { aliasNodes } from "./alias-nodes.ts";
 import type { AcceptedStanding, AliasObservation } from "./alias-observation.ts";
 import { type Reasons, type Verdict, verdicts } from "./condition.ts";
-import { nodeStates } from "./nodes.ts";
 
 export const aliasProgrammedReasons = {
 	Programmed: "True",
@@ -41,13 +41,10 @@ function programmed({ seen, alias }: AcceptedStanding, federation: string): Verd
 		);
 	}
 	const nodes = seen.intent?.nodes ?? [];
-	const wanted = new Set(nodes.map((node) => node.name));
-	const pending = nodeStates(seen).filter(
-		({ name: node, ready, state }) => wanted.has(node) && !(ready && (state === "Current" || state === "Applying")),
-	);
+	const pending = aliasNodes(seen).filter(({ state }) => state !== "Serving");
 	if (pending.length > 0) {
 		const names = pending.map((node) => node.name).join(", ");
-		if (pending.every(({ reason }) => reason === "Paused")) {
+		if (pending.every(({ state }) => state === "Paused")) {
 			return verdict("Paused", `Not yet on ${names}: roll-outs of XmppFederation ${federation} are paused.`);
 		}
 		return verdict("NodesPending", `Not yet on ${names}; see the nodes of XmppFederation ${federation}.`);

@@ -70,6 +70,10 @@ export interface NodeObservation extends ObservedNode {
 	readonly mapping?: MappingReport;
 	/** Why a pod is not ready, in the words of Kubernetes; empty when nothing is known. */
 	readonly trouble: string;
+	/**
+	 * Of the aliases that each of its processes uses (`liveAliasesDigest`); undefined: has none. Absent while one did not say.
+	 */
+	readonly usedAliases?: readonly (string | undefined)[];
 	/** How far it has taken over what changed while it runs; undefined where that is nothing. */
 	readonly takeOver?: LiveState | undefined;
 	/** What the node's router says of the upstreams of aliases, by their names in ASCII; undefined as below. */

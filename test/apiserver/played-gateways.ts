@@ -19,6 +19,8 @@ interface InForce {
 	readonly certificate: string | undefined;
 	/** Digest of the policy. */
 	readonly policy: string | undefined;
+	/** SHA-256 of the file of each setting. */
+	readonly used: Readonly<Record<string, string>>;
 	/** Digest of the mapping of email addresses; absent where the pod has none of its files. */
 	readonly addresses?: { readonly digest?: string } | undefined;
 }
@@ -73,7 +75,7 @@ export class PlayedGateways {
 		const server = createServer((_request, response) => {
 			const inForce = this.#mounted.get(node)?.inForce;
 			const failure = this.failures.get(node);
-			const settings = failure === undefined ? { revision: inForce?.settings } : { failure };
+			const settings = failure === undefined ? { revision: inForce?.settings, used: inForce?.used } : { failure };
 			const upstreams = [{ domain: "example.com", reachable: true }];
 			const links = [...this.#addresses.values()].map((to) => ({ domain: "example.com", address: to, state: "Up" }));
 			const certificate = { digest: inForce?.certificate };
@@ -131,8 +133,8 @@ export class PlayedGateways {
 		const pem = [content("tls.crt"), ...keys.flatMap((key) => [Buffer.from(key), content(key)])];
 		return {
 			...(revisionOf(files) === files.get(revisionFile)?.trim()
-				? { settings: revisionOf(files), policy: policyOf(files) }
-				: { settings: before?.settings, policy: before?.policy }),
+				? { settings: revisionOf(files), policy: policyOf(files), used: digestsOf(files) }
+				: { settings: before?.settings, policy: before?.policy, used: before?.used ?? {} }),
 			certificate: secret && createHash("sha256").update(Buffer.concat(pem)).digest("hex"),
 			addresses: await this.#addressesIn(named("email-addresses"), before?.addresses),
 		};
@@ -168,6 +170,12 @@ function revisionOf(files: ReadonlyMap<string, string>): string {
 		([name]) => !name.startsWith(".") && name !== revisionFile && !fixed.includes(name),
 	);
 	return settingsRevision(Object.fromEntries(changing));
+}
+
+function digestsOf(files: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+	return Object.fromEntries(
+		[...files].flatMap(([name, text]) => (name.endsWith(".json") ? [[name.slice(0, -5), hash("sha256", text)]] : [])),
+	);
 }
 
 const policySetting = z.object({ digest: z.string() });

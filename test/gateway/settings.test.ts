@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { podLayout } from "../../src/gateway/layout.ts";
 import { luaValue } from "../../src/gateway/lua.ts";
@@ -88,6 +89,21 @@ describe("settings", () => {
 
 	test("that there are not are none, and have a revision all the same", () => {
 		expect(told()).toEqual([["colour is none, failure nil"], ["colour is none, failure nil"]]);
+	});
+
+	test("that are used are told, each by the digest of its file", async () => {
+		const good = revised({ "colour.json": '"red"', "other.json": "1" });
+		await node().mountSettings(good);
+		await inForce(good);
+		const bad = revised({ "colour.json": '"refused"', "other.json": "2" });
+		await node().mountSettings(bad);
+		for (const role of roles) {
+			await waitFor("the failure", async () => (await settingsOf(role)).failure);
+			expect((await settingsOf(role)).used).toEqual({ colour: hash("sha256", '"red"'), other: hash("sha256", "2") });
+		}
+		await node().mountSettings(revised({}));
+		await inForce(revised({}));
+		for (const role of roles) expect((await settingsOf(role)).used).toEqual({});
 	});
 
 	test("are taken over when they come, change and go, each once", async () => {

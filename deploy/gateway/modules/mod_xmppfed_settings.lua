@@ -28,6 +28,7 @@ local fixed_file = ".fixed"; -- names, one a line, files that cannot change whil
 
 local watchers = {}; -- setting -> list of callbacks
 local values, failures, digests = {}, {}, {}; -- setting -> last good value; why the file as it is now is not used; digest of that file
+local used = {}; -- setting -> digest of the file whose value its modules use; nil where there was none yet
 local force = {}; -- revision: in force, nil while there is none; since: when it was taken; failure
 
 -- Names of the files in one order, `revision` not among them, and what tells whether any is another than before
@@ -65,6 +66,7 @@ local function take(name, text, digest)
 		local refusal = call(callback, value);
 		if refusal then failures[name] = ("%s.json cannot be used: %s"):format(name, refusal); end
 	end
+	if not failures[name] then used[name] = digest; end
 end
 
 -- Takes the files, those of `names`, if they are of the revision that is named, or else if `regardless`. Gives that
@@ -141,11 +143,14 @@ function watch(name, callback)
 	watchers[name] = watchers[name] or {};
 	table.insert(watchers[name], callback);
 	local refusal = call(callback, values[name], values[name] == nil and failures[name] or nil);
-	if refusal then failures[name] = ("%s.json cannot be used: %s"):format(name, refusal); end
+	if refusal then failures[name], used[name] = ("%s.json cannot be used: %s"):format(name, refusal), nil; end
 end
 
--- For the status
+-- For the status. `used`: SHA-256 of the file of each setting that is in use
 function report()
 	local failure = first_failure();
-	return { revision = not failure and force.revision or nil, failure = failure or force.failure, since = force.since };
+	return {
+		revision = not failure and force.revision or nil, failure = failure or force.failure, since = force.since;
+		used = used;
+	};
 end

@@ -97,6 +97,8 @@ interface Settings {
 	readonly revision?: string;
 	readonly failure?: string;
 	readonly since?: string;
+	/** SHA-256 of the file of each setting that is used. */
+	readonly used: Readonly<Record<string, string>>;
 }
 
 /** What a process has in force of what it takes over while it runs. */

@@ -1,0 +1,36 @@
+import { liveAliasesDigest } from "../gateway/settings.ts";
+import type { NodeIntent } from "../model/intent.ts";
+import { liveRevision, nodeRevision } from "../model/revision.ts";
+import type { FederationObservation, NodeObservation } from "./federation-observation.ts";
+
+/** How far a node is with the aliases of its federation. */
+export interface AliasNode {
+	readonly name: string;
+	readonly state: "Serving" | "Pending" | "Paused";
+}
+
+/**
+ * How far each node is, by what its processes say where they take aliases over while they run (R10); none while it is not
+ * known what the federation should be. What else a node takes over does not matter here.
+ */
+export function aliasNodes({ intent, nodes, plan }: FederationObservation): readonly AliasNode[] {
+	const found = new Map(nodes.map((node) => [node.name, node]));
+	const paused = new Set(plan.waiting.flatMap(({ node, reason }) => (reason === "Paused" ? [node] : [])));
+	return (intent?.nodes ?? []).map((node) => {
+		const { name } = node;
+		if (isServing(node, found.get(name))) return { name, state: "Serving" };
+		return { name, state: paused.has(name) ? "Paused" : "Pending" };
+	});
+}
+
+function isServing(node: NodeIntent, found: NodeObservation | undefined): boolean {
+	// While an old pod drains, it still serves the aliases that it knows.
+	if (!found?.ready || found.moving || found.leaving || found.drifted) return false;
+	if (found.revision !== nodeRevision(node)) return false;
+	// Others are of its revision.
+	if (!node.liveAliases) return true;
+	const wanted = liveAliasesDigest(node);
+	if (found.usedAliases) return found.usedAliases.every((digest) => digest === wanted);
+	// A gateway image that says only whether it has everything.
+	return found.live === liveRevision(node) && found.takeOver?.state === "InForce";
+}
