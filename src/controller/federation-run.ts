@@ -39,7 +39,7 @@ import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
 import { refreshPods, restoreLive, writeLive } from "./live-objects.ts";
 import { observe, observeServices } from "./observe.ts";
-import { type Facts, observation, type ReconcilerParts, withServices } from "./observe-federation.ts";
+import { type Facts, intentForNow, observation, type ReconcilerParts, withServices } from "./observe-federation.ts";
 import type { NodeRecord, PolicyInForce } from "./policies.ts";
 import { removeUnused } from "./unused-objects.ts";
 
@@ -107,7 +107,8 @@ export class FederationRun {
 			return await save({ problems: model.problems, certificate: model.certificate, policy, aliases });
 		}
 
-		const { intent, secrets } = model;
+		const { secrets } = model;
+		const intent = intentForNow(this.#parts, this.#key, model.intent);
 		this.#parts.domainSettings.note(this.#object, intent, secrets);
 		const addresses = await this.#stage("email addresses", () =>
 			this.#parts.emailAddresses.read(this.#key, this.#federation),

@@ -10,8 +10,8 @@ import { liveRevision, nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
 import { recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import { causes as causesOf } from "../rollout/causes.ts";
-import { handingOver } from "../rollout/hand-over.ts";
-import { type LiveState, liveState } from "../rollout/live.ts";
+import { handingOver, handingOverLive } from "../rollout/hand-over.ts";
+import { type AliasesInForce, aliasesInForce, type LiveState, liveState } from "../rollout/live.ts";
 import { type Plan, plan } from "../rollout/plan.ts";
 import { dnsQuestions } from "../status/dns-published.ts";
 import { dnsRecords } from "../status/dns-records.ts";
@@ -107,12 +107,16 @@ export function observation(
 		...(node.revision !== wanted.get(node.name)?.revision && { applied: recordOf(caches, object, node) }),
 	}));
 	const leaving = intent && handingOver(intent, applied);
-	const nodes = found.map(({ written, ...node }) => ({
-		...node,
-		...(facts.drifted?.has(node.name) && { drifted: true }),
-		...(leaving?.has(node.name) && { handsOver: true }),
-		...(written && node.revision === wanted.get(node.name)?.revision && { takeOver: takeOver(written, now()) }),
-	}));
+	const nodes = found.map(({ written, ...node }) => {
+		const isAtIntent = node.revision === wanted.get(node.name)?.revision;
+		return {
+			...node,
+			...(facts.drifted?.has(node.name) && { drifted: true }),
+			...(leaving?.has(node.name) && { handsOver: true }),
+			...(written && isAtIntent && { takeOver: takeOver(written, now()) }),
+			...(written && { aliasesInForce: inForce(written, now()) }),
+		};
+	});
 	const differs =
 		intent &&
 		(applied.length !== wanted.size ||
@@ -156,6 +160,26 @@ function takeOver(
 	const times = [writtenAt, readySince].map((time) => Date.parse(time ?? "")).filter((time) => !Number.isNaN(time));
 	const since = times.length > 0 ? new Date(Math.max(...times)) : undefined;
 	return liveState({ settings, certificate, policy, since }, reports, now);
+}
+
+function inForce(written: WrittenLive, now: Date): AliasesInForce | undefined {
+	return aliasesInForce(written.aliases, written.reports, takeOver(written, now));
+}
+
+/** What is to be given to nodes for now, while aliases move from one to another. */
+export function intentForNow(
+	{ caches, routerReports, now }: ReconcilerParts,
+	key: string,
+	intent: FederationIntent,
+): FederationIntent {
+	if (!intent.nodes.some(({ aliases, liveAliases }) => aliases && liveAliases)) return intent;
+	const { nodes } = observe(key, caches, routerReports, now(), withServices(intent));
+	const running = nodes.map(({ name, revision, ready, written }) => {
+		const used = written && inForce(written, now());
+		const usesGivenAliases = used !== undefined && used.digest === written?.aliases;
+		return { name, revision, ready, appliedLive: written?.applied, usesGivenAliases };
+	});
+	return handingOverLive(intent, running);
 }
 
 /** The intent that a node's Deployment was made from, as that revision's ConfigMap has it. */

@@ -75,7 +75,6 @@ export function observe(
 				...(mapping && { mapping }),
 				linkFailures: linkFailuresOf(node, told),
 				...(policy && { policy }),
-				...usedAliases(reportsOf(node, told)),
 				...(live && { live: live.revision, written: { ...live, readySince, reports: reportsOf(node, told) } }),
 			};
 			// What it has not said yet is not so: the plan waits for its word.
@@ -118,11 +117,6 @@ function processesOf({ name, federation }: ObservedNode): Readonly<Record<string
 function reportsOf(node: ObservedNode, told: ReadonlyMap<string, RouterReport>): WrittenLive["reports"] {
 	const reports = Object.entries(processesOf(node)).map(([role, process]) => [role, told.get(process)?.settings]);
 	return Object.fromEntries(reports);
-}
-
-function usedAliases(reports: WrittenLive["reports"]): Pick<NodeObservation, "usedAliases"> {
-	const used = Object.values(reports).flatMap((report) => (report?.used ? [report.used["aliases"]] : []));
-	return used.length === Object.keys(reports).length ? { usedAliases: used } : {};
 }
 
 function linkFailuresOf(node: ObservedNode, told: ReadonlyMap<string, RouterReport>): NodeObservation["linkFailures"] {

@@ -39,9 +39,12 @@ export function liveSettings(node: NodeIntent): SettingsFiles {
 	return { ...files, [revisionFile]: `${settingsRevision(files, policyListFiles(node))}\n` };
 }
 
+/** Name of the file of aliases that a node takes over while it runs. */
+export const liveAliasesFile = "aliases.json";
+
 function liveAliases(node: NodeIntent): SettingsFiles {
 	const { aliases } = liveOf(node);
-	return aliases ? jsonFiles({ aliases: aliasSetting(aliases) }) : {};
+	return aliases ? { [liveAliasesFile]: jsonFile(aliasSetting(aliases)) } : {};
 }
 
 /**
@@ -49,18 +52,17 @@ function liveAliases(node: NodeIntent): SettingsFiles {
  * undefined where it has none.
  */
 export function liveAliasesDigest(node: NodeIntent): string | undefined {
-	const [file] = Object.values(liveAliases(node));
+	const { [liveAliasesFile]: file } = liveAliases(node);
 	return file === undefined ? undefined : sha256(file);
 }
 
 function filesOf(intent: Partial<NodeIntent>): SettingsFiles {
-	return jsonFiles(settings(intent));
+	const files = Object.entries(settings(intent)).map(([name, value]) => [`${name}.json`, jsonFile(value)]);
+	return Object.fromEntries(files);
 }
 
-function jsonFiles(values: Readonly<Record<string, unknown>>): SettingsFiles {
-	return Object.fromEntries(
-		Object.entries(values).map(([name, value]) => [`${name}.json`, `${canonicalJson(value)}\n`]),
-	);
+function jsonFile(value: unknown): string {
+	return `${canonicalJson(value)}\n`;
 }
 
 /**

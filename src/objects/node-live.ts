@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { liveAuthoritiesKey } from "../gateway/layout.ts";
-import { liveSettings, revisionFile } from "../gateway/settings.ts";
+import { liveAliasesFile, liveSettings, revisionFile } from "../gateway/settings.ts";
 import { canonicalJson } from "../model/canonical-json.ts";
 import type { NodeSecrets } from "../model/federation-inputs.ts";
 import type { FederationIntent, NodeIntent } from "../model/intent.ts";
@@ -65,6 +65,7 @@ interface Read {
 export function readLive({ metadata: { annotations }, data }: Read, secret?: Read) {
 	const applied = parsed(data?.[recordKey]);
 	const recorded = recordedPolicy(applied);
+	const aliases = data?.[liveAliasesFile];
 	const content = (key: string) => Buffer.from(secret?.data?.[key] ?? "", "base64");
 	const authorities = [true, false].map(liveAuthoritiesKey).filter((key) => secret?.data?.[key] !== undefined);
 	const certificate = [content("tls.crt"), ...authorities.flatMap((key) => [Buffer.from(key), content(key)])];
@@ -76,6 +77,8 @@ export function readLive({ metadata: { annotations }, data }: Read, secret?: Rea
 		settings: data?.[revisionFile]?.trim() ?? "",
 		/** SHA-256 of the certificate's chain, with name and content of the trusted authorities behind it. */
 		certificate: createHash("sha256").update(Buffer.concat(certificate)).digest("hex"),
+		/** Digest of the aliases (`liveAliasesDigest`); undefined where there are none. */
+		aliases: aliases === undefined ? undefined : hash("sha256", aliases),
 		/** Digest of the policy; undefined where there is none. */
 		policy: recorded.known && recorded.policy ? policyDigest(recorded.policy) : undefined,
 		/** The live parts of the intent (`liveOf`) that they were made from; undefined where that is gone. */

@@ -47,6 +47,30 @@ export interface LiveState {
 	readonly message: string;
 }
 
+/** Aliases that every process of a node uses, of those that it takes over while it runs. */
+export interface AliasesInForce {
+	/** Of their file (`liveAliasesDigest`); absent: they have none. */
+	readonly digest?: string;
+}
+
+/**
+ * @param given digest of the aliases that the node was given last
+ * @param state how far it is with all that it was given
+ * @returns undefined where one process did not say, or they do not say the same
+ */
+export function aliasesInForce(
+	given: string | undefined,
+	reports: Readonly<Record<string, ProcessReport | undefined>>,
+	{ state }: LiveState,
+): AliasesInForce | undefined {
+	const of = (digest: string | undefined): AliasesInForce => (digest === undefined ? {} : { digest });
+	// Gateway images of before tell no more than that.
+	if (state === "InForce") return of(given);
+	const told = Object.values(reports).map((report) => report?.used && of(report.used["aliases"]));
+	const [first] = told;
+	return told.every((one) => one !== undefined && one.digest === first?.digest) ? first : undefined;
+}
+
 /** Whether a node has not taken over yet what changed. */
 export function isTakingOver({ takeOver }: { readonly takeOver?: LiveState | undefined }): boolean {
 	return takeOver !== undefined && takeOver.state !== "InForce";

@@ -1,6 +1,6 @@
 import { liveAliasesDigest } from "../gateway/settings.ts";
 import type { NodeIntent } from "../model/intent.ts";
-import { liveRevision, nodeRevision } from "../model/revision.ts";
+import { nodeRevision } from "../model/revision.ts";
 import type { FederationObservation, NodeObservation } from "./federation-observation.ts";
 
 /** How far a node is with the aliases of its federation. */
@@ -15,10 +15,14 @@ export interface AliasNode {
  */
 export function aliasNodes({ intent, nodes, plan }: FederationObservation): readonly AliasNode[] {
 	const found = new Map(nodes.map((node) => [node.name, node]));
+	const homes = new Map(intent?.aliases?.map(({ domain, node }) => [domain, node]));
+	const keeps = ({ name, aliases = {} }: NodeIntent) =>
+		Object.entries(aliases).some(([alias, { here }]) => here && homes.get(alias) !== name);
 	const paused = new Set(plan.waiting.flatMap(({ node, reason }) => (reason === "Paused" ? [node] : [])));
 	return (intent?.nodes ?? []).map((node) => {
 		const { name } = node;
-		if (isServing(node, found.get(name))) return { name, state: "Serving" };
+		// One that keeps an alias until another node serves it has still to let it go.
+		if (isServing(node, found.get(name)) && !keeps(node)) return { name, state: "Serving" };
 		return { name, state: paused.has(name) ? "Paused" : "Pending" };
 	});
 }
@@ -29,8 +33,5 @@ function isServing(node: NodeIntent, found: NodeObservation | undefined): boolea
 	if (found.revision !== nodeRevision(node)) return false;
 	// Others are of its revision.
 	if (!node.liveAliases) return true;
-	const wanted = liveAliasesDigest(node);
-	if (found.usedAliases) return found.usedAliases.every((digest) => digest === wanted);
-	// A gateway image that says only whether it has everything.
-	return found.live === liveRevision(node) && found.takeOver?.state === "InForce";
+	return found.aliasesInForce !== undefined && found.aliasesInForce.digest === liveAliasesDigest(node);
 }

@@ -34,13 +34,12 @@ function programmed({ seen, alias }: AcceptedStanding, federation: string): Verd
 	}
 	const { domain, node: name } = alias;
 	const home = seen.nodes.find((node) => node.name === name);
-	if (!home?.ready) {
-		return verdict(
-			"NodeNotReady",
-			`Node ${name} is not ready: what is sent to ${domain} is answered with an error until it is.`,
-		);
-	}
 	const nodes = seen.intent?.nodes ?? [];
+	if (!home?.ready) {
+		const keeper = nodes.find((node) => node.name !== name && node.aliases?.[domain]?.here);
+		const meanwhile = keeper ? `goes to node ${keeper.name}` : "is answered with an error";
+		return verdict("NodeNotReady", `Node ${name} is not ready: what is sent to ${domain} ${meanwhile} until it is.`);
+	}
 	const pending = aliasNodes(seen).filter(({ state }) => state !== "Serving");
 	if (pending.length > 0) {
 		const names = pending.map((node) => node.name).join(", ");

@@ -2,7 +2,7 @@ import type { CertificateFacts, UnusableCertificate } from "../model/certificate
 import type { FederationIntent } from "../model/intent.ts";
 import type { Problem } from "../model/problem.ts";
 import type { Cause } from "../rollout/causes.ts";
-import type { LiveState, MappingReport, PolicyReport } from "../rollout/live.ts";
+import type { AliasesInForce, LiveState, MappingReport, PolicyReport } from "../rollout/live.ts";
 import type { ObservedNode, Plan } from "../rollout/plan.ts";
 import type { DnsAnswers } from "./dns-published.ts";
 import type { FederationOfDomain } from "./settings-consistent.ts";
@@ -70,10 +70,8 @@ export interface NodeObservation extends ObservedNode {
 	readonly mapping?: MappingReport;
 	/** Why a pod is not ready, in the words of Kubernetes; empty when nothing is known. */
 	readonly trouble: string;
-	/**
-	 * Of the aliases that each of its processes uses (`liveAliasesDigest`); undefined: has none. Absent while one did not say.
-	 */
-	readonly usedAliases?: readonly (string | undefined)[];
+	/** Of those that it takes over while it runs; undefined where its processes did not say the same. */
+	readonly aliasesInForce?: AliasesInForce | undefined;
 	/** How far it has taken over what changed while it runs; undefined where that is nothing. */
 	readonly takeOver?: LiveState | undefined;
 	/** What the node's router says of the upstreams of aliases, by their names in ASCII; undefined as below. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import { type ChatNodeAlias, chatNodeAliasResource } from "../../src/api/chat-node-alias.ts";
 import { makeSelfSignedCertificate } from "../../src/controller/self-signed-certificate.ts";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
@@ -109,6 +110,48 @@ describe("with the strategy Live", () => {
 		const metrics = await operator.metrics.registry.metrics();
 		expect(metrics).toContain('xmppfed_node_live_changes_total{reason="CertificateChanged"} 2');
 		expect(metrics).not.toContain('xmppfed_node_restarts_total{reason="CertificateChanged"}');
+	});
+	test("an alias stays with the node that it leaves until the other one serves it, and nothing else waits for that", async () => {
+		const { client, namespace, gateways, rollouts } = await setup("Live");
+		const metadata = { name: "rooms", namespace };
+		const spec = { federationRef: { name }, alias: "rooms.example.com", node: "gw-1" };
+		await client.create(aliases, {
+			apiVersion: "xmppfed.dev/v1alpha1",
+			kind: "ChatNodeAlias",
+			metadata,
+			spec,
+		} as const);
+		const programmed = async () => {
+			const resource = await client.get(aliases, namespace, "rooms");
+			const found = resource?.status?.conditions?.find(({ type }) => type === "Programmed");
+			return found?.observedGeneration === resource?.metadata.generation ? found : undefined;
+		};
+		const given = async (node: string, file: string): Promise<unknown> => {
+			const { data = {} } = (await client.get(configMaps, namespace, nodeLiveName(name, node))) ?? {};
+			return JSON.parse(data[file] ?? "null");
+		};
+		const isHome = async (node: string) =>
+			z.record(z.string(), z.object({ outgoing_only: z.boolean() })).parse(await given(node, "aliases.json"))[
+				"rooms.example.com"
+			]?.outgoing_only === false;
+		await eventually(async () => (await programmed())?.status === "True", "the alias to be programmed");
+
+		gateways.failures.set("inside", "limits.json cannot be used");
+		await client.mergePatch(aliases, namespace, "rooms", { spec: { node: "inside" } });
+		await client.mergePatch(federations, namespace, name, { spec: { limits: { handshakeSeconds: 17 } } });
+		await eventually(
+			async () => JSON.stringify(await given("gw-1", "limits.json"))?.includes("17"),
+			"the node that the alias leaves to be given what else changed",
+		);
+		expect([await isHome("gw-1"), await isHome("inside")]).toEqual([true, true]);
+		const found = await eventually(programmed, "a condition of this generation");
+		expect(found).toMatchObject({ status: "False", reason: "NodesPending" });
+		expect(found?.message).toContain("inside");
+
+		gateways.failures.clear();
+		await eventually(async () => (await programmed())?.status === "True", "the alias to be programmed");
+		expect([await isHome("gw-1"), await isHome("inside")]).toEqual([false, true]);
+		await settled(rollouts);
 	});
 	test("aliases come, move and go: told before, taken over by every process, and nothing restarts", async () => {
 		const { client, namespace, cluster, rollouts } = await setup("Live");

@@ -3,8 +3,7 @@
 -- Options: xmppfed_upstreams (table, see mod_xmppfed_links). It is one table for all modules, which read it anew: aliases
 -- are put into it and taken out.
 --
--- Event: xmppfed-aliases-changed, when the table has been changed; its `changed` has the domains whose upstream is another,
--- its `left` those whose chat node was this one and is another one
+-- Event: xmppfed-aliases-changed, when the table has been changed; its `changed` has the domains whose upstream is another
 
 module:set_global();
 
@@ -25,19 +24,18 @@ local function end_streams(domain)
 end
 
 module:depends("xmppfed_settings").watch("aliases", function (value)
-	local aliases, changed, left = value or {}, {}, {};
+	local aliases, changed = value or {}, {};
 	for domain, upstream in pairs(aliases) do
 		if upstreams[domain] and not upstreams[domain].alias then
 			return ("%s is a domain of this federation"):format(domain);
 		end
 		if not is_same(upstreams[domain], upstream) then changed[domain] = true; end
-		if upstream.outgoing_only and upstreams[domain] and not upstreams[domain].outgoing_only then left[domain] = true; end
 	end
 	for domain, upstream in pairs(upstreams) do
 		if upstream.alias and not aliases[domain] then changed[domain] = true; end
 	end
 	for domain in pairs(changed) do upstreams[domain] = nil; end
 	for domain, upstream in pairs(aliases) do upstreams[domain] = upstream; end
-	module:fire_event("xmppfed-aliases-changed", { changed = changed, left = left });
+	module:fire_event("xmppfed-aliases-changed", { changed = changed });
 	for domain in pairs(changed) do end_streams(domain); end
 end);

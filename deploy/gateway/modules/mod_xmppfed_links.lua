@@ -13,8 +13,8 @@
 -- Nothing of the link secret is said before the other side has been verified.
 -- While the upstream of its domain is known not to be reached it is withdrawn: it carries what goes out, and the other
 -- side sends what comes in by other routers. So is the link of an alias whose chat node is another one, always: its
--- internal server may send by any router, and what comes in goes by that of the chat node alone. Only where the alias has
--- just left this node its link goes on for `hand_over`: the router of the other one may hear of it later.
+-- internal server may send by any router, and what comes in goes by that of the chat node alone. While an alias moves, two
+-- nodes are its chat node.
 
 module:set_global();
 
@@ -42,12 +42,10 @@ local secret = module:get_option_string("xmppfed_link_secret");
 local upstreams = module:get_option("xmppfed_upstreams", {});
 local longest_retry = module:get_option_period("xmppfed_link_retry", 1);
 local shortest_retry = 0.1; -- seconds
-local hand_over = 5; -- seconds
 local tls = link_tls.watch("client");
 
 local links = {};        -- "domain@address" -> link
 local choosers = {};     -- domain -> chooser over the links that carry stanzas
-local leaving = {};      -- alias that has just left this node -> a value of its own for each time
 local reached = {};      -- domain -> true once a link for it has been up
 local addresses;         -- array, as DNS gave them last; nil until it answered
 local lookup_failure;    -- why the last look-up failed, nil when it did not
@@ -97,7 +95,7 @@ end
 -- An alias may have gone
 local function is_withdrawn(domain)
 	local upstream = upstreams[domain];
-	return not upstream or upstream.outgoing_only and not leaving[domain] or probe.is_down(domain);
+	return not upstream or upstream.outgoing_only or probe.is_down(domain);
 end
 
 -- Tells the other side when this changes: whether it may send stanzas for the internal server
@@ -292,19 +290,8 @@ local function on_addresses(found, failure)
 	want_links();
 end
 
-local function hand_alias_over(domain)
-	local this_time = {};
-	leaving[domain] = this_time;
-	add_task(hand_over, function ()
-		if leaving[domain] ~= this_time then return; end
-		leaving[domain] = nil;
-		tell_all_withdrawn();
-	end);
-end
-
 -- Aliases that came, went or moved. The other side ends a link that is taken back, after what it has sent.
-module:hook("xmppfed-aliases-changed", function (event)
-	for domain in pairs(event.left) do hand_alias_over(domain); end
+module:hook("xmppfed-aliases-changed", function ()
 	for domain in pairs(upstreams) do choosers[domain] = choosers[domain] or rendezvous.new(); end
 	if addresses and not stopping then want_links(); end
 	last_change = monotonic();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { liveLimit, liveState, type ProcessReport } from "../../../src/rollout/live.ts";
+import { aliasesInForce, type LiveState, liveLimit, liveState, type ProcessReport } from "../../../src/rollout/live.ts";
 
 const now = new Date("2026-06-01T12:00:00Z");
 const wanted = { settings: "new", certificate: "aa", policy: "p2", since: now };
@@ -46,5 +46,46 @@ describe("what a node takes over", () => {
 		expect(liveState(wanted, { router: has, federation: undefined }, late).message).toBe(
 			"cannot be asked by the operator whether it has taken over what changed (federation)",
 		);
+	});
+});
+
+describe("the aliases that a node uses", () => {
+	const using = (aliases: string | undefined): ProcessReport => ({
+		...before,
+		used: { limits: "l1", ...(aliases !== undefined && { aliases }) },
+	});
+
+	test.each<[string, LiveState["state"], Record<string, ProcessReport | undefined>, object | undefined]>([
+		[
+			"are those that all processes tell",
+			"Applying",
+			{ router: using("a2"), federation: using("a2") },
+			{ digest: "a2" },
+		],
+		[
+			"may be older than what was given",
+			"Applying",
+			{ router: using("a1"), federation: using("a1") },
+			{ digest: "a1" },
+		],
+		["may be none", "Applying", { router: using(undefined) }, {}],
+		["are not known while processes differ", "Applying", { router: using("a1"), federation: using("a2") }, undefined],
+		["are not known while one has none", "Applying", { router: using(undefined), federation: using("a2") }, undefined],
+		["are not known while one is silent", "Unasked", { router: using("a2"), federation: undefined }, undefined],
+		[
+			"do not depend on what is refused besides",
+			"Refused",
+			{ router: { ...using("a2"), failure: "x" } },
+			{ digest: "a2" },
+		],
+		[
+			"of images that do not tell are those that were given, once all is in force",
+			"InForce",
+			{ router: has },
+			{ digest: "a2" },
+		],
+		["of images that do not tell are not known before", "Applying", { router: before }, undefined],
+	])("%s", (_what, state, reports, expected) => {
+		expect(aliasesInForce("a2", reports, { state, message: "" })).toEqual(expected);
 	});
 });

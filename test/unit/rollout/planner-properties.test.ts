@@ -107,13 +107,14 @@ class Life {
 		return (
 			this.told.rollout === undefined &&
 			[...this.cluster.nodes.values()].every(
-				(node) => !node.ours && !node.drifted && !node.crowded && !node.oldPod && !node.leaving,
+				(node) =>
+					!node.ours && !node.drifted && !node.crowded && !node.oldPod && !node.leaving && node.taken === node.live,
 			)
 		);
 	}
 
 	#plan(): void {
-		const intent = this.cluster.intent(this.#settings);
+		const intent = this.cluster.intentForNow(this.#settings);
 		const desired = desiredOf(intent);
 		const before = this.cluster.observe(intent);
 		const { steps } = plan(desired, before, intent.orders);
@@ -218,7 +219,12 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 	test("restarts a node that an alias leaves after the one that it comes to", () => {
 		fc.assert(
 			fc.property(settings, fc.nat(3), fc.nat(3), (asked, from, to) => {
-				const first = { ...asked, chatNode: from, orders: { restarts: [], paused: false, outageAllowed: true } };
+				const first = {
+					...asked,
+					strategy: "Documented" as const,
+					chatNode: from,
+					orders: { restarts: [], paused: false, outageAllowed: true },
+				};
 				const life = new Life(first);
 				life.settle();
 				const mark = life.rounds.length;
@@ -229,6 +235,34 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 				expect(order.toSorted()).toEqual(asked.nodes.map((node) => node.name).toSorted());
 				const [left, come] = [chatNodeOf(first), chatNodeOf(second)].map((node) => order.indexOf(node ?? ""));
 				expect(come).toBeLessThanOrEqual(left ?? -1);
+			}),
+			runs,
+		);
+	});
+
+	test("never leaves an alias that moves while nodes run without a node that serves it", () => {
+		const moves = fc.array(
+			fc.oneof(
+				fc.nat(3).map((chatNode) => ({ chatNode })),
+				name.map((node) => ({ node })),
+			),
+			{ maxLength: 30 },
+		);
+		fc.assert(
+			fc.property(settings, fc.nat(3), moves, (asked, at, order) => {
+				const orders = { restarts: [], paused: false, outageAllowed: true };
+				let now = { ...asked, strategy: "Live" as const, chatNode: at, orders };
+				const life = new Life(now);
+				expect(life.settle()).toBe(true);
+				const mark = life.rounds.length;
+				for (const step of order) {
+					if ("node" in step) life.happen({ kind: "Advance", node: step.node });
+					else life.happen({ kind: "Change", settings: (now = { ...now, chatNode: step.chatNode }) });
+					expect(life.cluster.serving()).not.toEqual([]);
+				}
+				expect(life.settle()).toBe(true);
+				expect(life.cluster.serving()).toEqual([chatNodeOf(now)]);
+				expect(life.rounds.slice(mark).flatMap(({ restarted }) => restarted)).toEqual([]);
 			}),
 			runs,
 		);
@@ -332,7 +366,7 @@ describe("the planner, whatever happens,", { timeout: scaled(60_000, 1_200_000) 
 		fc.assert(
 			fc.property(lives, fc.nat(23), ([first, events], shift) => {
 				const { cluster } = live(first, events);
-				const intent = cluster.intent(first);
+				const intent = cluster.intentForNow(first);
 				const desired = desiredOf(intent);
 				const seen = cluster.observe(intent);
 				const turned = [...seen.slice(shift % (seen.length + 1)), ...seen.slice(0, shift % (seen.length + 1))];

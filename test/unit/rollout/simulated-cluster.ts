@@ -3,7 +3,7 @@ import { liveOf } from "../../../src/model/live.ts";
 import { liveRevision, nodeRevision, revisionedIntent } from "../../../src/model/revision.ts";
 import { type RolloutOrders, requestedAt } from "../../../src/model/rollout-orders.ts";
 import type { AppliedNode } from "../../../src/rollout/causes.ts";
-import { handingOver } from "../../../src/rollout/hand-over.ts";
+import { handingOver, handingOverLive } from "../../../src/rollout/hand-over.ts";
 import type { ObservedNode, Step } from "../../../src/rollout/plan.ts";
 import { node as example } from "../gateway/node.ts";
 
@@ -31,6 +31,8 @@ interface SimulatedNode {
 	readonly intent: NodeIntent;
 	/** What its live objects were made from; undefined where it has none. */
 	live: NodeIntent | undefined;
+	/** Of these, what its processes use. */
+	taken: NodeIntent | undefined;
 	/** The pod of the newest revision. */
 	pod: "Starting" | "Ready" | "Broken";
 	/** The pod of the revision before still runs or drains. */
@@ -90,7 +92,7 @@ export class SimulatedCluster {
 					upstream: { ...example.upstream, port },
 					secrets: { ...example.secrets, certificate },
 					...(drainSeconds !== 30 && { drainSeconds }),
-					...(strategy === "Live" && { strategy }),
+					...(strategy === "Live" && { strategy, liveAliases: true }),
 					...(chatNode !== undefined && {
 						aliases: { [alias]: { upstream: example.upstream, here: name === chatNode } },
 					}),
@@ -123,6 +125,25 @@ export class SimulatedCluster {
 		return found.map((node) => ({ ...node, ...(leaving.has(node.name) && { handsOver: true }) }));
 	}
 
+	/** What the planner is asked with: an alias stays where it is served until it is served where it goes. */
+	intentForNow(settings: Settings): FederationIntent {
+		const intent = this.intent(settings);
+		const running = this.observe(intent).map((node) => ({ ...node, usesGivenAliases: this.isTaken(node.name) }));
+		return handingOverLive(intent, running);
+	}
+
+	isTaken(name: string): boolean {
+		const node = this.nodes.get(name);
+		return node !== undefined && node.taken === node.live;
+	}
+
+	/** Nodes whose processes take what peers send to the alias. */
+	serving(): readonly string[] {
+		const isServing = ({ intent, taken, pod }: SimulatedNode) =>
+			pod === "Ready" && (intent.strategy === "Live" ? taken : intent)?.aliases?.[alias]?.here;
+		return [...this.nodes.values()].filter(isServing).map(({ intent }) => intent.name);
+	}
+
 	take({ kind, node: name }: Step, intent: FederationIntent): void {
 		const existing = this.nodes.get(name);
 		if (kind === "Remove") {
@@ -138,6 +159,7 @@ export class SimulatedCluster {
 		this.nodes.set(name, {
 			intent: wanted,
 			live: wanted.strategy === "Live" ? wanted : undefined,
+			taken: undefined,
 			pod: "Starting",
 			oldPod: existing?.pod === "Ready" || existing?.oldPod === true,
 			leaving: false,
@@ -157,7 +179,7 @@ export class SimulatedCluster {
 		if (node.leaving) return void this.nodes.delete(name);
 		if (node.pod === "Broken") return;
 		if (node.pod === "Starting") {
-			if (this.#canStart(node)) node.pod = "Ready";
+			if (this.#canStart(node)) [node.pod, node.taken] = ["Ready", node.live];
 			return;
 		}
 		if (node.oldPod) return void (node.oldPod = false);
@@ -165,6 +187,7 @@ export class SimulatedCluster {
 			if (other.intent.federation === "Enabled" && other.pod === "Ready") node.links.add(other.intent.name);
 		}
 		node.ours = false;
+		node.taken = node.live;
 	}
 
 	break(name: string): void {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { liveAliasesDigest } from "../../../src/gateway/settings.ts";
 import type { FederationIntent } from "../../../src/model/intent.ts";
-import { liveRevision } from "../../../src/model/revision.ts";
 import type { LiveState } from "../../../src/rollout/live.ts";
 import { aliasNodes } from "../../../src/status/alias-nodes.ts";
 import type { NodeObservation } from "../../../src/status/federation-observation.ts";
@@ -24,7 +23,7 @@ const live: FederationIntent = {
 	nodes: documented.nodes.map((node) => ({ ...node, strategy: "Live", liveAliases: true })),
 };
 /** Of the first node. */
-const [digest, older] = [live.nodes[0] && liveAliasesDigest(live.nodes[0]), "older"];
+const [digest = "", older] = [live.nodes[0] && liveAliasesDigest(live.nodes[0]), "older"];
 const [name = ""] = live.nodes.map((node) => node.name);
 
 /** How far the first node is. */
@@ -35,8 +34,8 @@ function first(intent: FederationIntent, changes: Partial<NodeObservation>, wait
 	return found?.state ?? "none";
 }
 
+const of = (used: string) => ({ digest: used });
 const takeOver = (state: LiveState["state"]) => ({ takeOver: { state, message: "" } });
-const revision = live.nodes[0] && liveRevision(live.nodes[0]);
 
 describe("a node", () => {
 	test.each<[string, Partial<NodeObservation>, string]>([
@@ -55,32 +54,40 @@ describe("a node", () => {
 	});
 
 	test.each<[string, Partial<NodeObservation>, string]>([
-		["whose processes all use it", { usedAliases: [digest, digest] }, "Serving"],
-		["of which one process uses another one", { usedAliases: [digest, older] }, "Pending"],
-		["of which one process has none", { usedAliases: [undefined, digest] }, "Pending"],
+		["which uses them", { aliasesInForce: of(digest) }, "Serving"],
+		["which uses others", { aliasesInForce: of(older) }, "Pending"],
+		["which has none", { aliasesInForce: {} }, "Pending"],
+		["which does not tell", {}, "Pending"],
 		[
-			"that has all that it was given, which was another one",
-			{ ...takeOver("InForce"), usedAliases: [older] },
+			"and has all that it was given, which were others",
+			{ ...takeOver("InForce"), aliasesInForce: of(older) },
 			"Pending",
 		],
-		["that takes something else over", { ...takeOver("Applying"), usedAliases: [digest] }, "Serving"],
-		["that refuses something else", { ...takeOver("Refused"), usedAliases: [digest] }, "Serving"],
-		[
-			"that does not tell what it uses, but that it is all it was given",
-			{ ...takeOver("InForce"), live: revision },
-			"Serving",
-		],
-		["that does not tell what it uses, and was given another one", { ...takeOver("InForce"), live: older }, "Pending"],
-		[
-			"that does not tell what it uses, and takes something over",
-			{ ...takeOver("Applying"), live: revision },
-			"Pending",
-		],
-		["that tells nothing", {}, "Pending"],
-		["that has another revision", { revision: older, usedAliases: [digest] }, "Pending"],
-	])("that takes aliases over while it runs, %s", (_what, changes, expected) => {
+		["and takes something else over", { ...takeOver("Applying"), aliasesInForce: of(digest) }, "Serving"],
+		["and refuses something else", { ...takeOver("Refused"), aliasesInForce: of(digest) }, "Serving"],
+		["and has another revision", { revision: older, aliasesInForce: of(digest) }, "Pending"],
+	])("that takes aliases over while it runs %s", (_what, changes, expected) => {
 		expect(first(live, changes, undefined)).toBe(expected);
 	});
+});
+
+test("a node that keeps an alias until the other one serves it has still to let it go", () => {
+	const nodes = live.nodes.map((node) => ({
+		...node,
+		aliases: Object.fromEntries(
+			Object.entries(node.aliases ?? {}).map(([alias, settings]) => [alias, { ...settings, here: true }]),
+		),
+	}));
+	const found = runningNodes(live).map((node) => {
+		const wanted = nodes.find((one) => one.name === node.name);
+		return { ...node, aliasesInForce: of((wanted && liveAliasesDigest(wanted)) ?? "") };
+	});
+	const states = aliasNodes(observationOf({ ...live, nodes }, { nodes: found }));
+	expect(states.map((node) => `${node.name} ${node.state}`)).toEqual([
+		"gw-1 Pending",
+		"gw-2 Serving",
+		"inside Pending",
+	]);
 });
 
 test("of what is not known there are no nodes", () => {

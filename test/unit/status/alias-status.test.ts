@@ -105,6 +105,22 @@ test.each<[string, AliasObservation["standing"], accepted: string, programmed: s
 		`False NodeNotReady Node gw-2 is not ready: what is sent to ${shared} is answered with an error until it is.`,
 	],
 	[
+		"whose node is down, while the node that it leaves keeps it",
+		standing("shared", {
+			...observed({ "gw-2": { ready: false } }),
+			intent: {
+				...intent,
+				nodes: intent.nodes.map((node) =>
+					node.name === "gw-1"
+						? { ...node, aliases: { [shared]: { upstream: { host: "h", port: 5269 }, here: true } } }
+						: node,
+				),
+			},
+		}),
+		served,
+		`False NodeNotReady Node gw-2 is not ready: what is sent to ${shared} goes to node gw-1 until it is.`,
+	],
+	[
 		"that one node does not know yet",
 		standing("shared", observed({ "gw-1": { revision: "older" } })),
 		served,
