@@ -38,15 +38,20 @@ export async function policyInForce(
 ): Promise<ReadPolicy | undefined> {
 	const { items } = await client.list(policies, { namespace });
 	const [first] = applied(namespace, items, files.policies).filter((object) => federationOf(object) === federation);
-	return first && (await readPolicy(client, namespace, first, files.configMaps));
+	const list = async (name: string) => await client.get(configMaps, namespace, name);
+	return first && (await readPolicy(first, files.configMaps, list));
 }
 
-/** What a policy comes to. @param files ConfigMaps that count before those of the cluster */
+/**
+ * What a policy comes to.
+ *
+ * @param files ConfigMaps that count before those of the cluster
+ * @param list gives one of the cluster, undefined where it has none of that name
+ */
 export async function readPolicy(
-	client: KubernetesClient,
-	namespace: string,
 	object: PolicyObject,
 	files: readonly ListObject[],
+	list: (name: string) => Promise<ListSource | undefined>,
 ): Promise<ReadPolicy> {
 	const { name } = object.metadata;
 	const parsed = parseFederationPolicy(object);
@@ -58,7 +63,7 @@ export async function readPolicy(
 	const lists = new Map<string, ListSource>();
 	for (const { configMapRef } of spec.exceptionsFrom ?? []) {
 		const file = files.find(({ metadata }) => metadata.name === configMapRef.name);
-		const found = file ?? (await client.get(configMaps, namespace, configMapRef.name));
+		const found = file ?? (await list(configMapRef.name));
 		if (found) lists.set(configMapRef.name, found);
 	}
 	return { name, spec, compilation: compilePolicy(spec, lists) };

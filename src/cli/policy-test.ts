@@ -1,11 +1,12 @@
 import { defaults } from "../api/defaults.ts";
 import { parseXmppFederation } from "../api/parse.ts";
+import { configMaps as lists } from "../kubernetes/resources.ts";
 import { explainDecision } from "../model/policy/explain.ts";
 import { type Direction, decide, type PolicyRules } from "../model/policy/rules.ts";
 import { describeProblems } from "../model/problem.ts";
 import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { type ClusterAccess, withCluster } from "./connect.ts";
+import { type ClusterAccess, type ConnectionSettings, withCluster } from "./connect.ts";
 import { type DataForm, dataForm, dataText } from "./data.ts";
 import { Failure, UsageError } from "./failure.ts";
 import { chosenFederation } from "./federations.ts";
@@ -40,11 +41,11 @@ Usage: kubectl xmppfed policy test DOMAIN [--direction in|out] [--federation NAM
       --direction in|out what the domain sends, or what is sent to it; by default both
       --federation NAME  the policy in force of this XmppFederation; by default of the only one in the namespace
   -f, --filename FILE    the FederationPolicy in this file, whether it is in force or not; - is standard input.
-                         ConfigMaps of the file count before those of the cluster
+                         ConfigMaps of the file count before those of the cluster, which is asked for the others alone
   -o, --output FORM      json or yaml: the decisions as data
 ${connectionHelp}
 
-It needs the rights to list FederationPolicies and to get ConfigMaps.
+It needs the rights to list FederationPolicies and to get ConfigMaps; with a file that has its ConfigMaps, no cluster.
 Exit code: 0 all that was asked passes, 2 something is denied (also where the policy is in Audit, which lets it
 through); 1 error.`,
 	examples: ["policy test partner.example", "policy test partner.example --direction in -f policy.yaml"],
@@ -58,13 +59,11 @@ through); 1 error.`,
 			throw new UsageError("the file's policy names its federation: leave --federation out", name);
 		}
 		const form = dataForm(name, values.output);
-		return await withCluster(values, async (access) => {
-			const policy =
-				values.filename === undefined
-					? await ofFederation(access, values.federation)
-					: await ofFile(values.filename, access, terminal);
-			return await tell(domain, directions, policy, form, terminal);
-		});
+		const policy =
+			values.filename === undefined
+				? await withCluster(values, async (access) => await ofFederation(access, values.federation))
+				: await ofFile(values.filename, values, terminal);
+		return await tell(domain, directions, policy, form, terminal);
 	},
 };
 
@@ -75,14 +74,19 @@ interface AskedPolicy {
 	readonly enforcement: "Enforce" | "Audit";
 }
 
-async function ofFile(file: string, { client, namespace }: ClusterAccess, terminal: Terminal): Promise<AskedPolicy> {
+async function ofFile(file: string, settings: ConnectionSettings, terminal: Terminal): Promise<AskedPolicy> {
 	const where = file === "-" ? "standard input" : file;
 	const { policies, configMaps } = readManifest(await terminal.read(file), where);
 	const [policy, ...others] = policies;
 	if (!policy) throw new Failure(`there is no FederationPolicy in ${where}`);
 	if (others.length > 0)
 		throw new Failure(`there are ${policies.length} FederationPolicies in ${where}: ask about one`);
-	return asked(await readPolicy(client, policy.metadata.namespace ?? namespace, policy, configMaps));
+	const list = async (configMap: string) =>
+		await withCluster(
+			settings,
+			async ({ client, namespace }) => await client.get(lists, policy.metadata.namespace ?? namespace, configMap),
+		);
+	return asked(await readPolicy(policy, configMaps, list));
 }
 
 async function ofFederation({ client, namespace }: ClusterAccess, given: string | undefined): Promise<AskedPolicy> {
