@@ -22,9 +22,12 @@ export interface DirectoryQuestion {
 const patience = { connection: 5_000, answer: 15_000, all: 120_000 } as const;
 /** Entries of one answer: fewer than any directory known limits an answer to. */
 const pageSize = 500;
+/** The result of a directory that has the baseDN from another one only (RFC 4511 section 4.1.10). */
+const referral = 10;
 
 /**
- * Reads all that a directory has to say, page by page, over one connection.
+ * Reads all that a directory has to say, page by page, over one connection. Where it refers to other directories, these are
+ * not asked: nobody has said that they may be trusted, or that they may have the password.
  *
  * @returns its entries (`writeEntry`)
  * @throws {Error} where it does not say all of it. The message is for people and has no password in it.
@@ -131,6 +134,7 @@ function reasonOf(error: unknown): string {
 	const [first] = error instanceof AggregateError ? error.errors : [error];
 	const message = (first instanceof Error ? first.message : String(first)).replaceAll(/\s+/g, " ").trim();
 	if (!(first instanceof ResultCodeError)) return message;
+	if (first.code === referral) return "it refers to another directory for the baseDN: name that one in the url";
 	// Many directories send no words with their result.
 	const words = first.name.replace(/Error$/, "").replaceAll(/([a-z])([A-Z])/g, "$1 $2");
 	return `${words} (${message})`;

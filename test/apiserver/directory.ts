@@ -76,6 +76,12 @@ export class Directory {
 		await this.#asAdmin(async (client) => await client.add(`uid=${uid},${baseDN}`, attributes));
 	}
 
+	/** Says of a part of the directory that another one has it. */
+	async refer(unit: string, url: string): Promise<void> {
+		const attributes = { objectClass: ["referral", "extensibleObject"], ou: unit, ref: url };
+		await this.#asAdmin(async (client) => await client.add(`ou=${unit},${baseDN}`, attributes));
+	}
+
 	async #asAdmin<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
 		const client = new Client({ url: this.url, connectTimeout: 1_000, timeout: 5_000 });
 		try {
@@ -96,6 +102,8 @@ function configuration(home: string): string {
 		`pidfile ${home}/slapd.pid`,
 		`TLSCertificateFile ${home}/tls.crt`,
 		`TLSCertificateKeyFile ${home}/tls.key`,
+		// For what is not in it.
+		"referral ldap://elsewhere.example",
 		"sizelimit size.soft=500 size.hard=500 size.pr=500 size.prtotal=unlimited",
 		"database mdb",
 		"maxsize 1073741824",
