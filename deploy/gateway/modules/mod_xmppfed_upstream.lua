@@ -18,10 +18,14 @@ module:hook("s2sout-pre-connect", function (event)
 	event.resolver = probe.resolver(event.session.to_host);
 end);
 
--- A stream that the upstream never opened says that it is not there. One that fails later does not.
+-- A stream that the upstream never opened says that it is not there. One that fails later does not, but it may say that
+-- the domain is not served.
 module:hook_global("s2s-destroyed", function (event)
 	local session, reason = event.session, event.reason;
-	if session.direction ~= "outgoing" or session.had_stream or not reason then return; end
+	if session.direction ~= "outgoing" then return; end
+	local closed = session.xmppfed_closed; -- by mod_xmppfed_peers
+	if closed and closed.by == "peer" then probe.report_stream_error(session.to_host, closed.condition); end
+	if session.had_stream or not reason then return; end
 	probe.report_stream(session.to_host, false, type(reason) == "table" and (reason.text or reason.condition) or tostring(reason));
 end);
 

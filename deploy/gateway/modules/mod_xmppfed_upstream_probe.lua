@@ -7,8 +7,10 @@
 -- A real stream that the upstream did not open counts at once, and so does one that it did.
 --
 -- A server that is reached may not serve a local domain: then it answers a stream header with host-unknown (RFC 6120,
--- 4.9.3.6). So each domain is asked for once, and one that is not served again with every probe. It withdraws nothing,
--- as senders are answered either way: it is told.
+-- 4.9.3.6), which has one domain, so each is asked for on a connection of its own. The first one takes that of the probe.
+-- One that is not served is asked for again with every probe. One that is, after some minutes: one at a time, with a
+-- probe, so that many domains and nodes are no load; and a real stream that the server refuses so tells at once. It
+-- withdraws nothing, as senders are answered either way: it is told.
 --
 -- A name that cannot be looked up (DNS does not answer) is no word about the upstream: the addresses that it had last
 -- are used meanwhile, by probes and by real streams.
@@ -18,6 +20,8 @@
 --                                           its name in DNS as alias, and outgoing_only where its node is another one
 --   xmppfed_upstream_probe_interval (period)  time between two probes of an upstream that was reached (30 s)
 --   xmppfed_upstream_retry_interval (period)  time between two probes of one that was not (5 s)
+--   xmppfed_upstream_look_again (period)      shortest time until a domain that was served is asked for again (5 min), more
+--                                           or less by a fifth, so that routers that began together do not ask together
 --   xmppfed_upstream_answer (period)          longest time for an answer to a stream header (10 s)
 --
 -- Event: xmppfed-upstream-changed, when it becomes or ceases to be known that an upstream cannot be reached
@@ -29,32 +33,34 @@ local basic_resolver = require "prosody.net.resolvers.basic".new;
 local chain_resolver = require "prosody.net.resolvers.chain".new;
 local manual_resolver = require "prosody.net.resolvers.manual".new;
 local add_task = require "prosody.util.timer".add_task;
+local monotonic = require "prosody.util.time".monotonic;
 local xml_escape = require "prosody.util.stanza".xml_escape;
 local look_up = module:require "xmppfed_addresses".look_up;
 
 local upstreams = module:get_option("xmppfed_upstreams", {});
 local interval = module:get_option_period("xmppfed_upstream_probe_interval", 30);
 local retry = module:get_option_period("xmppfed_upstream_retry_interval", 5);
+local look_again = module:get_option_period("xmppfed_upstream_look_again", 300);
 local answer_limit = module:get_option_period("xmppfed_upstream_answer", 10);
 
-local targets = {};    -- "host:port" -> { host, port, domain, addresses, reachable (nil until known), failure, turn,
-                       --                  served = { domain = whether it is; nil until known } }
-local target_of = {};  -- local domain -> its target
+local targets = {}; -- "host:port" -> { host, port, addresses, reachable (nil until known), failure, turn }
+local domains = {}; -- name of a local domain -> { name, target, served (nil until known), again = when it is asked for
+                    --                             again though it is served, asked = whether an answer is waited for }
 
-local listener = {};
-local probe, ask_for_domains;
+local probe, ask;
 
 -- The targets of the upstreams as they are now. Gives those that are new.
 local function find_targets()
-	local known, new = targets, {};
-	targets, target_of = {}, {};
-	for domain, upstream in pairs(upstreams) do
+	local known, known_domains, new = targets, domains, {};
+	targets, domains = {}, {};
+	for name, upstream in pairs(upstreams) do
 		local key = ("%s:%d"):format(upstream.host, upstream.port);
 		if not targets[key] then
-			targets[key] = known[key] or { host = upstream.host, port = upstream.port, domain = domain, addresses = {}, turn = 0, served = {} };
+			targets[key] = known[key] or { host = upstream.host, port = upstream.port, addresses = {}, turn = 0 };
 			if not known[key] then table.insert(new, targets[key]); end
 		end
-		target_of[domain] = targets[key];
+		local domain = known_domains[name];
+		domains[name] = domain and domain.target == targets[key] and domain or { name = name, target = targets[key] };
 	end
 	for key, target in pairs(known) do
 		if not targets[key] then target.turn = target.turn + 1; end -- no further probe
@@ -81,57 +87,21 @@ local function known(target, reachable, failure)
 			reachable and "is reached" or ("cannot be reached: %s"):format(failure));
 	end
 	target.reachable, target.failure = reachable, failure;
-	if reachable then ask_for_domains(target); else target.served = {}; end
+	for _, domain in pairs(domains) do
+		if domain.target == target and not reachable then domain.served = nil; end
+		if domain.target == target and reachable and not domain.served and not domain.asked then ask(domain); end
+	end
 	probe_in(reachable and interval or retry, target);
 	if changed then module:fire_event("xmppfed-upstream-changed", {}); end
 end
 
-local by_conn = {};
-
--- Ends a probe; false when it has ended already
-local function finish(conn, reachable, failure)
-	local target = by_conn[conn];
-	by_conn[conn] = nil;
-	if not target then return false; end
-	known(target, reachable, failure);
-	return true;
-end
-
-function listener.onattach(conn, target)
-	by_conn[conn] = target;
-end
-
-local function header(domain)
-	return ("<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='%s'>")
-		:format(xml_escape(domain));
-end
-
-function listener.onconnect(conn)
-	local target = by_conn[conn];
-	if target.reachable then
-		finish(conn, true);
-		conn:close();
-		return;
+local function note_served(domain, served)
+	if domain.served ~= served then
+		module:log(served and "info" or "warn", "Upstream %s:%d %s %s", domain.target.host, domain.target.port,
+			served and "serves" or "does not serve", domain.name);
 	end
-	conn:write(header(target.domain));
-	add_task(answer_limit, function ()
-		if finish(conn, false, ("it does not answer within %d s"):format(answer_limit)) then conn:destroy(); end
-	end);
-end
-
-function listener.onincoming(conn)
-	if finish(conn, true) then
-		conn:write("</stream:stream>");
-		conn:close();
-	end
-end
-
-function listener.ondisconnect(conn, err)
-	finish(conn, false, err or "closed");
-end
-
-function listener.onfail(target, err)
-	known(target, false, tostring(err));
+	domain.served = served;
+	domain.again = monotonic() + look_again * (0.8 + 0.4 * math.random());
 end
 
 -- The addresses that a target had last, in any order, as a resolver
@@ -143,71 +113,115 @@ local function last_addresses(target)
 	return manual_resolver(list, "tcp", {});
 end
 
-local questions = {}; -- connection -> { target, domain, answer }
-local asker = {};
+local not_served = { ["host-unknown"] = true, ["host-gone"] = true }; -- stream errors
+
+local function header(domain)
+	return ("<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='%s'>")
+		:format(xml_escape(domain.name));
+end
+
+-- Connections: each tells whether the target is reached (those of probes, until it is told), whether a domain is served
+-- (where it has one), or both.
+
+local purposes = {}; -- connection -> { target, is_probe, domain, answer }
+local listener = {};
+
+local function open(purpose)
+	if purpose.domain then purpose.domain.asked = true; end
+	purpose.answer = "";
+	connect(last_addresses(purpose.target), listener, {}, purpose);
+end
+
+local function tell_reachable(purpose, reachable, failure)
+	if not purpose.is_probe then return; end
+	purpose.is_probe = false;
+	known(purpose.target, reachable, failure);
+end
+
+local function forget(conn)
+	local domain = purposes[conn].domain;
+	purposes[conn] = nil;
+	if domain then domain.asked = false; end
+end
 
 local function answered(conn, served)
-	local question = questions[conn];
-	questions[conn] = nil;
-	if not question then return; end
-	local target, domain = question.target, question.domain;
-	if target.served[domain] ~= served then
-		module:log(served and "info" or "warn", "Upstream %s:%d %s %s", target.host, target.port,
-			served and "serves" or "does not serve", domain);
-	end
-	target.served[domain] = served;
+	note_served(purposes[conn].domain, served);
+	forget(conn);
 	conn:write("</stream:stream>");
 	conn:close();
 end
 
-function asker.onattach(conn, question)
-	questions[conn] = question;
+function listener.onattach(conn, purpose)
+	purposes[conn] = purpose;
 end
 
-function asker.onconnect(conn)
-	conn:write(header(questions[conn].domain));
+function listener.onconnect(conn)
+	local purpose = purposes[conn];
+	if purpose.target.reachable then tell_reachable(purpose, true); end
+	if not purpose.domain then
+		forget(conn);
+		conn:close();
+		return;
+	end
+	conn:write(header(purpose.domain));
 	add_task(answer_limit, function ()
-		local question = questions[conn];
-		if not question then return; end
-		if question.answer ~= "" then
-			answered(conn, true); -- something else, such as the header alone
-		else
-			questions[conn] = nil;
-			conn:destroy();
-		end
+		if purposes[conn] ~= purpose then return; end
+		if purpose.answer ~= "" then return answered(conn, true); end -- something else, such as the header alone
+		forget(conn);
+		conn:destroy();
+		tell_reachable(purpose, false, ("it does not answer within %d s"):format(answer_limit));
 	end);
 end
 
-function asker.onincoming(conn, data)
-	local question = questions[conn];
-	if not question then return; end
-	question.answer = question.answer..data;
-	if question.answer:find("<host-unknown", 1, true) then
-		answered(conn, false);
-	elseif question.answer:find("features", 1, true) or #question.answer > 16384 then
-		answered(conn, true);
+function listener.onincoming(conn, data)
+	local purpose = purposes[conn];
+	if not purpose then return; end
+	tell_reachable(purpose, true);
+	purpose.answer = purpose.answer..data;
+	for condition in pairs(not_served) do
+		if purpose.answer:find("<"..condition, 1, true) then return answered(conn, false); end
 	end
+	if purpose.answer:find("features", 1, true) or #purpose.answer > 16384 then answered(conn, true); end
 end
 
-function asker.ondisconnect(conn)
-	questions[conn] = nil;
+function listener.ondisconnect(conn, err)
+	local purpose = purposes[conn];
+	if not purpose then return; end
+	forget(conn);
+	tell_reachable(purpose, false, err or "closed");
 end
 
-function asker.onfail() end
+function listener.onfail(purpose, err)
+	if purpose.domain then purpose.domain.asked = false; end
+	tell_reachable(purpose, false, tostring(err));
+end
 
-function ask_for_domains(target)
-	for domain, its_target in pairs(target_of) do
-		if its_target == target and not target.served[domain] then
-			connect(last_addresses(target), asker, {}, { target = target, domain = domain, answer = "" });
+function ask(domain)
+	open({ target = domain.target, domain = domain });
+end
+
+-- The domain that a probe asks for: any where the target is not reached, which has to answer something; else a served one
+-- whose time has come, the longest ago first; else one that is not served. (After a probe all of those are asked for.)
+local function due_domain(target)
+	local due, unserved;
+	for _, domain in pairs(domains) do
+		if domain.target == target then
+			if not target.reachable then return domain; end
+			if not domain.served then
+				unserved = not domain.asked and domain or unserved;
+			elseif domain.again <= monotonic() and not domain.asked and (not due or domain.again < due.again) then
+				due = domain;
+			end
 		end
 	end
+	return due or unserved;
 end
 
 function probe(target)
 	look_up(target.host, function (addresses, failure)
 		target.addresses = addresses or target.addresses;
 		if target.addresses[1] then
-			connect(last_addresses(target), listener, {}, target);
+			open({ target = target, is_probe = true, domain = due_domain(target) });
 		else
 			known(target, false, failure and ("look-up failed: %s"):format(failure) or "the name has no address");
 		end
@@ -228,41 +242,47 @@ module:hook("xmppfed-aliases-changed", function ()
 end, 10); -- before mod_xmppfed_links asks
 
 -- A real stream to a local domain did not come to be, or came to be
-function report_stream(domain, opened, failure)
-	local target = target_of[domain];
-	if not target then return; end -- of an alias that has gone
-	if opened then target.served[domain] = true; end
+function report_stream(name, opened, failure)
+	local domain = domains[name];
+	if not domain then return; end -- of an alias that has gone
+	local target = domain.target;
+	if opened then note_served(domain, true); end
 	if opened and target.reachable or not opened and target.reachable == false then return; end
 	known(target, opened, failure);
 end
 
+-- The upstream closed a real stream to a local domain with a stream error
+function report_stream_error(name, condition)
+	if domains[name] and not_served[condition] then note_served(domains[name], false); end
+end
+
 -- Where a stream to a local domain connects to: the addresses of the last probe, where that reached it, and then what
 -- DNS says now
-function resolver(domain)
-	local target = target_of[domain];
+function resolver(name)
+	local target = domains[name] and domains[name].target;
 	if not target then return manual_resolver({}, "tcp", {}); end -- of an alias that has gone: nothing leaves for elsewhere
 	local by_name = basic_resolver(target.host, target.port, "tcp", { use_ipv4 = true, use_ipv6 = true });
 	return target.reachable and chain_resolver({ last_addresses(target), by_name }) or by_name;
 end
 
 -- Whether a local domain's upstream is known not to be reached. It is not while nothing is known yet.
-function is_down(domain)
-	local target = target_of[domain];
-	return target ~= nil and target.reachable == false;
+function is_down(name)
+	return domains[name] ~= nil and domains[name].target.reachable == false;
 end
 
 -- For the status: one entry for each local domain whose upstream has been probed; `alias` is the name in DNS of one
 function report()
 	local list = {};
-	for domain, target in pairs(target_of) do
+	for name, domain in pairs(domains) do
+		local target = domain.target;
 		if target.reachable ~= nil then
 			table.insert(list, {
-				domain = domain;
-				alias = upstreams[domain].alias;
+				domain = name;
+				alias = upstreams[name].alias;
 				host = target.host;
 				port = target.port;
 				reachable = target.reachable;
-				served = target.served[domain];
+				served = domain.served;
 				failure = target.failure;
 			});
 		end

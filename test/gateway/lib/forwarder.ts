@@ -4,7 +4,10 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 export class Forwarder implements AsyncDisposable {
 	readonly host: string;
 	readonly port: number;
-	readonly #target: { readonly host: string; readonly port: number };
+	/** Where new connections lead. */
+	target: { readonly host: string; readonly port: number };
+	/** Connections so far. */
+	accepted = 0;
 	readonly #sockets = new Set<Socket>();
 	#server: Server | undefined;
 	/** Connections are accepted, and nothing goes through. */
@@ -19,7 +22,7 @@ export class Forwarder implements AsyncDisposable {
 	private constructor(host: string, port: number, target: { host: string; port: number }) {
 		this.host = host;
 		this.port = port;
-		this.#target = target;
+		this.target = target;
 	}
 
 	/** New connections are forwarded, or stall from their start. */
@@ -62,12 +65,13 @@ export class Forwarder implements AsyncDisposable {
 	}
 
 	#accept(socket: Socket): void {
+		this.accepted += 1;
 		this.#keep(socket);
 		if (this.#stalled) {
 			socket.pause();
 			return;
 		}
-		const other = connect(this.#target.port, this.#target.host);
+		const other = connect(this.target.port, this.target.host);
 		this.#keep(other);
 		for (const [from, to] of [
 			[socket, other],
