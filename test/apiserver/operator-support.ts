@@ -17,7 +17,7 @@ import {
 	services,
 } from "../../src/kubernetes/resources.ts";
 import { nodeLabel } from "../../src/objects/labels.ts";
-import { countingClient, recordingLog } from "./support.ts";
+import { countingClient, freshNamespace, recordingLog, testClient } from "./support.ts";
 
 interface Rollout {
 	readonly causes: readonly {
@@ -66,6 +66,15 @@ export const defaults = {
 	resolverImage: "registry.example/coredns:1",
 	clusterDomain: "cluster.local",
 };
+
+/** Milliseconds, long enough for whatever the operator would still do. */
+export const quiet = 1_500;
+
+export async function newNamespace() {
+	const client = testClient();
+	const namespace = await freshNamespace(client);
+	return { client, namespace };
+}
 
 /** Objects of a federation of two nodes without a resolver. */
 export const objectCount = 16;

@@ -1,10 +1,40 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import type { KubernetesObject } from "../../src/kubernetes/object.ts";
-import { deployments, events, pods } from "../../src/kubernetes/resources.ts";
+import { deployments, events, pods, secrets } from "../../src/kubernetes/resources.ts";
 import { revisionAnnotation } from "../../src/objects/annotations.ts";
 import { nodeLabel } from "../../src/objects/labels.ts";
-import { condition, federations, playKubelet } from "./operator-support.ts";
+import { base64 } from "../unit/fixtures/federation.ts";
+import { condition, federation, federations, newNamespace, playKubelet, startOperator } from "./operator-support.ts";
+
+export const federationName = "example";
+export const nodes = [
+	{ name: "gw-1", federation: "Enabled" },
+	{ name: "gw-2", federation: "Enabled" },
+	{ name: "inside" },
+] as const;
+export const nodeNames = nodes.map((node) => node.name);
+
+/** An operator, and a federation of those nodes that has been rolled out. */
+export async function startRollouts() {
+	const { client, namespace } = await newNamespace();
+	const dialback = { secret: base64("the first dialback secret") };
+	const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "dialback", namespace }, data: dialback };
+	await client.create(secrets, secret);
+	const operator = startOperator(namespace);
+	const security = { dialback: { secretRef: { name: "dialback" } } };
+	await client.create(federations, federation(namespace, federationName, { nodes, security }));
+	const rollouts = new Rollouts(client, namespace, federationName);
+	await rollouts.carryThrough();
+	return { client, namespace, operator, rollouts };
+}
+
+/** Names of the nodes that have another revision. */
+export const changed = (before: Revisions, after: Revisions) =>
+	[...after].filter(([node, { revision }]) => before.get(node)?.revision !== revision).map(([node]) => node);
+
+/** Of each node's Deployment: its revision, and how often its pod template was changed. */
+type Revisions = ReadonlyMap<string, { readonly revision: string; readonly generation: number }>;
 
 /** What drives roll-outs on a bare API server, which has no controllers. */
 export class Rollouts {
@@ -36,8 +66,7 @@ export class Rollouts {
 		return (await condition(this.#client, this.#namespace, this.#name, type))?.text === text;
 	}
 
-	/** Revision of each node's Deployment, and how often its pod template was changed. */
-	async revisions(): Promise<ReadonlyMap<string, { readonly revision: string; readonly generation: number }>> {
+	async revisions(): Promise<Revisions> {
 		const { items } = await this.#client.list(deployments, { namespace: this.#namespace });
 		return new Map(
 			items.flatMap(({ metadata }) => {
