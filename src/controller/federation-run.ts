@@ -3,23 +3,20 @@ import type { Logger } from "pino";
 import type { XmppFederation } from "../api/xmpp-federation.ts";
 import { emailAddressFiles } from "../gateway/layout.ts";
 import { type Observed, objectKey } from "../kubernetes/object.ts";
-import { deployments as deploymentResource } from "../kubernetes/resources.ts";
 import type { DialbackStep } from "../model/dialback-rotation.ts";
 import { modelFederation } from "../model/federation.ts";
 import { dialbackOf } from "../model/federation-credentials.ts";
 import type { FederationInputs, NodeSecrets } from "../model/federation-inputs.ts";
-import type { FederationIntent, NodeIntent } from "../model/intent.ts";
-import { emailAddressesName, nodeObjectName } from "../model/names.ts";
+import type { FederationIntent } from "../model/intent.ts";
+import { emailAddressesName } from "../model/names.ts";
 import { recordedPolicy } from "../model/policy/in-force.ts";
 import type { Problem } from "../model/problem.ts";
-import { nodeRevision } from "../model/revision.ts";
 import type { StoredFederation } from "../model/stored-federation.ts";
-import { imageFromAnnotation, revisionAnnotation } from "../objects/annotations.ts";
+import { revisionAnnotation } from "../objects/annotations.ts";
 import { readEmailAddresses, unusedEmailAddressSecrets } from "../objects/email-addresses.ts";
-import { nodeObjects, type SharedObjects, sharedObjects } from "../objects/federation-objects.ts";
+import { type SharedObjects, sharedObjects } from "../objects/federation-objects.ts";
 import { nodeLabel } from "../objects/labels.ts";
-import { nodeConfigurationName, recordedIntent, revisionedName } from "../objects/node-configuration.ts";
-import { nodeDeployment } from "../objects/node-deployment.ts";
+import { recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import { nodeLiveName, readLive } from "../objects/node-live.ts";
 import { causesOfStep, describeCause } from "../rollout/causes.ts";
 import type { Step } from "../rollout/plan.ts";
@@ -32,12 +29,13 @@ import type {
 } from "../status/federation-observation.ts";
 import type { SpanAttributes } from "../tracing/tracing.ts";
 import { ensureDialback } from "./dialback.ts";
-import { writeEmailAddresses } from "./email-addresses.ts";
+import { type EmailAddressesFound, writeEmailAddresses } from "./email-addresses.ts";
 import { ensureDnsEndpoint } from "./external-dns.ts";
 import { FederationWriter } from "./federation-writer.ts";
 import { gatherInputs } from "./inputs.ts";
 import { ensureLinkCertificates } from "./link-certificates.ts";
-import { refreshPods, restoreLive, writeLive } from "./live-objects.ts";
+import { refreshPods } from "./live-objects.ts";
+import { NodeSteps } from "./node-steps.ts";
 import { observe, observeServices } from "./observe.ts";
 import { type Facts, intentForNow, observation, type ReconcilerParts, withServices } from "./observe-federation.ts";
 import type { NodeRecord, PolicyInForce } from "./policies.ts";
@@ -52,6 +50,14 @@ const verbs = {
 	Restart: "restarts",
 	Remove: "is removed",
 } as const;
+
+/** What a federation should be. */
+interface Modelled {
+	readonly intent: FederationIntent;
+	readonly secrets: NodeSecrets;
+	/** What is to be said of it besides. */
+	readonly known: Facts & Required<Pick<Facts, "remarks">>;
+}
 
 /** One reconcile of a federation whose resource could be read. */
 export class FederationRun {
@@ -79,8 +85,45 @@ export class FederationRun {
 		this.#writer = new FederationWriter(parts.ownedKinds, object.metadata.uid, obstacles, signal);
 	}
 
+	/** @param save says in status what came of it; gives the milliseconds until the federation is to be looked at again */
 	async carryOut(save: (facts: Facts) => Promise<number>): Promise<number> {
-		const { defaults, now, caches } = this.#parts;
+		const modelled = await this.#model();
+		if (!("secrets" in modelled)) return await save(modelled);
+		const { intent, secrets, known } = modelled;
+		const nodes = new NodeSteps(this.#parts, this.#key, intent, secrets, this.#writer, this.#log);
+		const drifted = nodes.drifted();
+		const { objects, addresses, remarks } = await this.#share(intent);
+		const facts = (): Facts => ({
+			...known,
+			intent,
+			drifted,
+			remarks: [...known.remarks, ...remarks],
+			emailAddresses: addresses && this.#addressesGiven(addresses),
+			obstacles: this.#writer.obstacles,
+		});
+		const seen = observation(this.#parts, this.#key, this.#object, facts());
+		// Before the act: nobody has to guess why a node went away.
+		if (seen.plan.steps.length > 0 && seen.causes.length > 0) {
+			await save({ ...facts(), acting: true });
+			await this.#stage("announce", () => this.#announce(seen));
+		}
+		for (const step of seen.plan.steps) {
+			const attributes = { step: step.kind, "xmppfed.node": step.node };
+			await this.#stage("step", () => nodes.take(step, seen.causes), attributes);
+		}
+		const unused = addresses?.secrets && unusedEmailAddressSecrets(intent.name, addresses.secrets.files.length);
+		await this.#stage("tidy", async () => {
+			await nodes.restoreFiles();
+			// Before pods look for files: what is left over would be read with the others.
+			await removeUnused(this.#key, intent, objects, this.#parts.caches, this.#writer, unused ?? []);
+			await this.#refreshPods(seen.plan.steps, facts());
+		});
+		return await save(facts());
+	}
+
+	/** What the federation should be, or what is to be said where that is not known. Nodes stay as they are. */
+	async #model(): Promise<Modelled | Facts> {
+		const { defaults, now, caches, domainSettings } = this.#parts;
 		const writer = this.#writer;
 		const verdicts = this.#parts.aliases.judge(this.#key, this.#federation);
 		const aliases = { federation: this.#federation, verdicts };
@@ -92,9 +135,9 @@ export class FederationRun {
 		const linked = await this.#stage("link certificates", () =>
 			ensureLinkCertificates(this.#federation.metadata, this.#parts, writer, this.#log),
 		);
-		if (!inputs || !linked) return await save({ obstacles: writer.obstacles, aliases });
+		if (!inputs || !linked) return { obstacles: writer.obstacles, aliases };
 		const dialback = await this.#stage("dialback", () => this.#replaceDialback(inputs));
-		if (dialback === "Obstructed") return await save({ obstacles: writer.obstacles, aliases });
+		if (dialback === "Obstructed") return { obstacles: writer.obstacles, aliases };
 		const internalAddresses = observeServices(this.#key, caches).internal?.ingress;
 		const policy = await this.#stage("policy", () => this.#parts.policies.inForce(this.#key, () => this.#records()));
 		const named = policy && { name: policy.object.metadata.name, effective: policy.effective };
@@ -103,68 +146,37 @@ export class FederationRun {
 			modelFederation(this.#federation, { ...inputs, ...more }, now()),
 		);
 		if (!model.ok) {
-			this.#parts.domainSettings.noteUnaccepted(this.#object);
-			return await save({ problems: model.problems, certificate: model.certificate, policy, aliases });
+			domainSettings.noteUnaccepted(this.#object);
+			return { problems: model.problems, certificate: model.certificate, policy, aliases };
 		}
-
-		const { secrets } = model;
 		const intent = intentForNow(this.#parts, this.#key, model.intent);
-		this.#parts.domainSettings.note(this.#object, intent, secrets);
+		domainSettings.note(this.#object, intent, model.secrets);
+		return {
+			intent,
+			secrets: model.secrets,
+			known: {
+				warnings: model.warnings,
+				remarks: [...model.remarks, ...policyRemarks(policy)],
+				policy,
+				aliases,
+				certificate: { ...model.certificate, source: certificateSource(this.#federation) },
+				dialback: this.#federation.spec.security?.dialback?.secretRef ? "Given" : "Generated",
+				dialbackWaitsFor: dialback?.waitsFor ?? [],
+				changesAt: dialback?.again,
+			},
+		};
+	}
+
+	/** Writes what is the same for all nodes. */
+	async #share(intent: FederationIntent) {
 		const addresses = await this.#stage("email addresses", () =>
 			this.#parts.emailAddresses.read(this.#key, this.#federation),
 		);
-		if (addresses?.secrets) await writeEmailAddresses(addresses.secrets, writer);
-		const { security } = this.#federation.spec;
-		const drifted = new Set(intent.nodes.filter((node) => this.#hasDrifted(intent, node)).map(({ name }) => name));
-		const shared = sharedObjects(intent);
-		await this.#stage("shared objects", () => this.#writeShared(shared));
+		if (addresses?.secrets) await writeEmailAddresses(addresses.secrets, this.#writer);
+		const objects = sharedObjects(intent);
+		await this.#stage("shared objects", () => this.#writeShared(objects));
 		const unpublished = await this.#stage("external-dns", () => this.#tellExternalDns(intent));
-		const facts = () => ({
-			intent,
-			drifted,
-			warnings: model.warnings,
-			remarks: [...model.remarks, ...policyRemarks(policy), ...(addresses?.problems ?? []), ...unpublished],
-			emailAddresses: addresses && {
-				given: this.#givenAddresses(),
-				isAwaited: addresses.secrets === undefined && addresses.problems.length === 0,
-				problems: addresses.problems,
-			},
-			policy,
-			aliases,
-			certificate: {
-				...model.certificate,
-				source: certificateSource(this.#federation),
-			},
-			dialback: security?.dialback?.secretRef ? ("Given" as const) : ("Generated" as const),
-			dialbackWaitsFor: dialback?.waitsFor ?? [],
-			changesAt: dialback?.again,
-			obstacles: writer.obstacles,
-		});
-		const seen = observation(this.#parts, this.#key, this.#object, facts());
-		const { steps } = seen.plan;
-		// Before the act: nobody has to guess why a node went away.
-		if (steps.length > 0 && seen.causes.length > 0) {
-			await save({ ...facts(), acting: true });
-			await this.#stage("announce", () => this.#announce(seen));
-		}
-		for (const step of steps) {
-			const before = writer.obstacles.length;
-			const { kind, node } = step;
-			await this.#stage("step", () => this.#take(step, intent, secrets), { step: kind, "xmppfed.node": node });
-			if (writer.obstacles.length > before) continue;
-			for (const { reason } of causesOfStep(step, seen.causes)) {
-				if (step.kind === "Restart") this.#parts.metrics.nodeRestarted(reason);
-				if (step.kind === "Apply") this.#parts.metrics.takenOver(reason);
-			}
-		}
-		const unused = addresses?.secrets && unusedEmailAddressSecrets(intent.name, addresses.secrets.files.length);
-		await this.#stage("tidy", async () => {
-			await this.#restoreNodeFiles(intent, secrets);
-			// Before pods look for files: what is left over would be read with the others.
-			await removeUnused(this.#key, intent, shared, caches, writer, unused ?? []);
-			await this.#refreshPods(steps, facts());
-		});
-		return await save(facts());
+		return { objects, addresses, remarks: [...(addresses?.problems ?? []), ...unpublished] };
 	}
 
 	/** One stage of the reconcile, as a span of its own. */
@@ -172,12 +184,13 @@ export class FederationRun {
 		return await this.#parts.tracing.span(name, attributes, work);
 	}
 
-	/** The mapping that routers were given last; undefined where there was none. */
-	#givenAddresses(): EmailAddressesObservation["given"] {
+	/** With the mapping that routers were given last. */
+	#addressesGiven({ secrets, problems }: EmailAddressesFound): EmailAddressesObservation {
 		const { namespace, name } = this.#federation.metadata;
 		const key = objectKey(namespace, emailAddressesName(name, emailAddressFiles.index));
 		const secret = this.#parts.caches.secrets.store.get(key);
-		return secret && this.#writer.owns(secret) ? readEmailAddresses(secret) : undefined;
+		const given = secret && this.#writer.owns(secret) ? readEmailAddresses(secret) : undefined;
+		return { given, isAwaited: secrets === undefined && problems.length === 0, problems };
 	}
 
 	/** @returns undefined where there is no secret to use: the resource is not accepted then */
@@ -190,20 +203,6 @@ export class FederationRun {
 		const { metadata } = this.#federation;
 		const step = await ensureDialback(this.#key, metadata, secrets, nodes, this.#parts, this.#writer, this.#log);
 		return step ?? "Obstructed";
-	}
-
-	/**
-	 * Whether somebody changed a node's Deployment by hand. What a newer operator would write differently is no drift: it
-	 * waits for the next change of the intent.
-	 */
-	#hasDrifted(intent: FederationIntent, node: NodeIntent): boolean {
-		return this.#isAtIntent(intent, node) && this.#writer.hasDrifted(nodeDeployment(intent, node));
-	}
-
-	#isAtIntent(intent: FederationIntent, node: NodeIntent): boolean {
-		const name = objectKey(intent.namespace, nodeObjectName(intent.name, node.name));
-		const deployment = this.#parts.caches.deployments.store.get(name);
-		return deployment?.metadata.annotations?.[revisionAnnotation] === nodeRevision(node);
 	}
 
 	/** What the nodes were last given: at their start, or while they ran. */
@@ -240,21 +239,6 @@ export class FederationRun {
 		);
 	}
 
-	async #take(step: Step, intent: FederationIntent, secrets: NodeSecrets): Promise<void> {
-		this.#log.info({ step: step.kind, node: step.node }, "taking a step");
-		this.#parts.metrics.nodeStep(step.kind);
-		if (step.kind === "Remove") return await this.#removeNode(step.node);
-		const node = intent.nodes.find(({ name }) => name === step.node);
-		if (!node) throw new Error(`a step was planned for a node that is not in the intent: ${step.node}`);
-		if (step.kind === "Apply") return void (await writeLive(intent, node, secrets, this.#parts, this.#writer));
-		const objects = nodeObjects(intent, node, secrets);
-		const configuration = await this.#writer.createConfigMap(objects.configuration);
-		const secret = await this.#writer.createSecret(objects.secret);
-		const live = node.strategy !== "Live" || (await writeLive(intent, node, secrets, this.#parts, this.#writer));
-		// A pod without its files would only wait for them.
-		if (configuration && secret && live) await this.#writer.apply(objects.deployment);
-	}
-
 	async #refreshPods(steps: readonly Step[], facts: Facts): Promise<void> {
 		if (!facts.intent?.nodes.some(({ strategy, emailAddresses }) => strategy === "Live" || emailAddresses)) return;
 		const changed = new Set(steps.flatMap(({ kind, node }) => (kind === "Apply" ? [node] : [])));
@@ -289,41 +273,6 @@ export class FederationRun {
 			}),
 		);
 		await Promise.race([Promise.all(written), sleep(announceTimeout, undefined, { ref: false })]);
-	}
-
-	async #removeNode(name: string): Promise<void> {
-		for (const deployment of this.#parts.caches.deployments.store.byIndex(this.#key)) {
-			if (deployment.metadata.labels?.[nodeLabel] === name) {
-				// The plan sees the node until its pod has drained, and takes no other meanwhile.
-				await this.#writer.remove("Deployment", deployment, "Foreground");
-			}
-		}
-	}
-
-	/** Who chose the image can change without a change of the image. That restarts nothing. */
-	async #noteImageSource({ namespace, name, imageFrom }: FederationIntent, node: NodeIntent): Promise<void> {
-		const { store } = this.#parts.caches.deployments;
-		const deployment = store.get(objectKey(namespace, nodeObjectName(name, node.name)));
-		if (!deployment || deployment.metadata.annotations?.[imageFromAnnotation] === imageFrom) return;
-		const annotated = await this.#writer.annotate(this.#parts.client, deploymentResource, deployment, {
-			[imageFromAnnotation]: imageFrom,
-		});
-		if (annotated) store.remember(annotated);
-	}
-
-	/** Makes files again that somebody deleted of a node that runs its intent: a pod that starts again needs them. */
-	async #restoreNodeFiles(intent: FederationIntent, secrets: NodeSecrets): Promise<void> {
-		const { configMaps, secrets: kept } = this.#parts.caches;
-		for (const node of intent.nodes) {
-			if (!this.#isAtIntent(intent, node)) continue;
-			await this.#noteImageSource(intent, node);
-			if (node.strategy === "Live") await restoreLive(intent, node, secrets, this.#parts, this.#writer);
-			const files = objectKey(intent.namespace, nodeConfigurationName(node));
-			if (configMaps.store.get(files) && kept.store.get(files)) continue;
-			const { configuration, secret } = nodeObjects(intent, node, secrets);
-			await this.#writer.createConfigMap(configuration);
-			await this.#writer.createSecret(secret);
-		}
 	}
 }
 
