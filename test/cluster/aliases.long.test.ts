@@ -8,7 +8,7 @@ import { until } from "../../deploy/demo/until.ts";
 import type { ChatNodeAlias } from "../../src/api/chat-node-alias.ts";
 import { images, useScene } from "../lib/cluster/environment.ts";
 import { apply, rollOut } from "../lib/cluster/federation.ts";
-import { startRooms } from "../lib/cluster/rooms.ts";
+import { meet as meetInRoom, startRooms } from "../lib/cluster/rooms.ts";
 import { Traffic } from "../lib/cluster/traffic.ts";
 import { StanzaErrorReceived } from "../lib/xmpp/client.ts";
 
@@ -92,20 +92,8 @@ async function condition(node: Node, type: string, status: string, reason?: stri
 	);
 }
 
-/** Users of both sides join a room of an alias and talk. */
-async function meet(node: Node, topic: string): Promise<void> {
-	const room = `${topic}@${aliasOf(node)}`;
-	const { internal, remote } = couple;
-	await internal.joinRoom(room, "alice");
-	await remote.joinRoom(room, "bob");
-	for (const [from, to, body] of [
-		[remote, internal, `${topic} from outside`],
-		[internal, remote, `${topic} from inside`],
-	] as const) {
-		await from.sendGroupchat(room, body);
-		await to.receiveGroupchat(room, body);
-	}
-}
+/** Users of both sides talk in a room of the alias that was made for a node. */
+const meet = async (node: Node, topic: string) => await meetInRoom(couple, aliasOf(node), topic);
 
 /** Nodes at which the peer's streams for an alias came in. */
 async function cameIn(node: Node): Promise<readonly string[]> {

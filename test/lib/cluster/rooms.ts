@@ -1,3 +1,4 @@
+import type { Couple } from "../../../deploy/demo/conversation.ts";
 import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
 import { federationAddress, rolledOut } from "../../../deploy/demo/stage.ts";
 import { xmppServerObjects, xmppServerServices } from "../../../deploy/demo/xmpp-server.ts";
@@ -36,4 +37,18 @@ export async function startRooms(
 		}),
 	);
 	await rolledOut(kubectl, namespace, name);
+}
+
+/** Users of both sides join a room of an alias and talk. */
+export async function meet({ internal, remote }: Couple, alias: string, topic: string): Promise<void> {
+	const room = `${topic}@${alias}`;
+	await internal.joinRoom(room, "alice");
+	await remote.joinRoom(room, "bob");
+	for (const [from, to, body] of [
+		[remote, internal, `${topic} from outside`],
+		[internal, remote, `${topic} from inside`],
+	] as const) {
+		await from.sendGroupchat(room, body);
+		await to.receiveGroupchat(room, body);
+	}
 }
