@@ -48,7 +48,15 @@ export async function provideOperatorImages(cluster: Cluster, signal?: AbortSign
 }
 
 async function provide(image: keyof typeof contexts, cluster: Cluster, signal: AbortSignal | undefined) {
-	const { name, context } = contexts[image];
+	return await provideImage(contexts[image], cluster, signal);
+}
+
+/** Builds one image and puts it onto the cluster's nodes. @returns its name with a tag that comes from its context */
+export async function provideImage(
+	{ name, context }: { readonly name: string; readonly context: string },
+	cluster: Cluster,
+	signal: AbortSignal | undefined,
+): Promise<string> {
 	const tag = `${name}:dev-${await contextKey(context)}`;
 	await clusterLoad(cluster, [await buildImage({ context, tag }, { signal })], { signal });
 	return tag;

@@ -245,12 +245,20 @@ export async function clientAddress(
 	{ name, namespace }: Pick<XmppServer, "name" | "namespace">,
 	signal?: AbortSignal,
 ): Promise<ClientAddress> {
-	const service = `${name}-clients`;
-	const host = await until(
+	return { host: await loadBalancerAddress(kubectl, namespace, `${name}-clients`, signal), port: CLIENT_PORT };
+}
+
+/** The address that the cluster's load balancer gives a Service, waited for. */
+export async function loadBalancerAddress(
+	kubectl: Kubectl,
+	namespace: string,
+	service: string,
+	signal?: AbortSignal,
+): Promise<string> {
+	return await until(
 		`an address of Service ${namespace}/${service}`,
 		async () =>
 			(await kubectl.find<Service>("service", service, namespace))?.status?.loadBalancer?.ingress?.[0]?.ip ?? undefined,
 		{ signal, remedy: "the cluster needs LoadBalancer Services; clusters of `npm run cluster` have them." },
 	);
-	return { host, port: CLIENT_PORT };
 }

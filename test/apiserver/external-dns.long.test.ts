@@ -1,62 +1,52 @@
 import { spawn } from "node:child_process";
-import { afterAll, expect, inject, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
 import { ensureTools } from "../../deploy/toolchain/tools.ts";
 import { chatNodeAliasResource } from "../../src/api/chat-node-alias.ts";
 import { dnsAsker } from "../../src/dns/asker.ts";
-import { KubernetesClient } from "../../src/kubernetes/client.ts";
-import { loadKubeConfig } from "../../src/kubernetes/connection.ts";
 import { aliasServiceName, publicServiceName } from "../../src/model/names.ts";
+import { externalDnsArguments, tsigSecretVariable } from "../lib/external-dns.ts";
 import { freePort } from "../lib/free-port.ts";
 import { startBind } from "./bind.ts";
-import { installDnsEndpointCrd, removeDnsEndpointCrd } from "./dns-endpoints.ts";
+import { type ControlPlane, startControlPlane } from "./control-plane.ts";
+import { applyCrds } from "./crds.ts";
+import { installDnsEndpointCrd } from "./dns-endpoints.ts";
 import { condition, federation, federations, startOperator } from "./operator-support.ts";
 import { giveAddress } from "./played-load-balancer.ts";
 import { eventually, freshNamespace, testClient } from "./support.ts";
 
-/** The real external-dns, with its rfc2136 provider, and a real BIND. */
-const administrator = () => new KubernetesClient(loadKubeConfig({ kubeconfig: inject("kubeconfig") }));
-
-// Other files run on the same control plane.
-afterAll(async () => {
-	const client = administrator();
-	await removeDnsEndpointCrd(client);
-	await client.close();
+/**
+ * The real external-dns, with its rfc2136 provider, and a real BIND. On a control plane of its own: the definition of
+ * DNSEndpoint is one for a whole cluster, and other tests say what becomes of a federation without it.
+ */
+let own: ControlPlane;
+beforeAll(async () => {
+	own = await startControlPlane(inject("binaries"));
 });
+afterAll(async () => await own?.stop());
 
 /** Seconds between two looks of external-dns: long enough for the operator to see what is wrong before it is repaired. */
 const interval = 10;
 
-async function startExternalDns(namespace: string, { port, key }: Awaited<ReturnType<typeof startBind>>) {
+/** external-dns with the arguments that the guide gives, outside the cluster. */
+async function startExternalDns(namespace: string, bind: Awaited<ReturnType<typeof startBind>>) {
 	const { "external-dns": program } = await ensureTools(["external-dns"]);
-	const child = spawn(
-		"setpriv",
-		[
-			"--pdeathsig",
-			"KILL",
-			"--",
-			program,
-			`--kubeconfig=${inject("kubeconfig")}`,
-			`--namespace=${namespace}`,
-			"--source=crd",
-			"--managed-record-types=A",
-			"--managed-record-types=AAAA",
-			"--managed-record-types=SRV",
-			"--provider=rfc2136",
-			"--rfc2136-host=127.0.0.1",
-			`--rfc2136-port=${port}`,
-			"--rfc2136-zone=example.com",
-			`--rfc2136-tsig-keyname=${key.name}`,
-			`--rfc2136-tsig-secret=${key.secret}`,
-			`--rfc2136-tsig-secret-alg=${key.algorithm}`,
-			"--rfc2136-tsig-axfr",
-			"--registry=txt",
-			"--txt-owner-id=test",
-			"--policy=sync",
-			`--interval=${interval}s`,
-			`--metrics-address=127.0.0.1:${await freePort()}`,
-		],
-		{ stdio: ["ignore", "ignore", "pipe"] },
-	);
+	const place = [
+		`--kubeconfig=${own.kubeconfig}`,
+		`--namespace=${namespace}`,
+		`--metrics-address=127.0.0.1:${await freePort()}`,
+	];
+	const command = [
+		"--pdeathsig",
+		"KILL",
+		"--",
+		program,
+		...place,
+		...(await externalDnsArguments({ ...bind, interval })),
+	];
+	const child = spawn("setpriv", command, {
+		env: { ...process.env, [tsigSecretVariable]: bind.key.secret },
+		stdio: ["ignore", "ignore", "pipe"],
+	});
 	let log = "";
 	child.stderr.on("data", (chunk: Buffer) => {
 		log += chunk.toString("utf8");
@@ -72,9 +62,10 @@ async function startExternalDns(namespace: string, { port, key }: Awaited<Return
 
 test("external-dns publishes what the operator tells it, and repairs it; DNSPublished says what DNS has all the while", async () => {
 	const bind = await startBind("example.com");
-	const client = testClient();
+	const client = testClient({}, own.kubeconfig);
+	await applyCrds(client);
 	const namespace = await freshNamespace(client);
-	startOperator(namespace, {}, { askDns: dnsAsker([bind.address]) });
+	startOperator(namespace, {}, { kubeconfig: own.kubeconfig, askDns: dnsAsker([`${bind.host}:${bind.port}`]) });
 	const spec = {
 		service: { hostname: "xmpp.example.com" },
 		dns: { ttl: 60, externalDNS: { enabled: true } },

@@ -66,18 +66,20 @@ export async function condition(
 	kubectl: Kubectl,
 	{ namespace, name }: FederationName,
 	type: string,
-	wanted: { readonly status: string; readonly reason?: string },
+	wanted: { readonly status: string; readonly reason?: string; readonly message?: RegExp },
+	{ timeout = 90_000 }: { readonly timeout?: number } = {},
 ): Promise<Condition> {
 	let seen = "";
 	return await until(
-		`${type}=${wanted.status} ${wanted.reason ?? ""} of federation ${name}`,
+		[`${type}=${wanted.status}`, wanted.reason, wanted.message, "of federation", name].filter(Boolean).join(" "),
 		async () => {
 			const live = await kubectl.find<LiveFederation>("xmppfederation", name, namespace);
 			const found = live?.status?.conditions?.find((item) => item.type === type);
 			if (!found || found.observedGeneration !== live?.metadata.generation) return undefined;
 			seen = `it is ${found.status} ${found.reason}: ${found.message}`;
-			return found.status === wanted.status && (wanted.reason ?? found.reason) === found.reason ? found : undefined;
+			const { status, reason = found.reason, message = /(?:)/ } = wanted;
+			return found.status === status && found.reason === reason && message.test(found.message) ? found : undefined;
 		},
-		{ explain: async () => seen, timeout: 90_000 },
+		{ explain: async () => seen, timeout },
 	);
 }

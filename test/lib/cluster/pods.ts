@@ -1,4 +1,4 @@
-import { gatewayPods, nodeOf } from "../../../deploy/demo/gateway-status.ts";
+import { type GatewayPod, gatewayPods, nodeOf } from "../../../deploy/demo/gateway-status.ts";
 import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
 import { until } from "../../../deploy/demo/until.ts";
 
@@ -9,12 +9,24 @@ export async function runningPods(
 	federation: string,
 ): Promise<ReadonlyMap<string, string>> {
 	const pods = await gatewayPods(kubectl, namespace, federation);
-	return new Map(
-		pods.map((pod) => {
-			const restarts = pod.status.containerStatuses?.map(({ restartCount }) => restartCount) ?? [];
-			return [nodeOf(pod), [pod.metadata.uid, ...restarts].join(" ")];
-		}),
-	);
+	return new Map(pods.map((pod) => [nodeOf(pod), lifeOf(pod)]));
+}
+
+/** The same of all pods of namespaces that a selector chooses and that are not being deleted, by their names. */
+export async function allPods(
+	kubectl: Kubectl,
+	namespaces: readonly string[],
+	selector: string,
+): Promise<ReadonlyMap<string, string>> {
+	const list = async (namespace: string) => await kubectl.list<GatewayPod>("pods", namespace, selector);
+	const pods = await Promise.all(namespaces.map(list));
+	const staying = pods.flat().filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+	return new Map(staying.map((pod) => [pod.metadata.name, lifeOf(pod)]));
+}
+
+function lifeOf({ metadata, status }: GatewayPod): string {
+	const restarts = status.containerStatuses?.map(({ restartCount }) => restartCount) ?? [];
+	return [metadata.uid, ...restarts].join(" ");
 }
 
 /** Waits until the operator that runs now has carried out a change that restarts nothing. */
