@@ -9,6 +9,7 @@ import { logs } from "./logs.ts";
 import { pause } from "./pause.ts";
 import { peers } from "./peers.ts";
 import { plan } from "./plan.ts";
+import { policyAudit } from "./policy-audit.ts";
 import { policyTest } from "./policy-test.ts";
 import { restart } from "./restart.ts";
 import { resume } from "./resume.ts";
@@ -19,7 +20,7 @@ const dns: CommandGroup = { name: "dns", summary: "records to publish, and look-
 const policy: CommandGroup = {
 	name: "policy",
 	summary: "whom a federation exchanges messages with",
-	commands: [policyTest],
+	commands: [policyTest, policyAudit],
 };
 
 /** All of the program, in the order of its help. */

@@ -1,4 +1,5 @@
 import type { PodAnswer, StreamView } from "./peers-view.ts";
+import { problemsText, section } from "./pod-answer.ts";
 import { remediesText } from "./remedies.ts";
 import { table } from "./table.ts";
 import type { Paint } from "./terminal.ts";
@@ -21,14 +22,10 @@ export function peersText(answers: readonly PodAnswer[], options: PeersTextOptio
 		streamsText(answers, options),
 		section("LAST FAILURES", failuresText(answers, options), paint),
 		section("WHAT TO DO", remediesText(failuresOf(answers).map(({ failure }) => failure.cause)), paint),
-		section("NOT READ", problemsText(answers, options), paint),
+		section("NOT READ", problemsText(answers, paint), paint),
 	]
 		.filter((text) => text !== "")
 		.join("\n\n");
-}
-
-function section(title: string, text: string, paint: Paint): string {
-	return text === "" ? "" : `${paint("bold", title)}\n${text}`;
 }
 
 const columns = [
@@ -136,14 +133,4 @@ function failuresText(answers: readonly PodAnswer[], { withFederation, paint }: 
 	]);
 	const head = ["PEER", "DIRECTION", "NODE", "WHEN", "CAUSE", "DETAIL"];
 	return rows.length === 0 ? "" : table(withFederation ? ["FEDERATION", ...head] : head, rows);
-}
-
-function problemsText(answers: readonly PodAnswer[], { paint }: PeersTextOptions): string {
-	return answers
-		.flatMap((answer) =>
-			"problem" in answer
-				? [`${paint("yellow", `node ${answer.pod.node}`)} (pod ${answer.pod.name}): ${answer.problem}`]
-				: [],
-		)
-		.join("\n");
 }

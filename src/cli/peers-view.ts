@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { GatewayPod } from "./gateway-pods.ts";
+import type { Answer } from "./pod-answer.ts";
 
 /**
  * What a federation connection manager says of its peers (deploy/gateway/modules/mod_xmppfed_peers.lua). Read leniently: a
@@ -47,8 +47,4 @@ export const peersStatus = z.looseObject({
 export type StreamView = z.infer<typeof stream>;
 export type FailureView = z.infer<typeof failure>;
 
-/** What one pod said, or why it said nothing. */
-export type PodAnswer = { readonly pod: GatewayPod } & (
-	| { readonly status: z.infer<typeof peersStatus> }
-	| { readonly problem: string }
-);
+export type PodAnswer = Answer<z.infer<typeof peersStatus>>;

@@ -7,6 +7,7 @@ import { federationNamed } from "./federations.ts";
 import { gatewayPods } from "./gateway-pods.ts";
 import { peersText } from "./peers-text.ts";
 import type { PodAnswer } from "./peers-view.ts";
+import { areAllUnread } from "./pod-answer.ts";
 
 const outputs = ["wide", ...dataForms] as const;
 
@@ -58,7 +59,7 @@ code is 1 where none could be.`,
 						paint: terminal.paint,
 					});
 			await terminal.print(text);
-			return answers.length === 0 || answers.some((answer) => "status" in answer) ? 0 : 1;
+			return areAllUnread(answers) ? 1 : 0;
 		});
 	},
 };

@@ -22,6 +22,10 @@ test("peers and check say what is wrong where they do not reach a pod", async ()
 		],
 	});
 
+	const unaudited = await run("policy", "audit");
+	expect(unaudited.stdout).toMatch(/^NOT READ\nnode gw-1 \(pod \S+\): .*does not have a host assigned\nnode gw-2 /);
+	expect(unaudited.code).toBe(1);
+
 	for (const [args, message] of [
 		[["check"], "error: PEER is missing\nSee: kubectl xmppfed check --help\n"],
 		[["check", "peer.example", "other"], 'error: there is no XmppFederation "other" in namespace'],

@@ -3,29 +3,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { expect, test } from "vitest";
 import { root } from "../../../deploy/generate.ts";
-import { check } from "../../../src/cli/check.ts";
-import { type Commands, findCommand } from "../../../src/cli/command.ts";
-import { dnsCheck } from "../../../src/cli/dns-check.ts";
-import { dnsShow } from "../../../src/cli/dns-show.ts";
-import { peers } from "../../../src/cli/peers.ts";
-import { plan } from "../../../src/cli/plan.ts";
-import { policyTest } from "../../../src/cli/policy-test.ts";
-import { restart } from "../../../src/cli/restart.ts";
-import { status } from "../../../src/cli/status.ts";
+import { findCommand } from "../../../src/cli/command.ts";
+import { commands } from "../../../src/cli/commands.ts";
 import { alerts } from "../../lib/alerts.ts";
 import { groupedBy } from "../../lib/promql.ts";
 
 const directory = join(root, "docs/runbooks");
 const pages = readdirSync(directory).filter((name) => name !== "README.md");
-const commands: Commands = [
-	status,
-	peers,
-	check,
-	restart,
-	plan,
-	{ name: "dns", summary: "", commands: [dnsShow, dnsCheck] },
-	{ name: "policy", summary: "", commands: [policyTest] },
-];
 
 test("each alert has a page, and each page an alert", () => {
 	expect(pages.toSorted()).toEqual(alerts.map(({ alert }) => `${alert}.md`).toSorted());
