@@ -13,19 +13,8 @@
 local directory = arg[0]:match("^(.*)/") or ".";
 local peer_argument, local_argument = arg[1], arg[2];
 
-CFG_SOURCEDIR = "/usr/lib/prosody"; -- luacheck: ignore 111
-package.path = CFG_SOURCEDIR.."/?.lua;"..package.path;
-package.cpath = CFG_SOURCEDIR.."/?.so;"..package.cpath;
-require "loader"; -- makes prosody.X of X
-
--- PROSODY, WITHOUT ITS SERVER ----------------------------------------------------------------------------------------
-
-local startup = require "prosody.util.startup";
-startup.init_global_state();
-prosody.process_type = "prosodyctl";
-prosody.opts = { config = "/etc/xmppfed/federation.cfg.lua" };
-startup.read_config();
-startup.load_libraries();
+local gateway = assert(loadfile(directory.."/xmppfed_without_server.lua"))(directory);
+local load_module, load_library = gateway.load_module, gateway.load_library;
 
 local config = require "prosody.core.configmanager";
 local create_context = require "prosody.core.certmanager".create_context;
@@ -36,38 +25,13 @@ local socket = require "socket";
 local st = require "prosody.util.stanza";
 local monotonic = require "prosody.util.time".monotonic;
 local unbound = require "prosody.net.unbound".dns;
-local xmppstream = require "prosody.util.xmppstream";
-
--- What the gateway's modules need of a module, for those that decide and keep no state: events and timers come to nothing
-local loaded = {};
-local function load_file(name, environment)
-	local path = ("%s/%s"):format(directory, name);
-	return assert(loadfile(path, "t", environment))();
-end
-local load_module;
-local function nothing() end
-local function load_library(environment, name)
-	return load_file(name..".lib.lua", environment);
-end
-function load_module(name)
-	if loaded[name] then return loaded[name]; end
-	local environment = setmetatable({}, { __index = _G });
-	loaded[name] = environment;
-	environment.module = {
-		set_global = nothing, hook = nothing, hook_global = nothing, add_timer = nothing, fire_event = nothing, log = nothing;
-		get_option_string = function (_, option, default) return config.get("*", option) or default; end;
-		depends = function (_, other) return load_module(other); end;
-		require = function (_, library) return load_library(environment, library); end;
-	};
-	load_file("mod_"..name..".lua", environment);
-	return environment;
-end
 
 local settings = load_module("xmppfed_peer_settings");
 local security = load_module("xmppfed_peer_security");
 local causes = load_library(security, "xmppfed_cause");
 local certificates = load_library(_G, "xmppfed_certificate");
 local records = load_library(_G, "xmppfed_service_records");
+local open_stream = load_library(_G, "xmppfed_waiting_stream").open;
 
 -- WHAT IS SAID -------------------------------------------------------------------------------------------------------
 
@@ -199,57 +163,6 @@ local function connect(places)
 	give_up("tcp", table.concat(words, "; "), last);
 end
 
--- An XMPP stream over a connection, read element by element
-local function open_stream(conn)
-	local stream = { conn = conn, elements = {}, ended = nil };
-	local session = { notopen = true, log = nothing };
-	local parser = xmppstream.new(session, {
-		default_ns = "jabber:server";
-		streamopened = function (_, attr)
-			session.notopen, stream.id = nil, attr.id;
-			stream.version = tonumber(attr.version) or 0;
-		end;
-		streamclosed = function () stream.ended = stream.ended or "the peer closed the stream"; end;
-		handlestanza = function (_, element) table.insert(stream.elements, element); end;
-		error = function (_, kind, element)
-			if kind ~= "stream-error" then
-				stream.ended, stream.bad = ("what comes is no XMPP (%s)"):format(kind), true;
-				return;
-			end
-			stream.condition = element.tags[1] and element.tags[1].name or "undefined-condition";
-			local text = element:get_child_text("text", "urn:ietf:params:xml:ns:xmpp-streams");
-			stream.ended = stream.condition..(text and (" (%s)"):format(text) or "");
-		end;
-	}, 512 * 1024);
-
-	function stream.send(data) conn:settimeout(answer_limit); conn:send(tostring(data)); conn:settimeout(0); end
-
-	-- The next element, or nil and why there is none
-	function stream.next(limit)
-		local deadline = monotonic() + limit;
-		while not stream.elements[1] do
-			if stream.ended then return nil, stream.ended; end
-			local data, err, partial = conn:receive(65536);
-			data = data or partial;
-			if data and #data > 0 then
-				local ok, wrong = parser:feed(data);
-				if not ok and not stream.ended then stream.ended, stream.bad = ("what comes is no XMPP (%s)"):format(tostring(wrong)), true; end
-			elseif err == "timeout" or err == "wantread" or err == "wantwrite" then
-				local left = deadline - monotonic();
-				if left <= 0 then return nil, ("no answer within %d s"):format(limit); end
-				socket.select({ conn }, nil, left);
-			else
-				stream.ended = tostring(err);
-			end
-		end
-		return table.remove(stream.elements, 1);
-	end
-
-	stream.send(("<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' version='1.0' from='%s' to='%s'>")
-		:format(st.xml_escape(local_domain), st.xml_escape(peer)));
-	return stream;
-end
-
 local function list_features(features)
 	local names = {};
 	for _, feature in ipairs(features.tags) do
@@ -268,7 +181,7 @@ end
 
 -- Features of the stream, which may be those inside TLS
 local function read_features(conn, step)
-	local stream = open_stream(conn);
+	local stream = open_stream(conn, local_domain, peer, answer_limit);
 	local features, why = stream.next(answer_limit);
 	if not features then
 		local cause = stream.condition and causes.of_peers_error({ direction = "outgoing" }, stream.condition, why);
