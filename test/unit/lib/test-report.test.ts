@@ -37,13 +37,13 @@ test("each failure is named at the end: a test, a file that cannot be loaded, ho
 	expect(failures[0]?.reason).toMatch(/a\.test\.ts:2:\d+/);
 	expect(failures[0]?.reason).not.toContain("node_modules");
 	expect(outcome).toMatchObject({ passed: 2, failed: 4, skipped: 2 });
-});
+}, 60_000);
 
 test("what passes names nothing", async () => {
 	const outcome = await outcomeOf({ "a.test.ts": `test("good", () => {});` });
 	expect(outcome).toEqual({ passed: 1, failed: 0, skipped: 0, failures: [] });
 	expect(summary(outcome)).toBe("1 passed, 0 failed, 0 skipped");
-});
+}, 60_000);
 
 test("the summary of several parts: failures first, figures last, long reasons cut", () => {
 	const reason = Array.from({ length: 20 }, (_, line) => `line ${line}`).join("\n");
