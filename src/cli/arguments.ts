@@ -56,6 +56,13 @@ export function positionals(
 	return given;
 }
 
+/** A domain that is asked about: somebody's address would be answered as a domain that nobody has. */
+export function domainGiven(command: string, text: string): string {
+	if (!/[@/\s]/.test(text)) return text;
+	const wrong = `DOMAIN is one such as partner.example, not ${JSON.stringify(text)}`;
+	throw new UsageError(`${wrong}: of an address it is what stands between @ and /`, command);
+}
+
 /** The value of an option that takes certain words. */
 export function oneOf<const Word extends string>(
 	command: string,

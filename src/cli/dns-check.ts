@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { parseArguments, positionals } from "./arguments.ts";
+import { domainGiven, parseArguments, positionals } from "./arguments.ts";
 import { askServer } from "./ask-dns.ts";
 import type { Command } from "./command.ts";
 import { dataForm, dataText } from "./data.ts";
@@ -30,11 +30,11 @@ kubectl xmppfed check DOMAIN`,
 	takes: ["domain"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("dns check", args, options);
-		const [domain = ""] = positionals("dns check", given, ["DOMAIN"], 1);
+		const [text = ""] = positionals("dns check", given, ["DOMAIN"], 1);
+		const domain = domainGiven("dns check", text);
 		const form = dataForm("dns check", values.output);
 		const check = await checkDomain(domain.toLowerCase().replace(/\.$/, ""), askServer("dns check", values.server));
-		const text = form ? dataText(form, check) : checkText(check, values.server);
-		await terminal.print(text);
+		await terminal.print(form ? dataText(form, check) : checkText(check, values.server));
 		if (isFound(check)) return 0;
 		return check.failure === undefined ? 2 : 1;
 	},

@@ -4,7 +4,7 @@ import { configMaps as lists } from "../kubernetes/resources.ts";
 import { explainDecision } from "../model/policy/explain.ts";
 import { type Direction, decide, type PolicyRules } from "../model/policy/rules.ts";
 import { describeProblems } from "../model/problem.ts";
-import { connectionHelp, connectionOptions, parseArguments, positionals } from "./arguments.ts";
+import { connectionHelp, connectionOptions, domainGiven, parseArguments, positionals } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { type ClusterAccess, type ConnectionSettings, withCluster } from "./connect.ts";
 import { type DataForm, dataForm, dataText } from "./data.ts";
@@ -53,7 +53,8 @@ through); 1 error.`,
 	takes: ["domain"],
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments(name, args, options);
-		const [domain = ""] = positionals(name, given, ["DOMAIN"], 1);
+		const [text = ""] = positionals(name, given, ["DOMAIN"], 1);
+		const domain = domainGiven(name, text);
 		const directions = directionsOf(values.direction);
 		if (values.filename !== undefined && values.federation !== undefined) {
 			throw new UsageError("the file's policy names its federation: leave --federation out", name);

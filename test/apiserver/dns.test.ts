@@ -179,6 +179,7 @@ test("aliases have records, and Direct ones firewall rules; a name server serves
 test.each([
 	[["dns", "show", "-o", "xml"], '-o takes table, zone, json or yaml, not "xml"\nSee: kubectl xmppfed dns show --help'],
 	[["dns", "check"], "DOMAIN is missing\nSee: kubectl xmppfed dns check --help"],
+	[["dns", "check", "alice@peer.example"], 'DOMAIN is one such as partner.example, not "alice@peer.example"'],
 	[
 		["dns", "check", "peer.example", "-s", "ns.example"],
 		'--server takes an address such as 192.0.2.53, not "ns.example"',

@@ -33,3 +33,10 @@ test("a file that has the policy and its lists is asked without a cluster", asyn
 	const [policy = ""] = sample.split(/^---$/m).filter((document) => document.includes("kind: FederationPolicy"));
 	await expect(ask("b\u00fccher.example", policy)).rejects.toThrow("no cluster to talk to");
 });
+
+test.each(["alice@partner.example", "alice@partner.example/phone", "https://partner.example/"])(
+	"%s is no domain, and not answered as one",
+	async (text) => {
+		await expect(ask(text, "")).rejects.toThrow(`DOMAIN is one such as partner.example, not "${text}"`);
+	},
+);
