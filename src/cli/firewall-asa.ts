@@ -5,6 +5,7 @@ import { type FirewallRules, type InboundRule, isTranslation } from "./firewall-
 /**
  * Configuration of a Cisco ASA, release 8.3 or newer: objects, NAT and access lists (R12). Access lists name the address
  * inside, as 8.3 has it. The chapter's samples have UDP lines beside each TCP line; XMPP is TCP only, so they are left out.
+ * Lines for IPv6 are of release 9.0, which has one access list for both and no `ipv6 access-list` any more.
  */
 export function asaConfiguration(rules: FirewallRules): string {
 	const { namespace, federation, inbound, machines, notes } = rules;
@@ -12,6 +13,7 @@ export function asaConfiguration(rules: FirewallRules): string {
 	const v4 = inbound.filter(({ inside }) => !isIPv6(inside.address));
 	const v6 = inbound.filter(({ inside }) => isIPv6(inside.address));
 	const machines4 = machines.filter((address) => !isIPv6(address));
+	const machines6 = machines.filter((address) => isIPv6(address));
 	const object = (kind: "in" | "out", address: string) => `${prefix}-${kind}-${address}`;
 	const service = (port: number) => `${prefix}-tcp-${port}`;
 	const translated = v4.filter(isTranslation);
@@ -47,28 +49,34 @@ export function asaConfiguration(rules: FirewallRules): string {
 					`service ${service(inside.port)} ${service(outside.port)}`,
 			),
 		),
-		...section("From peers", [
-			...v4.flatMap((rule) =>
+		...section(
+			"From peers",
+			v4.flatMap((rule) =>
 				sources4(rule).map(
 					(source) =>
 						`access-list ${inList} extended permit tcp ${source} object ${object("in", rule.inside.address)} eq ${rule.inside.port}`,
 				),
 			),
-			...v6.flatMap((rule) =>
-				(rule.from.length > 0 ? rule.from : ["any"]).map(
-					(source) =>
-						`ipv6 access-list ${inList}-V6 permit tcp ${source} host ${rule.inside.address} eq ${rule.inside.port}`,
+		),
+		...section(
+			"From peers by IPv6, with release 9.0 or newer",
+			v6.flatMap(({ from, inside }) =>
+				(from.length > 0 ? from : ["any6"]).map(
+					(source) => `access-list ${inList} extended permit tcp ${source} host ${inside.address} eq ${inside.port}`,
 				),
 			),
-		]),
+		),
 		...section(
 			"To peers: their SRV records may name any port, not only 5269",
 			machines4.length === 0 ? [] : [`access-list ${outList} extended permit tcp object-group ${prefix}-machines any`],
 		),
+		...section(
+			"To peers by IPv6, with release 9.0 or newer",
+			machines6.map((address) => `access-list ${outList} extended permit tcp host ${address} any6`),
+		),
 		...section("An interface has one access list in each direction: add the lines above to it, or bind them", [
-			...(v4.length === 0 ? [] : [`! access-group ${inList} in interface outside`]),
-			...(machines4.length === 0 ? [] : [`! access-group ${outList} in interface inside`]),
-			...(v6.length === 0 ? [] : [`! access-group ${inList}-V6 in interface outside`]),
+			...(inbound.length === 0 ? [] : [`! access-group ${inList} in interface outside`]),
+			...(machines.length === 0 ? [] : [`! access-group ${outList} in interface inside`]),
 		]),
 	].join("\n");
 }

@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { type AddressAndPort, type FirewallRules, type InboundRule, isTranslation } from "./firewall-rules.ts";
+import { type FirewallRules, type InboundRule, isTranslation, joined } from "./firewall-rules.ts";
 
 /**
  * A table of nftables for a machine that forwards between the internet and the cluster (R12). It is about the federation's
@@ -23,7 +23,7 @@ export function nftablesConfiguration({ namespace, federation, inbound, machines
 					"\t\ttype nat hook prerouting priority dstnat; policy accept;",
 					...translated.map(
 						({ inside, outside }) =>
-							`\t\t${family(outside)} daddr ${outside.address} tcp dport ${outside.port} dnat ${family(inside)} to ${target(inside)}`,
+							`\t\t${family(outside)} daddr ${outside.address} tcp dport ${outside.port} dnat ${family(inside)} to ${joined(inside)}`,
 					),
 					"\t}",
 					"",
@@ -47,10 +47,6 @@ export function nftablesConfiguration({ namespace, federation, inbound, machines
 
 function family({ address }: { readonly address: string }): "ip" | "ip6" {
 	return isIPv6(address) ? "ip6" : "ip";
-}
-
-function target({ address, port }: AddressAndPort): string {
-	return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function sources({ inside, from }: InboundRule): string {

@@ -117,6 +117,11 @@ export function firewallRules(inputs: FirewallInputs): FirewallRules {
 	return { namespace, federation, inbound, machines: machines ?? [], notes };
 }
 
+/** In one text: `192.0.2.5:5269`, `[2001:db8::5]:5269`. */
+export function joined({ address, port }: AddressAndPort): string {
+	return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 export function isTranslation({ inside, outside }: InboundRule): boolean {
 	return inside.address !== outside.address || inside.port !== outside.port;
 }

@@ -1,4 +1,4 @@
-import { type FirewallRules, type InboundRule, isTranslation } from "./firewall-rules.ts";
+import { type FirewallRules, type InboundRule, isTranslation, joined } from "./firewall-rules.ts";
 import { table } from "./table.ts";
 
 function destination({ node, alias }: InboundRule): string {
@@ -13,8 +13,8 @@ export function firewallTable({ inbound, machines, notes }: FirewallRules): stri
 			"in",
 			rule.from.length === 0 ? "any" : rule.from.join(", "),
 			"any",
-			`${rule.outside.address}:${rule.outside.port}`,
-			isTranslation(rule) ? `${rule.inside.address}:${rule.inside.port}` : "-",
+			joined(rule.outside),
+			isTranslation(rule) ? joined(rule.inside) : "-",
 			`peers to ${destination(rule)}`,
 		]),
 		...machines.map((address) => [

@@ -120,7 +120,9 @@ function viewOfService({ metadata, spec, status }: Service, gateways: readonly P
 		port: port?.port ?? 0,
 		nodePort: port?.nodePort,
 		ingress: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }) => ip ?? hostname ?? []),
-		machines: machinesOf(gateways.filter((pod) => isSelected(pod, spec?.selector ?? {}))),
+		machines: machinesOf(gateways.filter((pod) => isSelected(pod, spec?.selector ?? {}))).filter((address) =>
+			(spec?.ipFamilies ?? []).includes(`IPv${isIP(address)}`),
+		),
 		sourceRanges: spec?.loadBalancerSourceRanges ?? [],
 	};
 }
@@ -155,8 +157,10 @@ function isSelected({ metadata: { labels = {} } }: Pod, selector: Readonly<Recor
 	return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
 
+/** All addresses of each: a cluster of two families sends by both. */
 function machinesOf(gateways: readonly Pod[]): readonly string[] {
-	return [...new Set(gateways.flatMap(({ status }) => status?.hostIP ?? []))].toSorted();
+	const addresses = gateways.flatMap(({ status }) => status?.hostIPs?.map(({ ip }) => ip) ?? status?.hostIP ?? []);
+	return [...new Set(addresses)].toSorted();
 }
 
 /** Undefined where the user may not read it. */

@@ -124,9 +124,10 @@ test("by node ports a firewall is led to the machine that the pod of a node, or 
 		},
 	});
 	await client.create(federations, federation(namespace, "example", { service: { type: "NodePort" }, nodes }));
-	await placePods(client, namespace, "example", { "gw-1": "10.0.1.1", "gw-2": "10.0.1.2" });
+	await placePods(client, namespace, "example", { "gw-1": ["10.0.1.1"], "gw-2": ["10.0.1.2", "2001:db8:1::2"] });
 	const lines = await eventually(async () => {
 		const { stdout } = await xmppfed(["firewall", "example", "-n", namespace]);
+		if (!/^out +2001:db8:1::2 /m.test(stdout)) throw new Error(stdout);
 		const found = stdout.split("\n").filter((line) => line.includes("192.0.2.5:"));
 		return found.length === 3 && found;
 	}, "the Services of both nodes and of the alias");

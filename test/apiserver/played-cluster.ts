@@ -124,12 +124,12 @@ export async function placePods(
 	client: KubernetesClient,
 	namespace: string,
 	federation: string,
-	machines: Readonly<Record<string, string>>,
+	machines: Readonly<Record<string, readonly string[]>>,
 ): Promise<void> {
-	for (const [node, hostIP] of Object.entries(machines)) {
+	for (const [node, addresses] of Object.entries(machines)) {
 		const labelSelector = selectorText(nodeSelectorLabels(federation, node));
 		const pod = await eventually(async () => (await client.list(pods, { namespace, labelSelector })).items[0], node);
-		const status = { hostIP, hostIPs: [{ ip: hostIP }] };
+		const status = { hostIP: addresses[0], hostIPs: addresses.map((ip) => ({ ip })) };
 		await client.mergePatch(pods, namespace, pod.metadata.name, { status }, { subresource: "status" });
 	}
 }

@@ -64,6 +64,6 @@ export async function published(
 	const service = { hostname: "xmpp.example.com" };
 	await client.create(federations, federation(namespace, "example", { service, ...spec }));
 	await giveAddress(client, namespace, publicServiceName("example"), "10.0.0.10");
-	const machines = spec.nodes.map(({ name }, index): [string, string] => [name, `10.0.1.${index + 1}`]);
+	const machines = spec.nodes.map(({ name }, index): [string, string[]] => [name, [`10.0.1.${index + 1}`]]);
 	await placePods(client, namespace, "example", Object.fromEntries(machines));
 }

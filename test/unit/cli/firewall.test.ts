@@ -84,6 +84,7 @@ const layouts: Record<string, FirewallInputs> = {
 			],
 		]),
 		publicIps: new Map(),
+		machines: ["10.0.1.1", "10.0.1.2", "2001:db8:2::1"],
 	}),
 	"node-port": inputs({
 		services: new Map([[allNodes, service({ type: "NodePort", nodePort: 30_269, ingress: [] })]]),
