@@ -251,7 +251,7 @@ test("aliases of a file are planned for their federation, and those that would n
 	expect(code).toBe(2);
 	expect(stderr).toBe(
 		`note: ChatNodeAlias too is not served: rooms.example.com is the alias of ChatNodeAlias ${namespace}/rooms, which is ` +
-			"older: delete one of them.\n",
+			"as old and comes first by name: delete one of them.\n",
 	);
 	expect(plan?.steps.map(inWords)).toEqual(["Restart gw-1", "Restart gw-2"]);
 	// The certificate is self-signed, and gets the name.
