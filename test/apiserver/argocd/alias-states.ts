@@ -36,6 +36,7 @@ function served(changes: Partial<FederationObservation> = {}): AliasObservation[
 
 const noneEnabled = { ...intent, nodes: intent.nodes.map((node) => ({ ...node, federation: "Disabled" as const })) };
 const unreachable = { domain: spec.alias, reachable: false, error: "connection refused" };
+const unknown = { domain: spec.alias, reachable: true, served: false };
 
 export const aliasStates: readonly State[] = [
 	state("Progressing", "new", "The operator has not looked at this generation yet.", alias(undefined)),
@@ -104,6 +105,12 @@ export const aliasStates: readonly State[] = [
 		"upstream_unreachable",
 		"connection refused",
 		alias(served({ nodes: runningNodes(intent, { "gw-1": { aliases: [unreachable] } }) })),
+	),
+	state(
+		"Degraded",
+		"domain_not_served",
+		"does not serve rooms.example.com",
+		alias(served({ nodes: runningNodes(intent, { "gw-1": { aliases: [unknown] } }) })),
 	),
 	state(
 		"Degraded",

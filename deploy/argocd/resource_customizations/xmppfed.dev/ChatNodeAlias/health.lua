@@ -24,7 +24,8 @@ if programmed.status == "True" then
     return health("Healthy", programmed.message)
 end
 -- What does not come by itself. What else keeps a node from having the alias is told by the XmppFederation.
-if programmed.reason == "UpstreamUnreachable" or programmed.reason == "NoEnabledNode" then
+local stays = { UpstreamUnreachable = true, DomainNotServed = true, NoEnabledNode = true }
+if stays[programmed.reason] then
     return health("Degraded", programmed.message)
 end
 return health(programmed.reason == "Paused" and "Suspended" or "Progressing", programmed.message)
