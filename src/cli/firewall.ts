@@ -42,10 +42,10 @@ export const firewall: Command = {
 	summary: "rules for a firewall in front of federations: Cisco ASA, nftables",
 	help: `Writes what a firewall in front of federations has to let through and translate.
 
-Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [-o table|asa|nftables|json|yaml]
+Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [--public-address ADDRESS] [-o table|asa|nftables|json|yaml]
 
-  -o, --output FORM      table (default); asa: Cisco ASA 8.3 or newer; nftables; json or yaml: a list of what each
-                         federation needs
+  -o, --output FORM      table (default); asa: Cisco ASA 8.3 or newer, for IPv6 9.0; nftables; json or yaml: a list of
+                         what each federation needs
       --public-address ADDRESS
                          what peers connect to, where the firewall translates it to the federation's Service. That of
                          a node stands in spec.nodes[].publicAddress.ip, that of a Direct alias in spec.ip of the
