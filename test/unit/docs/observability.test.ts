@@ -30,6 +30,13 @@ test("docs/gateway.md has every metric of a gateway", async () => {
 	expect(metricsOf("docs/gateway.md")).toEqual(told.toSorted());
 });
 
+test("docs/gateway.md has every field of /status", async () => {
+	const code = await read("deploy/gateway/modules/mod_xmppfed_status.lua");
+	const fields = [...code.matchAll(/\bready\.(\w+)(?=[^=\n]* = )/g)].map(([, field = ""]) => field);
+	const told = tableWith("docs/gateway.md", "Field", "Content").flatMap(([names = ""]) => names.split(", "));
+	expect(told.map((name) => name.replace("[]", "")).toSorted()).toEqual(fields.toSorted());
+});
+
 test("docs/monitoring.md has every metric of the operator", async () => {
 	const told = await new OperatorMetrics().registry.getMetricsAsJSON();
 	const own = told.map(({ name }) => name).filter((name) => name.startsWith("xmppfed_"));
