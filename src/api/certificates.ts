@@ -22,14 +22,14 @@ export const certificate = ruled(
 			.meta({
 				description:
 					"Name of a Secret of type kubernetes.io/tls in the same namespace (tls.crt: the whole chain, tls.key). Its " +
-					"subjectAltName must have every domain of the federation.",
+					"subjectAltName must have every domain of the federation, and its aliases.",
 			})
 			.exactOptional(),
 		issuerRef: issuerRef
 			.meta({
 				description:
-					"Issuer of cert-manager. The operator makes a Certificate with every domain of the federation, and uses what is " +
-					"issued for it.",
+					"Issuer of cert-manager. The operator makes a Certificate with every domain of the federation and its aliases, and " +
+					"uses what is issued for it.",
 			})
 			.exactOptional(),
 	}),

@@ -94,8 +94,8 @@ export const chatNodeAliasStatus = z
 		conditions: conditions
 			.meta({
 				description:
-					"Accepted: whether the alias is valid and served. Programmed: whether every node knows it, and the chat node " +
-					"can be reached.",
+					"Accepted: whether the alias is valid and served. Programmed: whether every node knows it, the chat node " +
+					"can be reached, and the server of the rooms serves it.",
 			})
 			.exactOptional(),
 		dnsRecords: z

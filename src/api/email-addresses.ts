@@ -86,7 +86,7 @@ const ldap = ruled(
 						"they are for, as it stands in the url here.",
 				}),
 			})
-			.meta({ description: "Whom the directory knows the operator as.", defaultsTo: "anonymous" })
+			.meta({ description: "Whom the directory knows the operator as.", defaultsTo: "it is asked as anonymous" })
 			.exactOptional(),
 		trustedCAs: z
 			.object({ configMapRef: authoritiesRef.meta({ description: "The authorities." }) })

@@ -5,15 +5,41 @@ import { type Rule, ruled } from "./rules.ts";
 const saslUse = z.enum(["Required", "Offered", "Disabled"]);
 const inTlsModes = (value: string) => `${value} in the TLS modes; cannot be set with NoTLS`;
 
+/** What a reader is told of the fields where they are absent. */
+interface Fallbacks {
+	readonly mode: string;
+	readonly peerCertificates: string;
+	readonly saslExternal: string;
+	readonly dialbackMode: string;
+}
+
+/** In `spec.security`. */
+export const federationFallbacks: Fallbacks = {
+	mode: defaults.securityMode,
+	peerCertificates: inTlsModes(defaults.peerCertificates),
+	saslExternal: inTlsModes(defaults.saslExternal),
+	dialbackMode: defaults.dialbackMode,
+};
+
+const elsewhere = "what the platform sets, else that of spec.security";
+
+/** In an entry of `spec.peers`. */
+export const peerFallbacks: Fallbacks = {
+	mode: elsewhere,
+	peerCertificates: elsewhere,
+	saslExternal: elsewhere,
+	dialbackMode: elsewhere,
+};
+
 /** What decides how a peer and the gateway know each other (R4-R7): of `spec.security` and of each entry of `spec.peers`. */
-export const peerSecurityFields = {
+export const peerSecurityFields = (fallbacks: Fallbacks) => ({
 	mode: z
 		.enum(["NoTLS", "TLSOptional", "TLSRequired"])
 		.meta({
 			description:
 				"Whether traffic with peers is encrypted. NoTLS: never, and dialback identifies the peer. TLSOptional: where the " +
 				"peer can; where TLS fails, as with NoTLS. TLSRequired: always, or there is no traffic.",
-			defaultsTo: defaults.securityMode,
+			defaultsTo: fallbacks.mode,
 		})
 		.exactOptional(),
 	peerCertificates: z
@@ -22,7 +48,7 @@ export const peerSecurityFields = {
 			description:
 				"Strict: a peer that uses TLS must show a certificate that verifies: from a trusted CA, in date, with the peer's " +
 				"domain. Opportunistic: a peer whose certificate does not verify is identified by dialback inside TLS.",
-			defaultsTo: inTlsModes(defaults.peerCertificates),
+			defaultsTo: fallbacks.peerCertificates,
 		})
 		.exactOptional(),
 	saslExternal: z
@@ -32,7 +58,7 @@ export const peerSecurityFields = {
 					description:
 						"SASL EXTERNAL (XEP-0178) on streams that peers open: identification by certificate. Required: dialback is not " +
 						"taken. Offered: a peer whose certificate verifies may use it. Disabled: it is not offered.",
-					defaultsTo: inTlsModes(defaults.saslExternal),
+					defaultsTo: fallbacks.saslExternal,
 				})
 				.exactOptional(),
 			outgoing: saslUse
@@ -40,25 +66,25 @@ export const peerSecurityFields = {
 					description:
 						"The same on streams to peers. Required: there is no dialback. Offered: it is used where the peer asks for it " +
 						"and its certificate verifies. Disabled: it is not used.",
-					defaultsTo: inTlsModes(defaults.saslExternal),
+					defaultsTo: fallbacks.saslExternal,
 				})
 				.exactOptional(),
 		})
 		.meta({ description: "Identification by certificate, for each direction." })
 		.exactOptional(),
-};
+});
 
-export const dialbackFields = {
+export const dialbackFields = (fallbacks: Fallbacks) => ({
 	mode: z
 		.enum(["Enabled", "Disabled"])
 		.meta({
 			description:
 				"Identification by DNS (XEP-0220), where SASL EXTERNAL is not used. Disabled: what needs it is refused. NoTLS " +
 				"needs it.",
-			defaultsTo: defaults.dialbackMode,
+			defaultsTo: fallbacks.dialbackMode,
 		})
 		.exactOptional(),
-};
+});
 
 /** As far as rules look at it: what a user chose, in `spec.security` or for a peer. */
 export interface ChosenSecurity {

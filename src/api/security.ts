@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { certificate, trustedCAs } from "./certificates.ts";
 import { objectName } from "./names.ts";
-import { dialbackFields, peerSecurityFields, withSecurityRules } from "./peer-security.ts";
+import { dialbackFields, federationFallbacks, peerSecurityFields, withSecurityRules } from "./peer-security.ts";
 
 /** `spec.security`: how the gateway proves who it is, and what it demands of peers. */
 export const security = withSecurityRules(
 	z.object({
-		...peerSecurityFields,
+		...peerSecurityFields(federationFallbacks),
 		certificate: certificate
 			.meta({
 				description: "Certificate that peers see.",
@@ -21,7 +21,7 @@ export const security = withSecurityRules(
 			.exactOptional(),
 		dialback: z
 			.object({
-				...dialbackFields,
+				...dialbackFields(federationFallbacks),
 				secretRef: z
 					.object({ name: objectName.meta({ description: "Name of the Secret." }) })
 					.meta({

@@ -125,7 +125,7 @@ export const xmppFederationSpec = ruled(
 				description:
 					"Federated contacts see and use the email addresses of users instead of their internal names. Who has which is " +
 					"taken over while nodes run, whatever the strategy.",
-				defaultsTo: "off",
+				defaultsTo: "users are known by their internal names",
 			})
 			.exactOptional(),
 		service: service.meta({ description: "The Service on port 5269 that peers connect to." }).exactOptional(),
