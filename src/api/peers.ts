@@ -2,7 +2,13 @@ import { z } from "zod";
 import { defaults } from "./defaults.ts";
 import { mapBy } from "./lists.ts";
 import { domainPattern } from "./names.ts";
-import { type ChosenSecurity, dialbackFields, peerFallbacks, peerSecurityFields, withSecurityRules } from "./peer-security.ts";
+import {
+	type ChosenSecurity,
+	dialbackFields,
+	peerFallbacks,
+	peerSecurityFields,
+	withSecurityRules,
+} from "./peer-security.ts";
 import { type Platform, platformFacts, type SecurityField } from "./platforms.ts";
 import { type Rule, ruled } from "./rules.ts";
 
@@ -57,7 +63,10 @@ const peer = ruled(
 		security: withSecurityRules(
 			z.object({
 				...peerSecurityFields(peerFallbacks),
-				dialback: z.object(dialbackFields(peerFallbacks)).meta({ description: "Identification by DNS." }).exactOptional(),
+				dialback: z
+					.object(dialbackFields(peerFallbacks))
+					.meta({ description: "Identification by DNS." })
+					.exactOptional(),
 			}),
 		)
 			.meta({ description: "Settings for this peer.", defaultsTo: "what the platform sets, else spec.security" })
