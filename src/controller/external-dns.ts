@@ -7,7 +7,7 @@ import type { StoredFederation } from "../model/stored-federation.ts";
 import { dnsEndpoint } from "../objects/dns-endpoint.ts";
 import type { DnsRecord } from "../status/dns-records.ts";
 import type { FederationWriter } from "./federation-writer.ts";
-import type { OptionalKind, Owned } from "./optional-kind.ts";
+import type { OptionalKind } from "./optional-kind.ts";
 
 /** Read by itself and leniently, whatever version the status is of. */
 const publishedBefore = z.object({ effective: z.object({ externalDNS: z.object({ enabled: z.literal(true) }) }) });
@@ -30,23 +30,19 @@ export async function ensureDnsEndpoint(
 	const { externalDNS } = intent.dns;
 	if (!externalDNS && !kind.isUsed && !publishedBefore.safeParse(federation.status).success) return [];
 	const field = "spec.dns.externalDNS";
-	let owned: Owned<DnsEndpoint> | undefined;
 	try {
-		owned = await kind.use();
+		const told = await kind.use(async ({ store, objects }) => {
+			if (externalDNS) await writer.applyOf(objects, dnsEndpoint(intent, externalDNS, records));
+			else for (const former of store.byIndex(key)) await writer.removeOf(objects, former);
+			return true;
+		});
+		if (told || !externalDNS) return [];
 	} catch (error) {
 		if (!(error instanceof ApiError) || !error.isRefusal) throw error;
 		return [{ reason: "Forbidden", field, message: `${describeRefusal(error)}: ${error.message}.` }];
 	}
-	if (!externalDNS) {
-		if (owned) for (const former of owned.store.byIndex(key)) await writer.removeOf(owned.objects, former);
-		return [];
-	}
-	if (!owned) {
-		const message =
-			"the Kubernetes cluster has no DNSEndpoints of externaldns.k8s.io/v1alpha1, so nothing publishes the records. " +
-			"Install external-dns with its custom resource definition, or publish status.dnsRecords yourself and set enabled: false.";
-		return [{ reason: "ExternalDNSMissing", field, message }];
-	}
-	await writer.applyOf(owned.objects, dnsEndpoint(intent, externalDNS, records));
-	return [];
+	const message =
+		"the Kubernetes cluster has no DNSEndpoints of externaldns.k8s.io/v1alpha1, so nothing publishes the records. " +
+		"Install external-dns with its custom resource definition, or publish status.dnsRecords yourself and set enabled: false.";
+	return [{ reason: "ExternalDNSMissing", field, message }];
 }

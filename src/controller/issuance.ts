@@ -26,15 +26,17 @@ export async function ensureIssuance(
 ): Promise<Issuance | undefined> {
 	const { issuerRef } = federation.spec.security?.certificate ?? {};
 	if (!issuerRef && !certificates.isUsed && !issuedBefore.safeParse(federation.status).success) return undefined;
-	const owned = await certificates.use();
 	if (!issuerRef) {
-		if (owned) for (const former of owned.store.byIndex(key)) await writer.removeOf(owned.objects, former);
+		await certificates.use(async ({ store, objects }) => {
+			for (const former of store.byIndex(key)) await writer.removeOf(objects, former);
+		});
 		return undefined;
 	}
-	if (!owned) return "NoCertManager";
-	const wanted = issuedCertificate(federation.metadata, domains, issuerRef);
-	const certificate = await writer.applyOf(owned.objects, wanted);
-	return certificate ? saidOf(certificate) : { ready: false, message: "It could not be made; see Degraded." };
+	const issuance = await certificates.use(async ({ objects }) => {
+		const certificate = await writer.applyOf(objects, issuedCertificate(federation.metadata, domains, issuerRef));
+		return certificate ? saidOf(certificate) : { ready: false, message: "It could not be made; see Degraded." };
+	});
+	return issuance ?? "NoCertManager";
 }
 
 function saidOf({ metadata, status }: Certificate): Issuance {

@@ -40,10 +40,23 @@ export class OptionalKind<T extends KubernetesObject> {
 	}
 
 	/**
-	 * @returns undefined where the Kubernetes cluster does not have the kind
+	 * Does something with objects of the kind.
+	 *
+	 * @returns undefined where the Kubernetes cluster does not have the kind, or has it no more
 	 * @throws {ApiError} where the right to see it is missing
 	 */
-	async use(): Promise<Owned<T> | undefined> {
+	async use<Result>(work: (owned: Owned<T>) => Promise<Result>): Promise<Result | undefined> {
+		try {
+			const owned = await this.#owned();
+			return owned && (await work(owned));
+		} catch (error) {
+			// The watch may not know yet that the kind has gone.
+			if (isMissing(error)) return undefined;
+			throw error;
+		}
+	}
+
+	async #owned(): Promise<Owned<T> | undefined> {
 		const known = this.#running;
 		const before = await known?.catch(() => undefined);
 		// It is not there, or was and is no more, or may not be seen any longer: found out anew, by one of those who ask.
@@ -62,7 +75,7 @@ export class OptionalKind<T extends KubernetesObject> {
 			// The reflector would go on asking, and complaining.
 			await this.#client.list(resource, { namespace, labelSelector, limit: 1, signal: this.#signal });
 		} catch (error) {
-			if (error instanceof ApiError && error.isRefusal && error.status === 404) return undefined;
+			if (isMissing(error)) return undefined;
 			throw error;
 		}
 		const stop = new AbortController();
@@ -72,4 +85,9 @@ export class OptionalKind<T extends KubernetesObject> {
 		const objects = new OwnedObjects(this.#client, resource, reflector.store);
 		return { store: reflector.store, objects, reflector, stop };
 	}
+}
+
+/** Whether the API server does not know the kind that it was asked for. */
+function isMissing(error: unknown): boolean {
+	return error instanceof ApiError && error.isRefusal && error.status === 404;
 }

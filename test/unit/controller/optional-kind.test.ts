@@ -35,18 +35,33 @@ function server() {
 	return { state, kind };
 }
 
+const store = async ({ store: found }: { readonly store: object }) => await Promise.resolve(found);
+
 test("a kind that is not there is asked for each time that somebody needs it, and never watched", async () => {
 	const { state, kind } = server();
-	expect([kind.isUsed, await kind.use(), await kind.use(), kind.isUsed]).toEqual([false, undefined, undefined, false]);
+	const found = [kind.isUsed, await kind.use(store), await kind.use(store), kind.isUsed];
+	expect(found).toEqual([false, undefined, undefined, false]);
 	expect(state).toMatchObject({ lists: 2, watches: 0 });
 });
 
 test("a kind that is there is watched once, however many need it at the same time", async () => {
 	const { state, kind } = server();
 	state.has = true;
-	const found = await Promise.all([kind.use(), kind.use(), kind.use()]);
-	expect(new Set(found.map((owned) => owned?.store)).size).toBe(1);
-	expect(await kind.use()).toBe(found[0]);
+	const found = await Promise.all([kind.use(store), kind.use(store), kind.use(store)]);
+	expect(new Set(found).size).toBe(1);
+	expect(await kind.use(store)).toBe(found[0]);
 	// One to see whether it is there, one to fill the store
 	expect([kind.isUsed, state.lists]).toEqual([true, 2]);
+});
+
+test("a kind that goes while something is done with it is not there; whatever else is refused is told", async () => {
+	const { state, kind } = server();
+	state.has = true;
+	const call = { verb: "apply", resource: "certificates" } as const;
+	const refuse = (status: number, body: unknown) => () => Promise.reject(new ApiError(call, status, body));
+	expect(await kind.use(refuse(404, "404 page not found"))).toBeUndefined();
+	await expect(
+		kind.use(refuse(404, { kind: "Status", reason: "NotFound", message: "no such object" })),
+	).rejects.toThrow("no such object");
+	await expect(kind.use(refuse(403, { kind: "Status", reason: "Forbidden", message: "no" }))).rejects.toThrow("no");
 });
