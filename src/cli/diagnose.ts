@@ -24,8 +24,9 @@ const options = {
 export const diagnose: Command = {
 	name: "diagnose",
 	summary: "compares all federations of a domain, in several clusters if you like",
-	help: `Looks for what is wrong with federations, and for what differs between those of one domain: security, dialback
-secret, policy, aliases, limits, certificates, versions; an Enabled node in each cluster; DNS; reachability; peers.
+	help: `Looks for what is wrong with federations, and for what differs between those of one domain: domains, security,
+dialback secret, trusted authorities, policy, aliases, email addresses, limits, certificates, versions; an Enabled node
+in each cluster; DNS; reachability; peers.
 
 Usage: kubectl xmppfed diagnose [NAME] [--context A --context B ...] [-n NAMESPACE | -A] [-o text|json|yaml|html]
 

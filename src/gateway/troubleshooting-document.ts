@@ -51,6 +51,18 @@ export function troubleshootingDocument(): string {
 					"`check` fails at or after the stream: TLS, certificate or authentication. Where it comes to a stream, look at `kubectl xmppfed status NAME`: does a router reach the internal server, and is a federation connection manager linked?",
 				],
 				[
+					"What is sent to a peer, or comes from it, is refused with `policy-violation`",
+					"`kubectl xmppfed policy test DOMAIN --federation NAME` says what the [policy](policy.md) decides, and by what. Or the stanza is too long: the error's text says so",
+				],
+				[
+					"What single users send comes back as `forbidden` or `not-acceptable`",
+					"They have no email address, or name somebody otherwise than the mapping does: the error's text says which ([who is refused](email-addresses.md#who-is-refused))",
+				],
+				[
+					"Peers cannot join the rooms of an alias",
+					"`kubectl get xfa`: ACCEPTED and PROGRAMMED; the message of what is `False` [says what to do](aliases.md#what-is-wrong)",
+				],
+				[
 					"We reach the peer, the peer does not reach us",
 					"`peers --peer DOMAIN`: is there an incoming failure? If there is none the peer did not get here: our SRV records (`kubectl xmppfed dns check DOMAIN`), the Service's address, firewalls on the way in",
 				],
