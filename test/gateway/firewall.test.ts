@@ -15,13 +15,15 @@ import { Network } from "./lib/network.ts";
 
 const inside = ["10.0.0.10", "10.0.0.11"] as const;
 const publicAddress = "192.0.2.5";
+/** Of a peer whose SRV record names another one than 5269. */
+const peerPort = 47_000;
 
 let network: Network;
 let peer: Machine;
 let stranger: Machine;
 let firewall: Machine;
 let cluster: Machine;
-let listening: ChildProcess;
+const listening: ChildProcess[] = [];
 
 /** Runs a command of this machine's in the network of another. */
 async function inNetworkOf({ init }: Machine, command: readonly string[], input?: string): Promise<string> {
@@ -29,10 +31,10 @@ async function inNetworkOf({ init }: Machine, command: readonly string[], input?
 	return stdout.trim();
 }
 
-/** What answers at an address and port, or nothing where no connection comes about. */
-async function answerAt(from: Machine, address: string, port: number): Promise<string> {
+/** What answers at an address and port, or nothing where no connection comes about. @param own address to connect from */
+async function answerAt(from: Machine, address: string, port: number, own?: string): Promise<string> {
 	const script = `
-		const socket = require("node:net").connect({ host: "${address}", port: ${port} });
+		const socket = require("node:net").connect(${JSON.stringify({ host: address, port, localAddress: own })});
 		socket.setTimeout(2000, () => socket.destroy()).setEncoding("utf8");
 		socket.on("data", (text) => { process.stdout.write(text); socket.destroy(); }).on("error", () => {});
 	`;
@@ -60,22 +62,34 @@ beforeAll(async () => {
 			await machine.exec(["ip", "route", "add", route, "via", network.address(4)]);
 		}
 	}
+	listen(cluster, inside, [5269, 25_269, 35_269, 22]);
+	listen(peer, [network.address(2)], [5269, peerPort]);
+	await waitFor("the listener inside", async () => (await answerAt(cluster, inside[0], 22)) !== "");
+	await waitFor("that of the peer", async () => (await answerAt(peer, network.address(2), peerPort)) !== "");
+});
+
+/** Answers with address and port. */
+function listen({ init }: Machine, addresses: readonly string[], ports: readonly number[]): void {
 	const listener = `
-		for (const address of ${JSON.stringify(inside)}) for (const port of [5269, 25269, 35269, 22]) require("node:net")
+		for (const address of ${JSON.stringify(addresses)}) for (const port of ${JSON.stringify(ports)}) require("node:net")
 			.createServer((socket) => socket.end(address + ":" + port)).listen(port, address);
 	`;
 	// The kernel ends it with this process, also by SIGKILL.
-	const command = ["--pdeathsig", "KILL", "--", "nsenter", `--target=${cluster.init}`, "--net", "--"];
-	listening = spawn("setpriv", [...command, process.execPath, "-e", listener], { stdio: "inherit" });
-	await waitFor("the listener", async () => (await answerAt(cluster, inside[0], 22)) !== "");
-});
+	const command = ["--pdeathsig", "KILL", "--", "nsenter", `--target=${init}`, "--net", "--"];
+	listening.push(spawn("setpriv", [...command, process.execPath, "-e", listener], { stdio: "inherit" }));
+}
 
 afterAll(async () => {
-	listening?.kill();
+	for (const child of listening) child.kill();
 	await network?.[Symbol.asyncDispose]();
 });
 
-async function load(sourceRanges: readonly string[], publicIp: string | undefined): Promise<void> {
+/** @param change of the text, by whoever loads it */
+async function load(
+	sourceRanges: readonly string[],
+	publicIp: string | undefined,
+	change = (text: string) => text,
+): Promise<void> {
 	const service = { type: "LoadBalancer", machines: [], sourceRanges };
 	const rules = firewallRules({
 		namespace: "chat",
@@ -93,9 +107,9 @@ async function load(sourceRanges: readonly string[], publicIp: string | undefine
 			},
 		],
 		publicIps: new Map(publicIp === undefined ? [] : ["gw-1", "gw-2"].map((node) => [node, publicIp])),
-		machines: ["10.0.0.20"],
+		machines: [inside[0]],
 	});
-	await inNetworkOf(firewall, ["nft", "-f", "-"], `${nftablesConfiguration(rules)}\n`);
+	await inNetworkOf(firewall, ["nft", "-f", "-"], `${change(nftablesConfiguration(rules))}\n`);
 }
 
 test("one public address with several ports leads to each node, and to a chat node", async () => {
@@ -111,6 +125,18 @@ test("only the named sources come in", async () => {
 	expect(await answerAt(peer, publicAddress, 5269)).toBe("10.0.0.10:5269");
 	expect(await answerAt(stranger, publicAddress, 5269)).toBe("");
 	expect(await answerAt(stranger, inside[0], 5269)).toBe("");
+});
+
+test("the lines are enough where all else is dropped: in as before, and out to any port from gateways' machines alone", async () => {
+	const dropping = /(hook forward priority filter; policy) accept/;
+	await load([], publicAddress, (text) => text.replace(dropping, "$1 drop"));
+	expect(await answerAt(peer, publicAddress, 25_269)).toBe("10.0.0.11:25269");
+	expect(await answerAt(peer, inside[0], 22)).toBe("");
+	const [peerAddress, [gateway, other]] = [network.address(2), inside];
+	for (const port of [5269, peerPort]) {
+		expect(await answerAt(cluster, peerAddress, port, gateway)).toBe(`${peerAddress}:${port}`);
+		expect(await answerAt(cluster, peerAddress, port, other)).toBe("");
+	}
 });
 
 test("what is not the federation's is left to others", async () => {
