@@ -11,6 +11,7 @@ export const pause: Command = {
 	summary: "restart no node of a federation until it is resumed",
 	help: `Keeps the operator from restarting or removing nodes of a federation. A restart that is under way is
 finished. What would restart is shown by: kubectl xmppfed status NAME
+What restarts nothing is not held up: nodes that are added, what nodes take over while they run, Services.
 
 Usage: kubectl xmppfed pause NAME [-n NAMESPACE]
 

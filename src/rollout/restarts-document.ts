@@ -51,7 +51,8 @@ export function restartsDocument(): string {
 				],
 				[
 					`\`${orderAnnotations.paused}: "true"\``,
-					"No node is restarted or removed until it is taken back; status shows what would be done.",
+					"No node is restarted or removed until it is taken back; status shows what would be done. What restarts nothing is " +
+						"not held up: nodes that are added, what nodes take over while they run, Services and DNS records.",
 				],
 				[
 					`\`${orderAnnotations.allowOutage}: "GENERATION"\``,
