@@ -32,7 +32,7 @@ async function completeCommand(command: Command, rest: readonly string[], typed:
 		word === `--${long}` || (short !== undefined && word === `-${short}`);
 	const before = options.find((option) => isOf(rest.at(-1) ?? "", option));
 	if (before?.[0] === "filename" || before?.[0] === "kubeconfig") return `:${directive.files}`;
-	if (before?.[0] === "output") return offer(command.outputs ?? dataForms, typed);
+	if (before?.[0] === "output" || before?.[0] === "format") return offer(command.outputs ?? dataForms, typed);
 	if (before?.[0] === "context") return offer(contexts(settings(rest)), typed);
 	if (before?.[1].type === "string") return offer([], typed);
 	if (typed.startsWith("-"))

@@ -6,8 +6,11 @@ import { type FirewallRules, type InboundRule, isTranslation } from "./firewall-
  * Configuration of a Cisco ASA, release 8.3 or newer: objects, NAT and access lists (R12). Access lists name the address
  * inside, as 8.3 has it. The chapter's samples have UDP lines beside each TCP line; XMPP is TCP only, so they are left out.
  * Lines for IPv6 are of release 9.0, which has one access list for both and no `ipv6 access-list` any more.
+ *
+ * @param toAny access lists from peers name no address inside, as in the chapter's first sample: they open the ports of
+ *   everything behind the firewall
  */
-export function asaConfiguration(rules: FirewallRules): string {
+export function asaConfiguration(rules: FirewallRules, toAny = false): string {
 	const { namespace, federation, inbound, machines, notes } = rules;
 	const prefix = prefixOf(namespace, federation);
 	const v4 = inbound.filter(({ inside }) => !isIPv6(inside.address));
@@ -19,6 +22,8 @@ export function asaConfiguration(rules: FirewallRules): string {
 	const translated = v4.filter(isTranslation);
 	const ports = unique(translated.flatMap(({ inside, outside }) => [inside.port, outside.port]));
 	const inList = `${prefix}-from-peers`.toUpperCase();
+	const fromPeers = (source: string, to: string, { inside }: InboundRule) =>
+		`access-list ${inList} extended permit tcp ${source} ${to} eq ${inside.port}`;
 	const outList = `${prefix}-to-peers`.toUpperCase();
 	return [
 		`! Federation ${namespace}/${federation}. Interfaces are named inside and outside here: use the names of yours.`,
@@ -51,19 +56,20 @@ export function asaConfiguration(rules: FirewallRules): string {
 		),
 		...section(
 			"From peers",
-			v4.flatMap((rule) =>
-				sources4(rule).map(
-					(source) =>
-						`access-list ${inList} extended permit tcp ${source} object ${object("in", rule.inside.address)} eq ${rule.inside.port}`,
-				),
+			unique(
+				v4.flatMap((rule) => {
+					const to = toAny ? "any" : `object ${object("in", rule.inside.address)}`;
+					return sources4(rule).map((source) => fromPeers(source, to, rule));
+				}),
 			),
 		),
 		...section(
 			"From peers by IPv6, with release 9.0 or newer",
-			v6.flatMap(({ from, inside }) =>
-				(from.length > 0 ? from : ["any6"]).map(
-					(source) => `access-list ${inList} extended permit tcp ${source} host ${inside.address} eq ${inside.port}`,
-				),
+			unique(
+				v6.flatMap((rule) => {
+					const to = toAny ? "any6" : `host ${rule.inside.address}`;
+					return (rule.from.length > 0 ? rule.from : ["any6"]).map((source) => fromPeers(source, to, rule));
+				}),
 			),
 		),
 		...section(

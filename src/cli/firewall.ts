@@ -34,7 +34,9 @@ const outputs = ["table", "asa", "nftables", ...dataForms] as const;
 const options = {
 	...connectionOptions,
 	output: { type: "string", short: "o", default: "table" },
+	format: { type: "string" },
 	"public-address": { type: "string" },
+	any: { type: "boolean", default: false },
 } as const;
 
 export const firewall: Command = {
@@ -42,14 +44,17 @@ export const firewall: Command = {
 	summary: "rules for a firewall in front of federations: Cisco ASA, nftables",
 	help: `Writes what a firewall in front of federations has to let through and translate.
 
-Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [--public-address ADDRESS] [-o table|asa|nftables|json|yaml]
+Usage: kubectl xmppfed firewall [NAME] [-n NAMESPACE] [--public-address IP] [-o table|asa|nftables|json|yaml] [--any]
 
   -o, --output FORM      table (default); asa: Cisco ASA 8.3 or newer, for IPv6 9.0; nftables; json or yaml: a list of
                          what each federation needs
-      --public-address ADDRESS
+      --public-address IP
                          what peers connect to, where the firewall translates it to the federation's Service. That of
                          a node stands in spec.nodes[].publicAddress.ip, that of a Direct alias in spec.ip of the
                          ChatNodeAlias.
+      --format FORM      the same as -o
+      --any              with asa: access lists from peers that name no address inside, only ports. They open these of
+                         everything behind the firewall.
 ${connectionHelp}
 
 Addresses are those that a firewall sees: of load balancers and machines, never of pods. Machines are those that pods of
@@ -62,7 +67,11 @@ list pods and ChatNodeAliases and to get Services.`,
 	run: async (args, terminal) => {
 		const { values, positionals: given } = parseArguments("firewall", args, options);
 		const [name] = positionals("firewall", given, ["NAME"], 0);
-		const output = oneOf("firewall", "-o", values.output, outputs);
+		const output =
+			values.format === undefined
+				? oneOf("firewall", "-o", values.output, outputs)
+				: oneOf("firewall", "--format", values.format, outputs);
+		if (values.any && output !== "asa") throw new UsageError("--any goes with -o asa", "firewall");
 		const publicAddress = values["public-address"];
 		if (publicAddress !== undefined && (isIP(publicAddress) === 0 || name === undefined)) {
 			const wrong =
@@ -73,7 +82,9 @@ list pods and ChatNodeAliases and to get Services.`,
 			const found = await federationsIn(client, namespace, name);
 			const rules: FirewallRules[] = [];
 			for (const federation of found) rules.push(await rulesOf(client, federation, publicAddress));
-			const text = isDataForm(output) ? dataText(output, rules) : rules.map(formats[output]).join("\n\n");
+			const text = isDataForm(output)
+				? dataText(output, rules)
+				: rules.map((each) => formats[output](each, values.any)).join("\n\n");
 			await terminal.print(text || `No XmppFederation in namespace ${namespace}.`);
 			return 0;
 		});

@@ -81,7 +81,7 @@ test("a node with an address of its own has a Service, a record and a firewall r
 		async () => (await xmppfed(["status", "example", "-n", namespace])).stdout.includes("10.0.0.11"),
 		"status has the node's endpoint",
 	);
-	const asa = await kubectlXmppfed(["firewall", "example", "-n", namespace, "-o", "asa"]);
+	const asa = await kubectlXmppfed(["firewall", "example", "-n", namespace, "--format", "asa"]);
 	expect(asa.stderr).toBe("");
 	expect(asa.stdout).toMatch(
 		/^nat \(inside,outside\) source static \S+-in-10\.0\.0\.11 \S+-out-192\.0\.2\.11 service /m,
@@ -186,6 +186,8 @@ test.each([
 		'--server takes an address such as 192.0.2.53, not "ns.example"',
 	],
 	[["firewall", "-o", "pf"], '-o takes table, asa, nftables, json or yaml, not "pf"'],
+	[["firewall", "--format", "pf"], '--format takes table, asa, nftables, json or yaml, not "pf"'],
+	[["firewall", "--any"], "--any goes with -o asa"],
 	[["firewall", "--public-address", "192.0.2.5"], "--public-address needs a NAME"],
 	[
 		["firewall", "example", "--public-address", "xmpp.example.com"],

@@ -117,6 +117,16 @@ describe.each(Object.entries(layouts))("layout %s", (name, given) => {
 	});
 });
 
+test.each(["one-address-several-ports", "not-translated"])(
+	"access lists of an ASA to any address: %s",
+	async (name) => {
+		const given = layouts[name];
+		if (!given) throw new Error("there is no such layout");
+		const lists = asaConfiguration(firewallRules(given), true).match(/^access-list .*FROM-PEERS.*$/gm) ?? [];
+		await expect(`${lists.join("\n")}\n`).toMatchFileSnapshot(`golden/firewall/${name}.asa-any.txt`);
+	},
+);
+
 describe("names at an ASA, which takes 64 characters of an object's", () => {
 	const [inside, outside] = ["192.168.100.200", "198.151.100.200"];
 	const namesOf = (namespace: string, federation: string) => {
