@@ -4,6 +4,7 @@ import { ApiError, describeRefusal } from "../kubernetes/errors.ts";
 import type { Observed } from "../kubernetes/object.ts";
 import type { Problem } from "../model/problem.ts";
 import { isTakingOver } from "../rollout/live.ts";
+import { unlinkedNodes } from "../status/alias-nodes.ts";
 import { dnsPublished } from "../status/dns-published.ts";
 import { emailAddressNodes, lateForEmailAddresses } from "../status/email-address-nodes.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
@@ -152,7 +153,8 @@ export class FederationReconciler {
 		const waitsForPolicy = enforcing?.some(({ state }) => state === "Pending") ?? false;
 		const waitsForMapping = emailAddressNodes(seen)?.some(({ state }) => state === "Pending") ?? false;
 		const waitsForTakeOver = waitsForPolicy || waitsForMapping || seen.nodes.some(isTakingOver);
-		const waits = waitsForDialback || waitsForTakeOver || seen.plan.waiting.length > 0;
+		const waitsForLinks = seen.intent?.aliases?.some(({ node }) => unlinkedNodes(seen, node).length > 0) ?? false;
+		const waits = waitsForDialback || waitsForTakeOver || waitsForLinks || seen.plan.waiting.length > 0;
 		this.#parts.routerReports.hurry(key, waits);
 		this.#parts.routerReports.askAll(key, waitsForDialback);
 		const { certificate } = seen;

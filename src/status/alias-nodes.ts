@@ -35,3 +35,21 @@ function isServing(node: NodeIntent, found: NodeObservation | undefined): boolea
 	if (!node.liveAliases) return true;
 	return found.aliasesInForce !== undefined && found.aliasesInForce.digest === liveAliasesDigest(node);
 }
+
+/**
+ * Nodes that do what they should and whose federation connection manager the router of an alias's node has no link to: what
+ * peers send to the alias by them is answered with an error. Links come shortly after the alias. What a router did not say
+ * is not so.
+ *
+ * @param home the alias's node
+ */
+export function unlinkedNodes({ intent, nodes }: FederationObservation, home: string): readonly string[] {
+	const linkedTo = nodes.find(({ name }) => name === home)?.linkedTo;
+	if (!intent || !linkedTo) return [];
+	const wanted = new Map(intent.nodes.map((node) => [node.name, nodeRevision(node)]));
+	return nodes
+		.filter(({ name, federation, ready, moving, revision }) => {
+			return federation === "Enabled" && ready && !moving && revision === wanted.get(name) && !linkedTo.includes(name);
+		})
+		.map(({ name }) => name);
+}

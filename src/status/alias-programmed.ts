@@ -1,4 +1,4 @@
-import { aliasNodes } from "./alias-nodes.ts";
+import { aliasNodes, unlinkedNodes } from "./alias-nodes.ts";
 import type { AcceptedStanding, AliasObservation } from "./alias-observation.ts";
 import { type Reasons, type Verdict, verdicts } from "./condition.ts";
 
@@ -9,6 +9,7 @@ export const aliasProgrammedReasons = {
 	DomainNotServed: "False",
 	NoPublicAddress: "False",
 	NodesPending: "False",
+	LinksDown: "False",
 	Paused: "False",
 	NoEnabledNode: "False",
 	NotAccepted: "False",
@@ -50,6 +51,14 @@ function programmed({ seen, alias }: AcceptedStanding, federation: string): Verd
 	}
 	if (!nodes.some((node) => node.federation === "Enabled")) {
 		return verdict("NoEnabledNode", "No node has federation Enabled: nothing goes to peers or comes from them.");
+	}
+	const unlinked = unlinkedNodes(seen, name);
+	if (unlinked.length > 0) {
+		return verdict(
+			"LinksDown",
+			`The router of node ${name} has no link to ${unlinked.join(", ")} yet: what peers send to ${domain} by there is ` +
+				"answered with an error.",
+		);
 	}
 	const { host, port } = alias.upstream;
 	const upstream = home.aliases?.find((report) => report.domain === domain);

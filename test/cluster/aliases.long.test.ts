@@ -126,7 +126,16 @@ test("three Direct aliases have one address of the load balancer and a port each
 		})),
 	);
 	for (const node of nodes) {
-		await meet(node, "first");
+		// For a moment after that some of the cluster's DNS may know the records and some not.
+		await until(`the rooms of ${node} to be found`, async () => {
+			try {
+				await meet(node, "first");
+				return true;
+			} catch (error) {
+				if (error instanceof StanzaErrorReceived && error.error.condition === "remote-server-not-found") return false;
+				throw error;
+			}
+		});
 		expect(await cameIn(node)).toEqual([node]);
 	}
 });

@@ -2,8 +2,10 @@ import { xml } from "@xmpp/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publishServers } from "../../deploy/demo/cluster-dns.ts";
 import { type Couple, internalUser, logIn, logOut } from "../../deploy/demo/conversation.ts";
+import type { KubernetesObject } from "../../deploy/demo/kubectl.ts";
 import { federationAddress } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
+import type { ChatNodeAlias } from "../../src/api/chat-node-alias.ts";
 import { images, useScene } from "../lib/cluster/environment.ts";
 import { apply, liveFederation, rollOut } from "../lib/cluster/federation.ts";
 import { runningPods } from "../lib/cluster/pods.ts";
@@ -121,11 +123,10 @@ describe.each(["Documented", "Live"] as const)("email addresses with the strateg
 		});
 		// A certificate that has the alias may come before it, as a roll-out of its own.
 		await until(
-			"every process to have the alias",
+			"the alias to be in force",
 			async () => {
-				const { finishedRollouts, nodes: states } = (await status()) ?? {};
-				const has = finishedRollouts?.[0]?.causes.some(({ reason }) => reason === "AliasChanged");
-				return has && states?.every(({ state }) => state === "Current");
+				const found = await kubectl.find<ChatNodeAlias & KubernetesObject>("chatnodealias", "conference", namespace);
+				return found?.status?.conditions?.some(({ type, status: is }) => type === "Programmed" && is === "True");
 			},
 			{ timeout: 300_000 },
 		);

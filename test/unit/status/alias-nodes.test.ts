@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { liveAliasesDigest } from "../../../src/gateway/settings.ts";
 import type { FederationIntent } from "../../../src/model/intent.ts";
 import type { LiveState } from "../../../src/rollout/live.ts";
-import { aliasNodes } from "../../../src/status/alias-nodes.ts";
+import { aliasNodes, unlinkedNodes } from "../../../src/status/alias-nodes.ts";
 import type { NodeObservation } from "../../../src/status/federation-observation.ts";
 import { givenSecrets, modelled, sample } from "../fixtures/federation.ts";
 import { observationOf, runningNodes } from "../fixtures/observation.ts";
@@ -88,6 +88,23 @@ test("a node that keeps an alias until the other one serves it has still to let 
 		"gw-2 Serving",
 		"inside Pending",
 	]);
+});
+
+describe("the router of an alias's node", () => {
+	const unlinked = (changes: Readonly<Record<string, Partial<NodeObservation>>>) =>
+		unlinkedNodes(observationOf(live, { nodes: runningNodes(live, changes) }), "gw-2");
+
+	test.each<[string, Parameters<typeof unlinked>[0], string[]]>([
+		["has all its links", { "gw-2": { linkedTo: ["gw-1", "gw-2"] } }, []],
+		["has none to another node", { "gw-2": { linkedTo: ["gw-2"] } }, ["gw-1"]],
+		["has none to its own node", { "gw-2": { linkedTo: ["gw-1"] } }, ["gw-2"]],
+		["does not say", {}, []],
+		["needs none to a node that is not ready", { "gw-1": { ready: false }, "gw-2": { linkedTo: ["gw-2"] } }, []],
+		["needs none to a node whose old pod drains", { "gw-1": { moving: true }, "gw-2": { linkedTo: ["gw-2"] } }, []],
+		["needs none to a node that is to restart", { "gw-1": { revision: older }, "gw-2": { linkedTo: ["gw-2"] } }, []],
+	])("%s", (_what, changes, expected) => {
+		expect(unlinked(changes)).toEqual(expected);
+	});
 });
 
 test("of what is not known there are no nodes", () => {

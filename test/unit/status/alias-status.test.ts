@@ -136,6 +136,13 @@ test.each<[string, AliasObservation["standing"], accepted: string, programmed: s
 		"False Paused Not yet on gw-1: roll-outs of XmppFederation example-full are paused.",
 	],
 	[
+		"whose node has no link to a node that faces the internet",
+		standing("shared", observed({ "gw-2": { linkedTo: ["gw-2"] } })),
+		served,
+		`False LinksDown The router of node gw-2 has no link to gw-1 yet: what peers send to ${shared} by there is answered ` +
+			"with an error.",
+	],
+	[
 		"whose upstream is down, as its node says",
 		standing(
 			"shared",
