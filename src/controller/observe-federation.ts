@@ -13,6 +13,7 @@ import { causes as causesOf } from "../rollout/causes.ts";
 import { handingOver, handingOverLive } from "../rollout/hand-over.ts";
 import { type AliasesInForce, aliasesInForce, type LiveState, liveState } from "../rollout/live.ts";
 import { type Plan, plan } from "../rollout/plan.ts";
+import { unlinkedNodes } from "../status/alias-nodes.ts";
 import { dnsQuestions } from "../status/dns-published.ts";
 import { dnsRecords } from "../status/dns-records.ts";
 import type { FederationObservation } from "../status/federation-observation.ts";
@@ -176,8 +177,9 @@ export function intentForNow(
 	const { nodes } = observe(key, caches, routerReports, now(), withServices(intent));
 	const running = nodes.map(({ name, revision, ready, written }) => {
 		const used = written && inForce(written, now());
-		const usesGivenAliases = used !== undefined && used.digest === written?.aliases;
-		return { name, revision, ready, appliedLive: written?.applied, usesGivenAliases };
+		const usesThem = used !== undefined && used.digest === written?.aliases;
+		const servesGivenAliases = usesThem && unlinkedNodes({ intent, nodes }, name).length === 0;
+		return { name, revision, ready, appliedLive: written?.applied, servesGivenAliases };
 	});
 	return handingOverLive(intent, running);
 }

@@ -27,8 +27,8 @@ export function handingOver(intent: FederationIntent, running: readonly AppliedN
 /** What is known of a node that runs, to tell which aliases it serves. */
 export interface ServingNode extends Pick<AppliedNode, "name" | "revision" | "appliedLive"> {
 	readonly ready: boolean;
-	/** Every process of it uses the aliases that it was given last. */
-	readonly usesGivenAliases: boolean;
+	/** Every process of it uses the aliases that it was given last, and its router has its links. */
+	readonly servesGivenAliases: boolean;
 }
 
 /**
@@ -48,7 +48,7 @@ export function handingOverLive(intent: FederationIntent, running: readonly Serv
 		if (!found?.ready) return false;
 		// One that an earlier operator started has its aliases by its revision.
 		if (!home.liveAliases) return found.revision === nodeRevision(home);
-		return found.usesGivenAliases && given.get(home.name)?.has(alias) === true;
+		return found.servesGivenAliases && given.get(home.name)?.has(alias) === true;
 	};
 	const keeps = (node: NodeIntent, alias: string) => {
 		const home = homes.get(alias);

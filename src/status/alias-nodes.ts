@@ -43,7 +43,10 @@ function isServing(node: NodeIntent, found: NodeObservation | undefined): boolea
  *
  * @param home the alias's node
  */
-export function unlinkedNodes({ intent, nodes }: FederationObservation, home: string): readonly string[] {
+export function unlinkedNodes(
+	{ intent, nodes }: Pick<FederationObservation, "intent" | "nodes">,
+	home: string,
+): readonly string[] {
 	const linkedTo = nodes.find(({ name }) => name === home)?.linkedTo;
 	if (!intent || !linkedTo) return [];
 	const wanted = new Map(intent.nodes.map((node) => [node.name, nodeRevision(node)]));

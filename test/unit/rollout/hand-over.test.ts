@@ -50,7 +50,7 @@ describe("while nodes run, an alias that moves from a to b", () => {
 		const found = before.nodes.flatMap((node): ServingNode[] => {
 			const change = changes[node.name];
 			if (change === "Missing") return [];
-			const common = { name: node.name, ready: true, usesGivenAliases: true };
+			const common = { name: node.name, ready: true, servesGivenAliases: true };
 			return [{ ...common, revision: nodeRevision(node), appliedLive: liveOf(node), ...change }];
 		});
 		const { nodes: now } = handingOverLive(after, found);
@@ -59,7 +59,7 @@ describe("while nodes run, an alias that moves from a to b", () => {
 
 	test.each<[string, Parameters<typeof at>[1], string[]]>([
 		["stays at a until b has been told of it", {}, ["a", "b"]],
-		["stays at a until b uses it", { b: { ...has, usesGivenAliases: false } }, ["a", "b"]],
+		["stays at a until b uses it", { b: { ...has, servesGivenAliases: false } }, ["a", "b"]],
 		["stays at a while b is not ready", { b: { ...has, ready: false } }, ["a", "b"]],
 		["stays at a while there is no b yet", { b: "Missing" }, ["a", "b"]],
 		["leaves a once b uses it", { b: has }, ["b"]],

@@ -128,7 +128,7 @@ export class SimulatedCluster {
 	/** What the planner is asked with: an alias stays where it is served until it is served where it goes. */
 	intentForNow(settings: Settings): FederationIntent {
 		const intent = this.intent(settings);
-		const running = this.observe(intent).map((node) => ({ ...node, usesGivenAliases: this.isTaken(node.name) }));
+		const running = this.observe(intent).map((node) => ({ ...node, servesGivenAliases: this.isTaken(node.name) }));
 		return handingOverLive(intent, running);
 	}
 
