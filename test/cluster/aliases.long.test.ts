@@ -126,10 +126,12 @@ test("three Direct aliases have one address of the load balancer and a port each
 		})),
 	);
 	for (const node of nodes) {
-		// For a moment after that some of the cluster's DNS may know the records and some not.
+		// For a moment after that some of the cluster's DNS may know the records and some not. In another room each time: a
+		// client finds what came from the one before.
+		let attempt = 1;
 		await until(`the rooms of ${node} to be found`, async () => {
 			try {
-				await meet(node, "first");
+				await meet(node, `first-${attempt++}`);
 				return true;
 			} catch (error) {
 				if (error instanceof StanzaErrorReceived && error.error.condition === "remote-server-not-found") return false;
