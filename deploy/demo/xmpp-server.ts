@@ -1,3 +1,4 @@
+import { containerSecurityContext } from "../../src/objects/pod-security.ts";
 import type { User } from "../../test/lib/xmpp/account.ts";
 import { ejabberd } from "../../test/lib/xmpp/ejabberd.ts";
 import { prosody } from "../../test/lib/xmpp/prosody.ts";
@@ -113,11 +114,7 @@ function container(name: string, image: string) {
 		],
 		resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: "512Mi" } },
 		startupProbe: { tcpSocket: { port: "xmpp-client" }, periodSeconds: 1, failureThreshold: 120 },
-		securityContext: {
-			allowPrivilegeEscalation: false,
-			readOnlyRootFilesystem: true,
-			capabilities: { drop: ["ALL"] },
-		},
+		securityContext: containerSecurityContext(),
 		volumeMounts: [
 			{ name: "files", mountPath: DIRECTORY, readOnly: true },
 			{ name: "certificate", mountPath: CERTIFICATE_DIRECTORY, readOnly: true },

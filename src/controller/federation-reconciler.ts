@@ -153,7 +153,8 @@ export class FederationReconciler {
 		const waitsForPolicy = enforcing?.some(({ state }) => state === "Pending") ?? false;
 		const waitsForMapping = emailAddressNodes(seen)?.some(({ state }) => state === "Pending") ?? false;
 		const waitsForTakeOver = waitsForPolicy || waitsForMapping || seen.nodes.some(isTakingOver);
-		const waitsForLinks = seen.intent?.aliases?.some(({ node }) => unlinkedNodes(seen, node).length > 0) ?? false;
+		const chatNodes = new Set(seen.intent?.aliases?.map(({ node }) => node));
+		const waitsForLinks = [...chatNodes].some((node) => unlinkedNodes(seen, node).length > 0);
 		const waits = waitsForDialback || waitsForTakeOver || waitsForLinks || seen.plan.waiting.length > 0;
 		this.#parts.routerReports.hurry(key, waits);
 		this.#parts.routerReports.askAll(key, waitsForDialback);

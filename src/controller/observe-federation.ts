@@ -11,7 +11,7 @@ import type { StoredFederation } from "../model/stored-federation.ts";
 import { recordedIntent, revisionedName } from "../objects/node-configuration.ts";
 import { causes as causesOf } from "../rollout/causes.ts";
 import { handingOver, handingOverLive } from "../rollout/hand-over.ts";
-import { type AliasesInForce, aliasesInForce, type LiveState, liveState } from "../rollout/live.ts";
+import { aliasesInForce, type LiveState, liveState } from "../rollout/live.ts";
 import { type Plan, plan } from "../rollout/plan.ts";
 import { unlinkedNodes } from "../status/alias-nodes.ts";
 import { dnsQuestions } from "../status/dns-published.ts";
@@ -110,12 +110,13 @@ export function observation(
 	const leaving = intent && handingOver(intent, applied);
 	const nodes = found.map(({ written, ...node }) => {
 		const isAtIntent = node.revision === wanted.get(node.name)?.revision;
+		const told = written && takeOver(written, now());
 		return {
 			...node,
 			...(facts.drifted?.has(node.name) && { drifted: true }),
 			...(leaving?.has(node.name) && { handsOver: true }),
-			...(written && isAtIntent && { takeOver: takeOver(written, now()) }),
-			...(written && { aliasesInForce: inForce(written, now()) }),
+			...(told && isAtIntent && { takeOver: told }),
+			...(told && { aliasesInForce: aliasesInForce(written.aliases, written.reports, told) }),
 		};
 	});
 	const differs =
@@ -163,10 +164,6 @@ function takeOver(
 	return liveState({ settings, certificate, policy, since }, reports, now);
 }
 
-function inForce(written: WrittenLive, now: Date): AliasesInForce | undefined {
-	return aliasesInForce(written.aliases, written.reports, takeOver(written, now));
-}
-
 /** What is to be given to nodes for now, while aliases move from one to another. */
 export function intentForNow(
 	{ caches, routerReports, now }: ReconcilerParts,
@@ -174,9 +171,9 @@ export function intentForNow(
 	intent: FederationIntent,
 ): FederationIntent {
 	if (!intent.nodes.some(({ aliases, liveAliases }) => aliases && liveAliases)) return intent;
-	const { nodes } = observe(key, caches, routerReports, now(), withServices(intent));
+	const { nodes } = observe(key, caches, routerReports, now(), {});
 	const running = nodes.map(({ name, revision, ready, written }) => {
-		const used = written && inForce(written, now());
+		const used = written && aliasesInForce(written.aliases, written.reports, takeOver(written, now()));
 		const usesThem = used !== undefined && used.digest === written?.aliases;
 		const servesGivenAliases = usesThem && unlinkedNodes({ intent, nodes }, name).length === 0;
 		return { name, revision, ready, appliedLive: written?.applied, servesGivenAliases };

@@ -74,9 +74,8 @@ export function domainHolders(federations: readonly Claimant[], aliases: readonl
 }
 
 /**
- * Which aliases of a federation are served. Of several with one name the oldest has it, then the first by
- * name; a domain of a federation, or of
- * one of its peers, is nobody's alias.
+ * Which aliases of a federation are served. Of several with one name the oldest has it, then the first by name; a domain of a
+ * federation, or of one of its peers, is nobody's alias.
  *
  * @param aliases of the federation, the oldest first
  */

@@ -6,6 +6,7 @@ import type { KubernetesObject } from "../../deploy/demo/kubectl.ts";
 import { federationReady } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
 import type { ChatNodeAlias } from "../../src/api/chat-node-alias.ts";
+import { attachedWith } from "../lib/cluster/attached.ts";
 import { images, useScene } from "../lib/cluster/environment.ts";
 import { apply, rollOut } from "../lib/cluster/federation.ts";
 import { meet as meetInRoom, startRooms } from "../lib/cluster/rooms.ts";
@@ -78,18 +79,10 @@ afterEach(async () => couple && (await logOut(couple)));
 const found = async (node: Node) =>
 	await stage.kubectl.find<ChatNodeAlias & KubernetesObject>("chatnodealias", `rooms-${node}`, namespace);
 
-/** Waits until a condition of an alias is as wanted for its newest generation, and gives the alias. */
+/** Waits until a condition of the alias of a node is as wanted, and gives the alias. */
 async function condition(node: Node, type: string, status: string, reason?: string): Promise<ChatNodeAlias> {
-	return await until(
-		`${type}=${status} ${reason ?? ""} of the alias of ${node}`,
-		async () => {
-			const resource = await found(node);
-			const one = resource?.status?.conditions?.find((each) => each.type === type);
-			const isNew = one?.observedGeneration === resource?.metadata.generation;
-			return isNew && one?.status === status && (reason ?? one.reason) === one.reason ? resource : undefined;
-		},
-		{ timeout: 300_000, explain: async () => JSON.stringify((await found(node))?.status, undefined, "\t") },
-	);
+	const of = { namespace, name: `rooms-${node}` };
+	return await attachedWith(stage.kubectl, "chatnodealias", of, { type, status, reason });
 }
 
 /** Users of both sides talk in a room of the alias that was made for a node. */

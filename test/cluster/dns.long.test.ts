@@ -7,7 +7,7 @@ import type { KubernetesObject } from "../../deploy/demo/kubectl.ts";
 import { installOperator, OPERATOR_NAMESPACE } from "../../deploy/demo/operator.ts";
 import { until } from "../../deploy/demo/until.ts";
 import { run } from "../../deploy/lib/commands.ts";
-import type { ChatNodeAlias } from "../../src/api/chat-node-alias.ts";
+import { conferenceAlias } from "../lib/cluster/attached.ts";
 import { delegateZone, installBind } from "../lib/cluster/bind.ts";
 import { images, useScene } from "../lib/cluster/environment.ts";
 import {
@@ -192,24 +192,13 @@ test("external-dns comes: DNSPublished turns True by itself, and messages cross"
 
 test("an alias is in DNS by itself, and peers come to its rooms; when it goes, it is not among the records any more", async () => {
 	const { kubectl } = stage;
-	const rooms: ChatNodeAlias = {
-		apiVersion: "xmppfed.dev/v1alpha1",
-		kind: "ChatNodeAlias",
-		metadata: { name: "conference", namespace },
-		spec: {
-			federationRef: { name: federation.name },
-			alias,
-			node: "gw-1",
-			upstream: { host: `chat.${namespace}.svc` },
-		},
-	};
 	const [owner, value] = [`_xmpp-server._tcp.${alias}`, `0 0 5269 ${hostname}.`];
 	const record = `${owner}. ${ttl} IN SRV ${value}`;
 	const told = async () => {
 		const { status } = await liveFederation(kubectl, federation);
 		return status?.dnsRecords?.some(({ name }) => name === `${owner}.`) ?? false;
 	};
-	await apply(kubectl, rooms);
+	await apply(kubectl, conferenceAlias(federation, alias, "gw-1"));
 	await until("the alias's record in DNS", async () => (await bind.dig(owner, "SRV")).includes(record));
 	await published("True Published");
 	expect(await told()).toBe(true);

@@ -2,10 +2,9 @@ import { xml } from "@xmpp/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publishServers } from "../../deploy/demo/cluster-dns.ts";
 import { type Couple, internalUser, logIn, logOut } from "../../deploy/demo/conversation.ts";
-import type { KubernetesObject } from "../../deploy/demo/kubectl.ts";
 import { federationAddress } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
-import type { ChatNodeAlias } from "../../src/api/chat-node-alias.ts";
+import { conferenceAlias, programmed } from "../lib/cluster/attached.ts";
 import { images, useScene } from "../lib/cluster/environment.ts";
 import { apply, liveFederation, rollOut } from "../lib/cluster/federation.ts";
 import { runningPods } from "../lib/cluster/pods.ts";
@@ -110,26 +109,10 @@ describe.each(["Documented", "Live"] as const)("email addresses with the strateg
 		const address = await federationAddress(kubectl, namespace, federation.name, "Public");
 		await publishServers(kubectl, `${namespace}-rooms`, [{ domain: alias, hostname: `edge.${alias}`, address }]);
 		await startRooms(kubectl, federation, { name: "chat", alias, image: images().xmppServer });
-		await apply(kubectl, {
-			apiVersion: "xmppfed.dev/v1alpha1",
-			kind: "ChatNodeAlias",
-			metadata: { name: "conference", namespace },
-			spec: {
-				federationRef: { name: federation.name },
-				alias,
-				node: "inside",
-				upstream: { host: `chat.${namespace}.svc` },
-			},
-		});
+		const conference = conferenceAlias(federation, alias, "inside");
+		await apply(kubectl, conference);
 		// A certificate that has the alias may come before it, as a roll-out of its own.
-		await until(
-			"the alias to be in force",
-			async () => {
-				const found = await kubectl.find<ChatNodeAlias & KubernetesObject>("chatnodealias", "conference", namespace);
-				return found?.status?.conditions?.some(({ type, status: is }) => type === "Programmed" && is === "True");
-			},
-			{ timeout: 300_000 },
-		);
+		await programmed(kubectl, "chatnodealias", { namespace, name: conference.metadata.name });
 		const { internal, remote } = couple;
 		const room = `lounge@${alias}`;
 		await internal.joinRoom(room, "alice");

@@ -7,12 +7,12 @@ import { defaults } from "../../src/api/defaults.ts";
 import type { FederationPolicySpec } from "../../src/api/federation-policy.ts";
 import { compilePolicy } from "../../src/model/policy/compile.ts";
 import { decide } from "../../src/model/policy/rules.ts";
+import { programmed } from "../lib/cluster/attached.ts";
 import { images, useScene } from "../lib/cluster/environment.ts";
 import { apply, liveFederation, rollOut } from "../lib/cluster/federation.ts";
 import { nodePortAddress } from "../lib/cluster/node-ports.ts";
 import { type Peer, removePeer, startPeer } from "../lib/cluster/peer.ts";
 import { runningPods } from "../lib/cluster/pods.ts";
-import { programmed } from "../lib/cluster/policy.ts";
 import type { XmppClient } from "../lib/xmpp/client.ts";
 
 /**
@@ -204,7 +204,7 @@ describe.each(["Documented", "Live"] as const)("strategy %s", (strategy) => {
 		const causes = await rollOut(kubectl, federation, async () => {
 			const metadata = { name: "policy", namespace };
 			await apply(kubectl, { apiVersion: "xmppfed.dev/v1alpha1", kind: "FederationPolicy", metadata, spec });
-			await programmed(kubectl, namespace, "policy");
+			await programmed(kubectl, "federationpolicy", { namespace, name: "policy" });
 		});
 		const after = await runningPods(kubectl, namespace, federation.name);
 		const restarted = [...after.keys()].filter((node) => before.get(node) !== after.get(node));

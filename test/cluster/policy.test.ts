@@ -3,9 +3,9 @@ import { type Couple, logIn, logOut } from "../../deploy/demo/conversation.ts";
 import { gatewayPods, gatewayStatuses, nodeOf } from "../../deploy/demo/gateway-status.ts";
 import { federationReady } from "../../deploy/demo/stage.ts";
 import { until } from "../../deploy/demo/until.ts";
+import { programmed } from "../lib/cluster/attached.ts";
 import { useScene } from "../lib/cluster/environment.ts";
 import { apply } from "../lib/cluster/federation.ts";
-import { programmed } from "../lib/cluster/policy.ts";
 
 const stage = useScene("policy");
 let couple: Couple;
@@ -43,7 +43,10 @@ test("a policy restarts every node in its turn, and is enforced by all before it
 		kubectl,
 		policy({ default: "Allow", exceptions: [{ domain: scene.remote.domain, direction: "Outgoing" }] }),
 	);
-	const { status } = await programmed(kubectl, scene.internal.namespace, "policy");
+	const { status } = await programmed(kubectl, "federationpolicy", {
+		namespace: scene.internal.namespace,
+		name: "policy",
+	});
 	expect(status).toMatchObject({ exceptions: 1, programmedNodes: 3, nodes: 3 });
 	expect(await enforced()).toEqual([
 		["gw-1", status?.digest],

@@ -5,6 +5,7 @@ import type { Kubectl } from "../../../deploy/demo/kubectl.ts";
 import type { Scene } from "../../../deploy/demo/scene.ts";
 import { loadBalancerAddress, makeNamespace, rolledOut } from "../../../deploy/demo/stage.ts";
 import { ensurePackages } from "../../../deploy/lib/packages.ts";
+import { containerSecurityContext } from "../../../src/objects/pod-security.ts";
 import { bindFiles, newKey, zoneAt, zonePackages } from "../bind.ts";
 
 const image = {
@@ -75,11 +76,7 @@ function bindObjects(namespace: string, tag: string, files: ReturnType<typeof bi
 								image: tag,
 								command: ["sh", "-c", start],
 								readinessProbe: { tcpSocket: { port: containerPort }, periodSeconds: 1 },
-								securityContext: {
-									allowPrivilegeEscalation: false,
-									readOnlyRootFilesystem: true,
-									capabilities: { drop: ["ALL"] },
-								},
+								securityContext: containerSecurityContext(),
 								volumeMounts: [
 									{ name: "configuration", mountPath: configuration, readOnly: true },
 									{ name: "data", mountPath: data },
